@@ -1,0 +1,36 @@
+//! Cedarpost: a Cedar-policy-driven authorization sidecar for the Model Context Protocol.
+//!
+//! *Someone* ([`identity`]) *asks for something* ([`mcp`]), *we judge it* ([`policy`]), *write it down* ([`audit`]) *and let it
+//! through* ([`gate`], [`proxy`]). Each noun is a module; a module names only modules on floors below its own, and
+//! `tests/it/architecture.rs` holds that plan as a table and reads the source against it. `ARCHITECTURE.md` has the map and the
+//! invariants.
+//!
+//! Reading order, from the ground up:
+
+// Ground: the words we share, and the wiring in the walls.
+pub mod domain;
+
+pub mod clock;
+pub mod lifecycle;
+pub mod listen;
+pub mod storage;
+pub mod telemetry;
+
+// Rooms: each does one thing and does not know the others.
+pub mod audit;
+pub mod identity;
+pub mod mcp;
+pub mod policy;
+
+// The gate: the one door through which every call and every change of the world passes.
+pub mod gate;
+
+// Faces: speak to the world; translate, never decide.
+pub mod proxy;
+pub mod rest;
+
+// Roof: reads the settings, starts, wires and stops everything.
+pub mod app;
+pub mod cli;
+pub mod config;
+pub mod demo;
