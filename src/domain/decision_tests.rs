@@ -3,7 +3,8 @@
 use super::{Cause, Decision, Fingerprint, Grounds, Judgement, Principal};
 
 fn decide(causes: &[Cause]) -> &'static str {
-    let judgement = |cause: &Cause| Judgement { principal: Principal::Agent, cause: cause.clone(), policies: vec![], faults: vec![] };
+    let judgement =
+        |cause: &Cause| Judgement { principal: Principal::Agent, cause: cause.clone(), policies: vec![], faults: vec![] };
     let judgements = causes.iter().map(judgement).collect();
     Decision::from_grounds(Grounds { snapshot: Fingerprint::new([0; 32]), judgements }).name()
 }

@@ -1,0 +1,251 @@
+//! JSON as text: finds the members and elements of a value without taking it apart, and walks a value to see that it has one meaning.
+//!
+//! The grammar is `serde_json`'s. What is added here is the strictness: no key twice in an object, however it is spelled, and a
+//! bounded depth. Nothing is built and nothing is copied but strings with escapes.
+
+use std::borrow::Cow;
+use std::cell::Cell;
+use std::collections::HashSet;
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer as _, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+/// The deepest nesting that can be asked for. `serde_json` itself stops at 127, with an error that does not say so.
+pub(super) const MAX_DEPTH: u32 = 120;
+
+/// Above this number of keys, looking for a double key by comparing all pairs is slower than hashing.
+const FEW_KEYS: usize = 12;
+
+/// What is wrong with a JSON text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// Not JSON, or not one value, or a number or string that parsers do not agree on.
+    Syntax,
+    /// Nested too deep.
+    Depth,
+    /// A key stands twice in one object.
+    DuplicateKey,
+    /// JSON, but not the kind of value that was looked for.
+    Shape,
+}
+
+/// One member of an object: the decoded key, and the value's text as it was written.
+#[derive(Debug)]
+pub(super) struct Member<'a> {
+    pub(super) key: Cow<'a, str>,
+    pub(super) value: &'a str,
+}
+
+/// The members of the object in `text`, in the order they were written; no key stands twice.
+///
+/// The values are valid JSON by grammar, but were not looked into: see [`check`].
+pub(super) fn members(text: &str) -> Result<Vec<Member<'_>>, Fault> {
+    if !text.trim_ascii_start().starts_with('{') {
+        return Err(Fault::Shape);
+    }
+    let fault = Cell::new(Fault::Syntax);
+    let mut parser = serde_json::Deserializer::from_str(text);
+    let found = parser.deserialize_map(Members { fault: &fault }).and_then(|found| parser.end().map(|()| found));
+    found.map_err(|_| fault.get())
+}
+
+/// The texts of the elements of the array in `text`.
+pub(super) fn elements(text: &str) -> Result<Vec<&str>, Fault> {
+    if !text.trim_ascii_start().starts_with('[') {
+        return Err(Fault::Shape);
+    }
+    let values: Vec<&RawValue> = serde_json::from_str(text).map_err(|_| Fault::Syntax)?;
+    Ok(values.into_iter().map(RawValue::get).collect())
+}
+
+/// Decodes the string in `text`; [`Fault::Shape`] for any other kind of value.
+pub(super) fn string(text: &str) -> Result<Cow<'_, str>, Fault> {
+    let inner = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).ok_or(Fault::Shape)?;
+    if !inner.contains('\\') {
+        return Ok(Cow::Borrowed(inner));
+    }
+    let mut parser = serde_json::Deserializer::from_str(text);
+    Key.deserialize(&mut parser).map_err(|_| Fault::Syntax)
+}
+
+/// Whether `text`, the text of one JSON value, is an object.
+pub(super) fn is_object(text: &str) -> bool {
+    text.starts_with('{')
+}
+
+/// Walks all of `text` and accepts it only when it is one value that every parser reads alike: no duplicate keys at any depth (also
+/// when one of them is spelled with escapes), no lone surrogates, no number out of range, at most `max_depth` levels.
+pub(super) fn check(text: &str, max_depth: u32) -> Result<(), Fault> {
+    let fault = Cell::new(Fault::Syntax);
+    let mut parser = serde_json::Deserializer::from_str(text);
+    let walk = Walk { levels_left: max_depth.min(MAX_DEPTH), fault: &fault };
+    walk.deserialize(&mut parser).and_then(|()| parser.end()).map_err(|_| fault.get())
+}
+
+/// Whether `key` is not one of `known` but a careless parser would take it for one: Go's, among others, match keys without regard to
+/// case, and fold `ſ` to `s` and `K` (the Kelvin sign) to `k`.
+pub(super) fn disguised(key: &str, known: &[&str]) -> bool {
+    let fold = |c: char| match c {
+        '\u{17f}' => 's',
+        '\u{212a}' => 'k',
+        other => other.to_ascii_lowercase(),
+    };
+    !known.contains(&key) && known.iter().any(|name| name.chars().map(fold).eq(key.chars().map(fold)))
+}
+
+/// Reads a string, borrowed from the text when it has no escapes. Used for keys.
+struct Key;
+
+impl<'de> DeserializeSeed<'de> for Key {
+    type Value = Cow<'de, str>;
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, parser: D) -> Result<Self::Value, D::Error> {
+        parser.deserialize_str(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Key {
+    type Value = Cow<'de, str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string")
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+        Ok(Cow::Borrowed(text))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Cow::Owned(text.to_owned()))
+    }
+}
+
+/// The keys seen so far in one object.
+#[derive(Default)]
+struct Keys<'de> {
+    few: Vec<Cow<'de, str>>,
+    many: HashSet<Cow<'de, str>>,
+}
+
+impl<'de> Keys<'de> {
+    /// Adds a key; false when it was there before.
+    fn insert(&mut self, key: Cow<'de, str>) -> bool {
+        if self.few.len() < FEW_KEYS {
+            let new = !self.few.contains(&key);
+            self.few.push(key);
+            return new;
+        }
+        if self.many.is_empty() {
+            self.many.extend(self.few.iter().cloned());
+        }
+        self.many.insert(key)
+    }
+}
+
+/// Collects the members of one object.
+struct Members<'f> {
+    fault: &'f Cell<Fault>,
+}
+
+impl<'de> Visitor<'de> for Members<'_> {
+    type Value = Vec<Member<'de>>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut keys = Keys::default();
+        let mut members = Vec::with_capacity(8);
+        while let Some(key) = map.next_key_seed(Key)? {
+            if !keys.insert(key.clone()) {
+                self.fault.set(Fault::DuplicateKey);
+                return Err(A::Error::custom("duplicate key"));
+            }
+            let value = map.next_value::<&RawValue>()?.get();
+            members.push(Member { key, value });
+        }
+        Ok(members)
+    }
+}
+
+/// Visits a value and everything in it.
+#[derive(Clone, Copy)]
+struct Walk<'f> {
+    levels_left: u32,
+    fault: &'f Cell<Fault>,
+}
+
+impl Walk<'_> {
+    fn fail<T, E: serde::de::Error>(&self, fault: Fault) -> Result<T, E> {
+        self.fault.set(fault);
+        Err(E::custom("refused"))
+    }
+
+    /// The walk one level further down.
+    fn deeper<E: serde::de::Error>(self) -> Result<Self, E> {
+        match self.levels_left.checked_sub(1) {
+            Some(levels_left) => Ok(Self { levels_left, ..self }),
+            None => self.fail(Fault::Depth),
+        }
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Walk<'_> {
+    type Value = ();
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, parser: D) -> Result<(), D::Error> {
+        parser.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Walk<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        let inner = self.deeper()?;
+        while seq.next_element_seed(inner)?.is_some() {}
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let inner = self.deeper()?;
+        let mut keys = Keys::default();
+        while let Some(key) = map.next_key_seed(Key)? {
+            if !keys.insert(key) {
+                return self.fail(Fault::DuplicateKey);
+            }
+            map.next_value_seed(inner)?;
+        }
+        Ok(())
+    }
+}
