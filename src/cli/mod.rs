@@ -1,1 +1,37 @@
-//! stub: cli
+//! The commands, one file each. They read settings, call what is below, and say how it went as an [`Exit`].
+//!
+//! Only commands write to standard output, and `stdio` writes nothing there but MCP. Errors travel to `main`, which prints them.
+
+mod completions;
+mod config;
+mod exit;
+mod output;
+mod problem;
+mod serve;
+
+pub use exit::Exit;
+pub use problem::report;
+
+use crate::config::Environment;
+use crate::config::flags::{Command, ConfigCommand};
+
+/// Runs a command to its end.
+///
+/// # Errors
+/// What went wrong, with the whole chain of causes, for the operator.
+pub fn run(command: Command, environment: Environment) -> anyhow::Result<Exit> {
+    match command {
+        Command::Serve(flags) => serve::serve(&flags, environment),
+        Command::Stdio(flags) => serve::stdio(&flags, environment),
+        Command::Demo(flags) => serve::demo(&flags, &environment),
+        Command::Config(ConfigCommand::Check(flags)) => config::check(&flags, environment),
+        Command::Config(ConfigCommand::Show(flags)) => config::show(&flags, environment),
+        Command::Policy(command) => serve::policy(&command, environment),
+        Command::Audit(command) => serve::audit(&command, environment),
+        Command::Completions { shell } => completions::print(shell),
+        Command::Version => output::print(concat!("cedarpost ", env!("CARGO_PKG_VERSION"), "\n").as_bytes()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

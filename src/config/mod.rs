@@ -1,1 +1,34 @@
-//! stub: config
+//! The configuration: one TOML file, the environment and flags become one typed [`Config`], every problem reported at once.
+//!
+//! Only this module reads the environment and the arguments of the process. The parts of the house get their own settings from
+//! `app` and have never heard of files. A key that is not in the table (`keys.rs`) is refused; a default is safe, or it does not
+//! exist and the message says what to set.
+//!
+//! Read in this order: `keys.rs` (all settings), [`settings`] (what they become), `resolve.rs` (how), `parts.rs` and `servers.rs`
+//! (bounds and what must hold between them).
+
+mod environment;
+pub mod flags;
+mod keys;
+mod parts;
+mod raw;
+mod reader;
+mod report;
+mod resolve;
+mod servers;
+pub mod settings;
+mod show;
+mod units;
+
+pub use environment::Environment;
+pub use flags::Flags;
+pub use report::{ConfigReport, Origin, Place, Problem};
+pub use resolve::{PolicyCheck, Sources};
+pub use servers::CommandLineServer;
+pub use settings::{
+    AdminSettings, AuditSettings, Config, IdentitySettings, LimitSettings, ListenSettings, LogFormat, LogSettings,
+    PolicySettings, ServerSettings, ServerTarget,
+};
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,16 @@
-//! stub: rest
+//! The admin face: `/livez`, `/readyz`, `/metrics` and `/status`, on a listener of its own.
+//!
+//! It shows, and changes nothing. What is shown is handed in as checks and functions, so this names no room. Probes and metrics answer
+//! anybody who can connect; `/status` tells more and therefore refuses requests that a web page may have been tricked into sending
+//! (see `routes.rs`). `serve.rs` bounds what a slow client can hold.
+
+mod readiness;
+mod routes;
+mod serve;
+
+pub use readiness::{Check, Readiness, Verdict};
+pub use routes::{Sources, StatusSource, router};
+pub use serve::Admin;
+
+#[cfg(test)]
+mod tests;

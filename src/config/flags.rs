@@ -1,0 +1,372 @@
+//! The command line: what can be typed, and which settings it stands for. Help texts live here; what a command does is in `cli`.
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+
+use super::raw::{Given, Value};
+use super::report::Origin;
+use super::servers::CommandLineServer;
+
+const EXAMPLES: &str = "\
+Examples:
+  cedarpost demo                                    a shop behind the sidecar, with policies to play with
+  cedarpost serve --config cedarpost.toml           the sidecar in front of HTTP or stdio servers
+  cedarpost stdio --policies policies --agent editor --actor alice -- npx some-mcp-server
+                                                    what an MCP client spawns instead of the server
+  cedarpost policy check --policies policies        are the policies valid?
+  cedarpost audit verify --config cedarpost.toml    has the log been tampered with?
+
+Settings come from flags, then the environment (listen.address is CEDARPOST_LISTEN_ADDRESS), then the file that --config or
+CEDARPOST_CONFIG names, then defaults. `cedarpost config show` prints them all and says where each came from.
+
+Exit codes: 0 done, 1 failed while running, 2 wrong usage, 3 policies invalid or log damaged, 78 configuration wrong,
+130 stopped at once by a second signal; `stdio` passes on the exit code of the server.";
+
+const STDIO_EXAMPLES: &str = "\
+Examples:
+  cedarpost stdio --policies policies --agent editor --actor alice -- npx some-mcp-server /data
+  cedarpost stdio --policies policies --agent nightly-report --unattended --upstream https://mcp.example/mcp
+  cedarpost stdio --config cedarpost.toml --name files
+
+The server inherits the environment, except CEDARPOST_ variables. Logs go to standard error: standard output belongs to MCP.";
+
+/// The whole command line.
+#[derive(Debug, Parser)]
+#[command(name = "cedarpost", version, about, after_help = EXAMPLES, arg_required_else_help = true, max_term_width = 120)]
+pub struct Flags {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+impl Flags {
+    /// Reads the arguments of this process.
+    ///
+    /// # Errors
+    /// What clap says, which may also be the help that was asked for.
+    pub fn of_process() -> Result<Self, clap::Error> {
+        Self::try_parse_from(std::env::args_os())
+    }
+
+    /// The command line's description, for shell completions.
+    #[must_use]
+    pub fn description() -> clap::Command {
+        Self::command()
+    }
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the sidecar: MCP over HTTP in front of one or more servers.
+    Serve(ServeFlags),
+    /// Run the sidecar for one client over standard input and output.
+    Stdio(Box<StdioFlags>),
+    /// Start a small shop behind the sidecar and show what policies do.
+    Demo(DemoFlags),
+    /// Check or print the configuration.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Check policies without running anything.
+    #[command(subcommand)]
+    Policy(PolicyCommand),
+    /// Read the log of decisions.
+    #[command(subcommand)]
+    Audit(AuditCommand),
+    /// Print a completion script.
+    Completions {
+        /// The shell to complete for.
+        shell: clap_complete::Shell,
+    },
+    /// Print the version.
+    Version,
+}
+
+/// `config …`
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Say every problem of the configuration of `serve`, and nothing else.
+    Check(ServeFlags),
+    /// Print the configuration of `serve` as TOML, with the origin of each value that is not a default.
+    Show(ServeFlags),
+}
+
+/// `policy …`
+#[derive(Debug, Subcommand)]
+pub enum PolicyCommand {
+    /// Load policies, schema and entities, and report every problem with file and line.
+    Check(PolicyCheckFlags),
+}
+
+/// `audit …`
+#[derive(Debug, Subcommand)]
+pub enum AuditCommand {
+    /// Check the whole hash chain; exit code 3 when a record is missing or changed.
+    Verify(AuditVerifyFlags),
+    /// Print records.
+    Show(AuditShowFlags),
+}
+
+/// Where the settings file is.
+#[derive(Debug, Clone, Default, Args)]
+pub struct FileFlag {
+    /// The settings file (TOML) [env: CEDARPOST_CONFIG]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+/// What is logged.
+#[derive(Debug, Clone, Default, Args)]
+pub struct LogFlags {
+    /// How log lines look: auto is pretty on a terminal and JSON otherwise.
+    #[arg(long, value_name = "FORMAT", value_enum)]
+    pub log_format: Option<LogFormatFlag>,
+    /// What is logged: error, warn, info, debug, trace, or directives such as info,cedarpost::policy=debug
+    #[arg(long, value_name = "LEVEL")]
+    pub log_level: Option<String>,
+}
+
+/// `--log-format`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormatFlag {
+    /// Pretty on a terminal, JSON otherwise.
+    Auto,
+    /// One JSON object per line.
+    Json,
+    /// For people.
+    Pretty,
+}
+
+/// `serve`, `config check`, `config show`
+#[derive(Debug, Clone, Default, Args)]
+pub struct ServeFlags {
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a doc comment here would replace the help of the command")]
+    pub file: FileFlag,
+    /// Where MCP clients connect, such as 127.0.0.1:8080
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: Option<String>,
+    /// Where probes, metrics and status are served, such as 127.0.0.1:9090, or off
+    #[arg(long, value_name = "ADDRESS")]
+    pub admin_listen: Option<String>,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a doc comment here would replace the help of the command")]
+    pub log: LogFlags,
+}
+
+/// `stdio`
+#[derive(Debug, Clone, Default, Args)]
+#[command(after_help = STDIO_EXAMPLES)]
+pub struct StdioFlags {
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a doc comment here would replace the help of the command")]
+    pub file: FileFlag,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a doc comment here would replace the help of the command")]
+    pub policy: PolicyFlags,
+    /// The id of the calling program in policies
+    #[arg(long, value_name = "ID")]
+    pub agent: Option<String>,
+    /// A role of the agent (may be repeated)
+    #[arg(long, value_name = "ROLE")]
+    pub agent_role: Vec<String>,
+    /// The id of the person the agent acts for
+    #[arg(long, value_name = "ID")]
+    pub actor: Option<String>,
+    /// A role of that person (may be repeated)
+    #[arg(long, value_name = "ROLE")]
+    pub actor_role: Vec<String>,
+    /// Nobody stands behind the agent
+    #[arg(long, conflicts_with_all = ["actor", "actor_role"])]
+    pub unattended: bool,
+    /// The server's name in policies and records [default: server]
+    #[arg(long, value_name = "SERVER")]
+    pub name: Option<String>,
+    /// Talk to a server over HTTP instead of starting one
+    #[arg(long, value_name = "URL", conflicts_with = "command")]
+    pub upstream: Option<String>,
+    /// The directory of the log of decisions
+    #[arg(long, value_name = "DIR")]
+    pub audit_dir: Option<String>,
+    /// Serve probes, metrics and status at this address (off unless given)
+    #[arg(long, value_name = "ADDRESS")]
+    pub admin_listen: Option<String>,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a doc comment here would replace the help of the command")]
+    pub log: LogFlags,
+    /// The server to start, with its arguments
+    #[arg(last = true, value_name = "COMMAND")]
+    pub command: Vec<OsString>,
+}
+
+/// Where policies are.
+#[derive(Debug, Clone, Default, Args)]
+pub struct PolicyFlags {
+    /// A directory of *.cedar policies (may be repeated)
+    #[arg(long, value_name = "DIR")]
+    pub policies: Vec<String>,
+    /// A directory of *.cedarschema files on top of the base vocabulary (may be repeated)
+    #[arg(long, value_name = "DIR")]
+    pub schema: Vec<String>,
+    /// A directory of *.json entities (may be repeated)
+    #[arg(long, value_name = "DIR")]
+    pub entities: Vec<String>,
+}
+
+/// `policy check`
+#[derive(Debug, Clone, Default, Args)]
+pub struct PolicyCheckFlags {
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a doc comment here would replace the help of the command")]
+    pub file: FileFlag,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a doc comment here would replace the help of the command")]
+    pub policy: PolicyFlags,
+}
+
+/// Where the log of decisions is.
+#[derive(Debug, Clone, Default, Args)]
+pub struct AuditFlags {
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a doc comment here would replace the help of the command")]
+    pub file: FileFlag,
+    /// The directory of the log, when no settings file names it
+    #[arg(long, value_name = "DIR")]
+    pub audit_dir: Option<String>,
+    /// Print JSON instead of text
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `audit verify`
+#[derive(Debug, Clone, Default, Args)]
+pub struct AuditVerifyFlags {
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a doc comment here would replace the help of the command")]
+    pub audit: AuditFlags,
+}
+
+/// `audit show`
+#[derive(Debug, Clone, Default, Args)]
+pub struct AuditShowFlags {
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a doc comment here would replace the help of the command")]
+    pub audit: AuditFlags,
+    /// The first record to print [default: the last --limit records]
+    #[arg(long, value_name = "SEQ")]
+    pub from: Option<u64>,
+    /// How many records to print at most
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub limit: u64,
+}
+
+/// `demo`
+#[derive(Debug, Clone, Default, Args)]
+pub struct DemoFlags {
+    /// Make the guided tour and exit
+    #[arg(long)]
+    pub tour: bool,
+    /// Where MCP clients connect [default: a free port of 127.0.0.1]
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: Option<SocketAddr>,
+    /// Where probes, metrics and status are served [default: a free port of 127.0.0.1]
+    #[arg(long, value_name = "ADDRESS")]
+    pub admin_listen: Option<SocketAddr>,
+}
+
+/// A setting that a flag gives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Override {
+    pub(super) key: &'static str,
+    flag: &'static str,
+    value: Value,
+}
+
+impl Override {
+    pub(super) fn given(&self) -> Given {
+        Given { value: self.value.clone(), origin: Origin::Flag(self.flag) }
+    }
+
+    fn text(key: &'static str, flag: &'static str, value: Option<&String>) -> Option<Self> {
+        value.map(|text| Self { key, flag, value: Value::Text(text.clone()) })
+    }
+
+    fn list(key: &'static str, flag: &'static str, values: &[String]) -> Option<Self> {
+        (!values.is_empty()).then(|| Self { key, flag, value: Value::List(values.to_vec()) })
+    }
+}
+
+impl LogFlags {
+    fn overrides(&self) -> [Option<Override>; 2] {
+        let format = self.log_format.and_then(|format| format.to_possible_value()).map(|value| value.get_name().to_owned());
+        [
+            Override::text("log.format", "--log-format", format.as_ref()),
+            Override::text("log.level", "--log-level", self.log_level.as_ref()),
+        ]
+    }
+}
+
+impl PolicyFlags {
+    fn overrides(&self) -> [Option<Override>; 3] {
+        [
+            Override::list("policy.policies", "--policies", &self.policies),
+            Override::list("policy.schema", "--schema", &self.schema),
+            Override::list("policy.entities", "--entities", &self.entities),
+        ]
+    }
+}
+
+impl ServeFlags {
+    /// The settings these flags give.
+    #[must_use]
+    pub fn overrides(&self) -> Vec<Override> {
+        let own = [
+            Override::text("listen.address", "--listen", self.listen.as_ref()),
+            Override::text("admin.address", "--admin-listen", self.admin_listen.as_ref()),
+        ];
+        own.into_iter().chain(self.log.overrides()).flatten().collect()
+    }
+}
+
+impl StdioFlags {
+    /// The settings these flags give.
+    #[must_use]
+    pub fn overrides(&self) -> Vec<Override> {
+        let unattended = Override { key: "identity.unattended", flag: "--unattended", value: Value::Bool(true) };
+        let own = [
+            Override::text("identity.agent", "--agent", self.agent.as_ref()),
+            Override::list("identity.agent_roles", "--agent-role", &self.agent_role),
+            Override::text("identity.actor", "--actor", self.actor.as_ref()),
+            Override::list("identity.actor_roles", "--actor-role", &self.actor_role),
+            self.unattended.then_some(unattended),
+            Override::text("audit.directory", "--audit-dir", self.audit_dir.as_ref()),
+            Override::text("admin.address", "--admin-listen", self.admin_listen.as_ref()),
+        ];
+        own.into_iter().chain(self.policy.overrides()).chain(self.log.overrides()).flatten().collect()
+    }
+
+    /// What these flags say about the server.
+    #[must_use]
+    pub fn server(&self) -> CommandLineServer {
+        CommandLineServer { name: self.name.clone(), url: self.upstream.clone(), command: self.command.clone() }
+    }
+}
+
+impl PolicyCheckFlags {
+    /// The settings these flags give.
+    #[must_use]
+    pub fn overrides(&self) -> Vec<Override> {
+        self.policy.overrides().into_iter().flatten().collect()
+    }
+}
+
+impl AuditFlags {
+    /// The settings these flags give.
+    #[must_use]
+    pub fn overrides(&self) -> Vec<Override> {
+        Override::text("audit.directory", "--audit-dir", self.audit_dir.as_ref()).into_iter().collect()
+    }
+}

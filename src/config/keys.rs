@@ -1,0 +1,149 @@
+//! The table of all settings: name, kind, default, and a sentence for who leaves it out.
+//!
+//! The file, the environment (`listen.address` is `CEDARPOST_LISTEN_ADDRESS`), `config show` and the example file all follow this
+//! table. A default is safe, or it does not exist.
+
+/// How a value is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A string; durations and sizes are strings too.
+    Text,
+    /// `true` or `false`.
+    Bool,
+    /// A whole number.
+    Integer,
+    /// A list of strings; in the environment separated by commas.
+    List,
+    /// A table of strings; only in the file.
+    Table,
+}
+
+impl Kind {
+    /// The kind as a sentence names it.
+    pub(super) const fn words(self) -> &'static str {
+        match self {
+            Self::Text => "a string",
+            Self::Bool => "true or false",
+            Self::Integer => "a whole number",
+            Self::List => "a list of strings",
+            Self::Table => "a table of strings",
+        }
+    }
+}
+
+/// One setting.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Key {
+    /// Its dotted name.
+    pub(super) path: &'static str,
+    /// How it is written.
+    pub(super) kind: Kind,
+    /// What holds when nobody says anything, written as in the environment; `None` when there is no safe default.
+    pub(super) default: Option<&'static str>,
+    /// Keys that lose what a weaker source said when this key is given: a role belongs to the name that stood beside it.
+    pub(super) replaces: &'static [&'static str],
+}
+
+const fn key(path: &'static str, kind: Kind, default: &'static str) -> Key {
+    Key { path, kind, default: Some(default), replaces: &[] }
+}
+
+const fn open(path: &'static str, kind: Kind) -> Key {
+    Key { path, kind, default: None, replaces: &[] }
+}
+
+/// All settings except those of the servers, in the order of the example file.
+pub(super) const KEYS: &[Key] = &[
+    key("listen.address", Kind::Text, "127.0.0.1:8080"),
+    key("listen.plaintext_non_loopback", Kind::Bool, "false"),
+    key("listen.allowed_hosts", Kind::List, ""),
+    key("listen.allowed_origins", Kind::List, ""),
+    key("listen.max_connections", Kind::Integer, "1024"),
+    key("listen.legacy_sse", Kind::Bool, "false"),
+    key("admin.address", Kind::Text, "127.0.0.1:9090"),
+    key("admin.plaintext_non_loopback", Kind::Bool, "false"),
+    key("admin.allowed_hosts", Kind::List, ""),
+    key("limits.max_message", Kind::Text, "4MiB"),
+    key("limits.max_depth", Kind::Integer, "128"),
+    key("limits.max_sessions", Kind::Integer, "1024"),
+    key("limits.max_inflight", Kind::Integer, "1024"),
+    key("limits.upstream_connect_timeout", Kind::Text, "5s"),
+    key("limits.upstream_response_timeout", Kind::Text, "5m"),
+    key("limits.header_timeout", Kind::Text, "10s"),
+    key("limits.body_timeout", Kind::Text, "30s"),
+    key("limits.session_idle_timeout", Kind::Text, "30m"),
+    key("limits.shutdown_grace", Kind::Text, "10s"),
+    Key { path: "identity.agent", kind: Kind::Text, default: None, replaces: &["identity.agent_roles"] },
+    key("identity.agent_roles", Kind::List, ""),
+    Key { path: "identity.actor", kind: Kind::Text, default: None, replaces: &["identity.actor_roles", "identity.unattended"] },
+    key("identity.actor_roles", Kind::List, ""),
+    Key {
+        path: "identity.unattended",
+        kind: Kind::Bool,
+        default: Some("false"),
+        replaces: &["identity.actor", "identity.actor_roles"],
+    },
+    open("policy.policies", Kind::List),
+    key("policy.schema", Kind::List, ""),
+    key("policy.entities", Kind::List, ""),
+    key("policy.timezone", Kind::Text, "UTC"),
+    key("policy.poll_interval", Kind::Text, "500ms"),
+    open("audit.directory", Kind::Text),
+    key("audit.origin", Kind::Text, "cedarpost"),
+    key("audit.append_deadline", Kind::Text, "2s"),
+    key("audit.queue", Kind::Integer, "4096"),
+    key("audit.low_water", Kind::Text, "64MiB"),
+    key("log.format", Kind::Text, "auto"),
+    key("log.level", Kind::Text, "info"),
+];
+
+/// The settings of one `[[server]]` table.
+pub(super) const SERVER_KEYS: &[Key] = &[
+    open("name", Kind::Text),
+    open("path", Kind::Text),
+    open("url", Kind::Text),
+    open("command", Kind::List),
+    open("directory", Kind::Text),
+    open("env", Kind::Table),
+    open("inherit_env", Kind::Bool),
+    key("extensions", Kind::List, ""),
+];
+
+/// The key of this name.
+pub(super) fn find(keys: &'static [Key], path: &str) -> Option<&'static Key> {
+    keys.iter().find(|key| key.path == path)
+}
+
+/// The environment variable that sets `path`.
+pub(super) fn variable(path: &str) -> String {
+    format!("CEDARPOST_{}", path.to_ascii_uppercase().replace('.', "_"))
+}
+
+/// The candidate that `word` was probably meant to be: at most a third of its letters differ.
+pub(super) fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let far = word.chars().count().div_ceil(3);
+    candidates
+        .map(|candidate| (distance(word, candidate), candidate))
+        .filter(|(distance, _)| *distance <= far)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}
+
+/// Levenshtein distance in characters, one row at a time.
+fn distance(left: &str, right: &str) -> usize {
+    let mut row: Vec<usize> = (0..=right.chars().count()).collect();
+    for (index, from) in left.chars().enumerate() {
+        let mut diagonal = index;
+        let mut before = index + 1;
+        for (cell, to) in row.iter_mut().skip(1).zip(right.chars()) {
+            let changed = diagonal + usize::from(from != to);
+            diagonal = *cell;
+            *cell = changed.min(before + 1).min(*cell + 1);
+            before = *cell;
+        }
+        if let Some(first) = row.first_mut() {
+            *first = index + 1;
+        }
+    }
+    row.last().copied().unwrap_or(0)
+}

@@ -1,0 +1,214 @@
+//! One function for each part of the house: its keys, their bounds, and what must hold between them.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+
+use super::raw::{Given, Value};
+use super::reader::{Reader, address, text};
+use super::report::{Origin, Problem};
+use super::settings::{
+    AdminSettings, AuditSettings, IdentitySettings, LimitSettings, ListenSettings, LogFormat, LogSettings, PolicySettings,
+};
+use crate::telemetry;
+
+const SECOND: Duration = Duration::from_secs(1);
+const HOUR: Duration = Duration::from_secs(3_600);
+const DAY: Duration = Duration::from_secs(86_400);
+const KIB: u64 = 1 << 10;
+const GIB: u64 = 1 << 30;
+
+pub(super) fn listen(reader: &mut Reader<'_>) -> Option<ListenSettings> {
+    let origin = reader.origin("listen.address");
+    let address = reader.read("listen.address", |given| address(&text(given)?));
+    let plaintext_non_loopback = reader.flag("listen.plaintext_non_loopback");
+    let allowed_hosts = reader.list_of("listen.allowed_hosts", host);
+    let allowed_origins = reader.list_of("listen.allowed_origins", web_origin);
+    let max_connections = reader.count("listen.max_connections", 1..=1_000_000);
+    let legacy_sse = reader.flag("listen.legacy_sse");
+    let settings = ListenSettings {
+        address: address?,
+        plaintext_non_loopback: plaintext_non_loopback?,
+        allowed_hosts: allowed_hosts?,
+        allowed_origins: allowed_origins?,
+        max_connections: max_connections?,
+        legacy_sse: legacy_sse?,
+    };
+    guard_plaintext(reader, "listen", &origin, settings.address, settings.plaintext_non_loopback);
+    Some(settings)
+}
+
+/// `Some(None)` when the admin listener is turned off.
+pub(super) fn admin(reader: &mut Reader<'_>) -> Option<Option<AdminSettings>> {
+    let origin = reader.origin("admin.address");
+    let address = reader.read("admin.address", |given| match text(given)?.as_str() {
+        "off" => Ok(None),
+        text => address(text).map(Some),
+    });
+    let plaintext_non_loopback = reader.flag("admin.plaintext_non_loopback");
+    let allowed_hosts = reader.list_of("admin.allowed_hosts", host);
+    let (plaintext_non_loopback, allowed_hosts) = (plaintext_non_loopback?, allowed_hosts?);
+    let Some(address) = address? else { return Some(None) };
+    guard_plaintext(reader, "admin", &origin, address, plaintext_non_loopback);
+    Some(Some(AdminSettings { address, plaintext_non_loopback, allowed_hosts }))
+}
+
+/// Two listeners cannot share an address.
+pub(super) fn distinct_addresses(
+    reader: &mut Reader<'_>,
+    listen: Option<&ListenSettings>,
+    admin: Option<&Option<AdminSettings>>,
+) {
+    if let (Some(listen), Some(Some(admin))) = (listen, admin)
+        && listen.address == admin.address
+        && listen.address.port() != 0
+    {
+        let origin = reader.origin("admin.address");
+        reader.problem(Problem::new(&origin, format!("`listen.address` and `admin.address` are both `{}`", admin.address)));
+    }
+}
+
+pub(super) fn limits(reader: &mut Reader<'_>) -> Option<LimitSettings> {
+    let max_message = reader.size("limits.max_message", KIB..=GIB);
+    let max_depth = reader.count("limits.max_depth", 8..=128);
+    let max_sessions = reader.count("limits.max_sessions", 1..=1_000_000);
+    let max_inflight = reader.count("limits.max_inflight", 1..=1_000_000);
+    let connect = reader.duration("limits.upstream_connect_timeout", Duration::from_millis(10)..=HOUR);
+    let response = reader.duration("limits.upstream_response_timeout", Duration::from_millis(10)..=DAY);
+    let header = reader.duration("limits.header_timeout", Duration::from_millis(100)..=HOUR);
+    let body = reader.duration("limits.body_timeout", Duration::from_millis(100)..=HOUR);
+    let idle = reader.duration("limits.session_idle_timeout", SECOND..=DAY * 7);
+    let grace = reader.duration("limits.shutdown_grace", Duration::ZERO..=HOUR);
+    Some(LimitSettings {
+        max_message_bytes: usize::try_from(max_message?).ok()?,
+        max_depth: u32::try_from(max_depth?).ok()?,
+        max_sessions: max_sessions?,
+        max_inflight: max_inflight?,
+        upstream_connect_timeout: connect?,
+        upstream_response_timeout: response?,
+        header_timeout: header?,
+        body_timeout: body?,
+        session_idle_timeout: idle?,
+        shutdown_grace: grace?,
+    })
+}
+
+pub(super) fn identity(reader: &mut Reader<'_>) -> Option<IdentitySettings> {
+    let actor_origin = reader.origin("identity.actor");
+    let agent = reader.read("identity.agent", |given| id(&text(given)?));
+    let agent_roles = reader.list_of("identity.agent_roles", id);
+    let actor = reader.optional("identity.actor", |given| id(&text(given)?));
+    let actor_roles = reader.list_of("identity.actor_roles", id);
+    let unattended = reader.flag("identity.unattended");
+    let (actor, unattended) = (actor?, unattended?);
+    let said = match (&actor, unattended) {
+        (Some(_), true) => Err("`identity.actor` and `identity.unattended` contradict each other"),
+        (None, false) => Err("it is not said for whom the agent acts"),
+        (Some(_), false) | (None, true) => Ok(()),
+    };
+    if let Err(message) = said {
+        let help =
+            "set `actor` to a person's id, or `unattended = true` when nobody stands behind the agent (--actor, --unattended)";
+        reader.problem(Problem::new(&actor_origin, message).help(help));
+    }
+    let actor_roles = actor_roles?;
+    if unattended && actor.is_none() && !actor_roles.is_empty() {
+        let origin = reader.origin("identity.actor_roles");
+        reader.problem(Problem::new(&origin, "`identity.actor_roles` is set, but there is no actor"));
+    }
+    Some(IdentitySettings { agent: agent?, agent_roles: agent_roles?, actor, actor_roles })
+}
+
+pub(super) fn policy(reader: &mut Reader<'_>) -> Option<PolicySettings> {
+    let origin = reader.origin("policy.policies");
+    let policies = reader.paths("policy.policies");
+    let schema = reader.paths("policy.schema");
+    let entities = reader.paths("policy.entities");
+    let timezone = reader.read("policy.timezone", |given| {
+        let name = text(given)?;
+        TimeZone::get(&name).map(|_| name.clone()).map_err(|_| format!("`{name}` is not a time zone of the IANA database"))
+    });
+    let poll_interval = reader.duration("policy.poll_interval", Duration::from_millis(50)..=HOUR);
+    if policies.as_ref().is_some_and(Vec::is_empty) {
+        reader.problem(Problem::new(&origin, "`policy.policies` is empty: every call would be refused"));
+    }
+    Some(PolicySettings {
+        policies: policies?,
+        schema: schema?,
+        entities: entities?,
+        timezone: timezone?,
+        poll_interval: poll_interval?,
+    })
+}
+
+/// `default` is where the log goes when nobody says it.
+pub(super) fn audit(reader: &mut Reader<'_>, default: Option<PathBuf>) -> Option<AuditSettings> {
+    let directory = match default {
+        Some(default) if !reader.given.contains_key("audit.directory") => {
+            let value = Value::Text(default.display().to_string());
+            reader.show("audit.directory", &Given { value, origin: Origin::Default });
+            Some(default)
+        }
+        _ => {
+            let given = reader.optional_path("audit.directory");
+            if given == Some(None) { reader.read("audit.directory", |_| Ok(PathBuf::new())) } else { given.flatten() }
+        }
+    };
+    let origin = reader.read("audit.origin", |given| id(&text(given)?));
+    let append_deadline = reader.duration("audit.append_deadline", Duration::from_millis(10)..=HOUR);
+    let queue = reader.count("audit.queue", 1..=1_000_000);
+    let low_water = reader.size("audit.low_water", 0..=GIB * 1_024);
+    Some(AuditSettings {
+        directory: directory?,
+        origin: origin?,
+        append_deadline: append_deadline?,
+        queue: queue?,
+        low_water_bytes: low_water?,
+    })
+}
+
+pub(super) fn log(reader: &mut Reader<'_>) -> Option<LogSettings> {
+    let format = reader.read("log.format", |given| {
+        let word = text(given)?;
+        let found = LogFormat::NAMES.into_iter().find(|(name, _)| *name == word);
+        found.map(|(_, format)| format).ok_or_else(|| format!("`{word}` is not one of auto, json, pretty"))
+    });
+    let level = reader.read("log.level", |given| {
+        let level = text(given)?;
+        telemetry::check_level(&level).map_err(|error| error.to_string())?;
+        Ok(level)
+    });
+    Some(LogSettings { format: format?, level: level? })
+}
+
+fn guard_plaintext(reader: &mut Reader<'_>, section: &str, origin: &Origin, address: SocketAddr, allowed: bool) {
+    if !address.ip().to_canonical().is_loopback() && !allowed {
+        let message = format!("`{section}.address` is `{address}`, which other machines may reach, and this listener has no TLS");
+        let help = format!("bind a loopback address, or set `plaintext_non_loopback = true` in [{section}]");
+        reader.problem(Problem::new(origin, message).help(help));
+    }
+}
+
+/// An id or a role: some text, without control characters, that fits on a line.
+fn id(text: &str) -> Result<String, String> {
+    let fits = (1..=256).contains(&text.len()) && text.trim() == text && !text.chars().any(char::is_control);
+    fits.then(|| text.to_owned())
+        .ok_or_else(|| "an id has 1 to 256 bytes, no control characters and no space around it".to_owned())
+}
+
+/// `name` or `name:port`, in lower case.
+fn host(text: &str) -> Result<String, String> {
+    let authority = text.parse::<http::uri::Authority>().ok().filter(|_| !text.contains(['@', '*']));
+    authority.map(|_| text.to_ascii_lowercase()).ok_or_else(|| format!("`{text}` is not a host name, with or without a port"))
+}
+
+/// `scheme://host[:port]`, in lower case. Wildcards and `null` would let any web page in.
+fn web_origin(text: &str) -> Result<String, String> {
+    let named = text.split_once("://").filter(|(scheme, _)| !scheme.is_empty());
+    named
+        .filter(|(_, authority)| host(authority).is_ok())
+        .map(|_| text.to_ascii_lowercase())
+        .ok_or_else(|| format!("`{text}` is not an origin, such as \"https://app.example\""))
+}

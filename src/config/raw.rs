@@ -1,0 +1,201 @@
+//! What the settings file says: TOML text to keys and values with their places, all problems collected, nothing judged yet.
+//!
+//! This reads TOML's own tree instead of deserializing into structs, because a deserializer stops at the first unknown key.
+//! `resolve.rs` gives the values their meaning.
+
+use std::collections::BTreeMap;
+
+use toml::de::{DeTable, DeValue};
+
+use super::keys::{self, KEYS, Key, Kind, SERVER_KEYS};
+use super::report::{Origin, Place, Problem};
+
+/// A value as it was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Value {
+    Text(String),
+    Bool(bool),
+    Integer(i64),
+    List(Vec<String>),
+    Table(BTreeMap<String, String>),
+}
+
+impl Value {
+    /// Reads the form that the environment, flags and defaults use.
+    pub(super) fn from_text(kind: Kind, text: &str) -> Result<Self, String> {
+        let wrong = || format!("`{text}` is not {}", kind.words());
+        match kind {
+            Kind::Text => Ok(Self::Text(text.to_owned())),
+            Kind::Bool => text.parse().map(Self::Bool).map_err(|_| wrong()),
+            Kind::Integer => text.parse().map(Self::Integer).map_err(|_| wrong()),
+            Kind::List => {
+                let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+                Ok(Self::List(items.map(str::to_owned).collect()))
+            }
+            Kind::Table => Err("this setting can only be given in the file".to_owned()),
+        }
+    }
+}
+
+/// A value, and who said it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Given {
+    pub(super) value: Value,
+    pub(super) origin: Origin,
+}
+
+/// The values given for one table of keys.
+pub(super) type Section = BTreeMap<&'static str, Given>;
+
+/// One `[[server]]` table and where it begins.
+#[derive(Debug)]
+pub(super) struct ServerTable {
+    pub(super) origin: Origin,
+    pub(super) given: Section,
+}
+
+/// Everything a settings file says.
+#[derive(Debug, Default)]
+pub(super) struct RawConfig {
+    pub(super) settings: Section,
+    pub(super) servers: Vec<ServerTable>,
+}
+
+/// Reads the text of a settings file; what cannot be read is left out and named in `problems`.
+pub(super) fn read(text: &str, problems: &mut Vec<Problem>) -> RawConfig {
+    let (document, errors) = DeTable::parse_recoverable(text);
+    let mut reader = Reader { text, problems, raw: RawConfig::default() };
+    for error in errors {
+        let origin = Origin::File(Place::of(text, error.span().unwrap_or(0..0)));
+        reader.problems.push(Problem::new(&origin, error.message().to_owned()));
+    }
+    reader.top(document.get_ref());
+    reader.raw
+}
+
+struct Reader<'a> {
+    text: &'a str,
+    problems: &'a mut Vec<Problem>,
+    raw: RawConfig,
+}
+
+impl Reader<'_> {
+    fn top(&mut self, document: &DeTable<'_>) {
+        for (name, value) in document {
+            let word = name.get_ref().as_ref();
+            let origin = self.origin(name.span());
+            match value.get_ref() {
+                DeValue::Array(tables) if word == "server" => {
+                    for table in tables {
+                        let origin = self.origin(table.span());
+                        self.server(&origin, table.get_ref());
+                    }
+                }
+                DeValue::Table(table) if word != "server" && is_section(word) => self.section(word, table),
+                _ if word == "server" => self
+                    .problems
+                    .push(Problem::new(&origin, "`server` is not a list of tables").help("begin each server with [[server]]")),
+                _ if is_section(word) => self.problems.push(Problem::new(&origin, format!("`{word}` is not a table"))),
+                _ => self.unknown(&origin, word, sections().chain(["server"])),
+            }
+        }
+    }
+
+    fn section(&mut self, section: &str, table: &DeTable<'_>) {
+        for (name, value) in table {
+            let path = format!("{section}.{}", name.get_ref());
+            let origin = self.origin(name.span());
+            match keys::find(KEYS, &path) {
+                None => self.unknown(&origin, &path, KEYS.iter().map(|key| key.path)),
+                Some(key) => {
+                    if let Some(given) = self.given(key, &origin, value.get_ref()) {
+                        self.raw.settings.insert(key.path, given);
+                    }
+                }
+            }
+        }
+    }
+
+    fn server(&mut self, origin: &Origin, value: &DeValue<'_>) {
+        let DeValue::Table(table) = value else {
+            self.problems
+                .push(Problem::new(origin, "`server` is not a list of tables").help("begin each server with [[server]]"));
+            return;
+        };
+        let mut given = Section::new();
+        for (name, value) in table {
+            let origin = self.origin(name.span());
+            match keys::find(SERVER_KEYS, name.get_ref()) {
+                None => self.unknown(&origin, name.get_ref(), SERVER_KEYS.iter().map(|key| key.path)),
+                Some(key) => {
+                    given.extend(self.given(key, &origin, value.get_ref()).map(|value| (key.path, value)));
+                }
+            }
+        }
+        self.raw.servers.push(ServerTable { origin: origin.clone(), given });
+    }
+
+    fn given(&mut self, key: &Key, origin: &Origin, value: &DeValue<'_>) -> Option<Given> {
+        let read = convert(key.kind, value);
+        if read.is_none() {
+            let message = format!("`{}` must be {}, not {}", key.path, key.kind.words(), article(value));
+            self.problems.push(Problem::new(origin, message));
+        }
+        read.map(|value| Given { value, origin: origin.clone() })
+    }
+
+    fn unknown<'k>(&mut self, origin: &Origin, word: &str, known: impl Iterator<Item = &'k str>) {
+        let problem = Problem::new(origin, format!("unknown key `{word}`"));
+        self.problems.push(match keys::nearest(word, known) {
+            Some(near) => problem.help(format!("did you mean `{near}`?")),
+            None => problem.help("`cedarpost config show` lists all keys"),
+        });
+    }
+
+    fn origin(&self, span: std::ops::Range<usize>) -> Origin {
+        Origin::File(Place::of(self.text, span))
+    }
+}
+
+fn convert(kind: Kind, value: &DeValue<'_>) -> Option<Value> {
+    match (kind, value) {
+        (Kind::Text, DeValue::String(text)) => Some(Value::Text(text.to_string())),
+        (Kind::Bool, DeValue::Boolean(value)) => Some(Value::Bool(*value)),
+        (Kind::Integer, DeValue::Integer(number)) => {
+            i64::from_str_radix(number.as_str(), number.radix()).ok().map(Value::Integer)
+        }
+        (Kind::List, DeValue::Array(items)) => {
+            items.iter().map(|item| item.get_ref().as_str().map(str::to_owned)).collect::<Option<_>>().map(Value::List)
+        }
+        (Kind::Table, DeValue::Table(table)) => {
+            let pair = |name: &str, value: &DeValue<'_>| Some((name.to_owned(), value.as_str()?.to_owned()));
+            table.iter().map(|(name, value)| pair(name.get_ref(), value.get_ref())).collect::<Option<_>>().map(Value::Table)
+        }
+        _ => None,
+    }
+}
+
+fn sections() -> impl Iterator<Item = &'static str> {
+    let mut seen = Vec::new();
+    KEYS.iter().filter_map(|key| key.path.split_once('.')).map(|(section, _)| section).filter(move |section| {
+        let new = !seen.contains(section);
+        seen.push(*section);
+        new
+    })
+}
+
+fn is_section(word: &str) -> bool {
+    sections().any(|section| section == word)
+}
+
+const fn article(value: &DeValue<'_>) -> &'static str {
+    match value {
+        DeValue::String(_) => "a string",
+        DeValue::Integer(_) => "a whole number",
+        DeValue::Float(_) => "a fraction",
+        DeValue::Boolean(_) => "a boolean",
+        DeValue::Datetime(_) => "a date",
+        DeValue::Array(_) => "such a list",
+        DeValue::Table(_) => "such a table",
+    }
+}

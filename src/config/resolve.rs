@@ -1,0 +1,196 @@
+//! File, environment and flags to [`Config`]: the strongest source of each key wins, and every problem is reported at once.
+//!
+//! Order of strength: flag, environment, file, default. Each part of the house has one function here that reads its keys; a function
+//! reads all of them before it gives up, so that one bad value does not hide the next.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::environment::Environment;
+use super::flags::Override;
+use super::keys::{self, KEYS};
+use super::parts;
+use super::raw::{self, Given, RawConfig, Value};
+use super::reader::Reader;
+use super::report::{ConfigReport, Origin, Problem, SourceFile};
+use super::servers::{self, CommandLineServer};
+use super::settings::{AuditSettings, Config, IdentitySettings, PolicySettings};
+use super::show;
+use crate::domain::ServerName;
+
+/// Where settings come from.
+#[derive(Debug, Default)]
+pub struct Sources<'a> {
+    /// The file that `--config` names; else `CEDARPOST_CONFIG` does, else there is none.
+    pub file: Option<&'a Path>,
+    /// The environment.
+    pub environment: Environment,
+    /// What flags say.
+    pub flags: Vec<Override>,
+}
+
+/// What `policy check` needs to know; identity and servers only if they are configured.
+#[derive(Debug)]
+pub struct PolicyCheck {
+    /// Where policies come from.
+    pub policy: PolicySettings,
+    /// Whose roles the entities need.
+    pub identity: Option<IdentitySettings>,
+    /// The servers that policies can speak of.
+    pub servers: Vec<ServerName>,
+}
+
+impl Config {
+    /// The settings of `serve`.
+    ///
+    /// # Errors
+    /// Every problem of file, environment and flags.
+    pub fn for_serve(sources: &Sources<'_>) -> Result<Self, ConfigReport> {
+        Layers::read(sources).build(&sources.environment, Face::Http)
+    }
+
+    /// The settings of `stdio`: one server, and no admin listener unless somebody asks for one.
+    ///
+    /// # Errors
+    /// Every problem of file, environment and flags.
+    pub fn for_stdio(sources: &Sources<'_>, server: &CommandLineServer) -> Result<Self, ConfigReport> {
+        Layers::read(sources).build(&sources.environment, Face::Stdio(server))
+    }
+
+    /// The settings of `audit verify` and `audit show`: only where the log is.
+    ///
+    /// # Errors
+    /// Every problem of file, environment and flags that concerns the log or cannot be read at all.
+    pub fn for_audit(sources: &Sources<'_>) -> Result<AuditSettings, ConfigReport> {
+        let mut layers = Layers::read(sources);
+        let audit = parts::audit(&mut layers.reader(), default_log(&sources.environment));
+        layers.finish(audit)
+    }
+
+    /// The settings of `policy check`.
+    ///
+    /// # Errors
+    /// Every problem of file, environment and flags that concerns policies or cannot be read at all.
+    pub fn for_policy_check(sources: &Sources<'_>) -> Result<PolicyCheck, ConfigReport> {
+        let mut layers = Layers::read(sources);
+        let named = layers.raw.settings.contains_key("identity.agent");
+        let servers = servers::names(&layers.raw.servers);
+        let mut reader = layers.reader();
+        let policy = parts::policy(&mut reader);
+        let identity = if named { parts::identity(&mut reader) } else { None };
+        layers.finish(policy.map(|policy| PolicyCheck { policy, identity, servers }))
+    }
+
+    /// The resolved configuration as TOML; a value that is not the default is followed by where it came from. Secrets are hidden.
+    #[must_use]
+    pub fn show(&self) -> String {
+        show::document(&self.shown)
+    }
+}
+
+/// Which face the configuration is for.
+#[derive(Clone, Copy)]
+enum Face<'a> {
+    Http,
+    Stdio(&'a CommandLineServer),
+}
+
+/// What all sources said, the strongest value of each key on top.
+struct Layers {
+    raw: RawConfig,
+    file: Option<SourceFile>,
+    problems: Vec<Problem>,
+    shown: Vec<show::Shown>,
+}
+
+impl Layers {
+    fn read(sources: &Sources<'_>) -> Self {
+        let mut problems = Vec::new();
+        let file = read_file(sources, &mut problems);
+        let raw = file.as_ref().map(|file| raw::read(&file.text, &mut problems)).unwrap_or_default();
+        let mut layers = Self { raw, file, problems, shown: Vec::new() };
+        let environment = sources.environment.settings(&mut layers.problems);
+        layers.cover(environment.into_iter().collect());
+        layers.cover(sources.flags.iter().map(|flag| (flag.key, flag.given())).collect());
+        layers
+    }
+
+    /// Puts a stronger layer on top. A key also takes away what belonged to the value it replaces.
+    fn cover(&mut self, layer: Vec<(&'static str, Given)>) {
+        for (path, given) in &layer {
+            let replaced = keys::find(KEYS, path).map(|key| key.replaces).unwrap_or_default();
+            if given.value != Value::Bool(false) {
+                self.raw.settings.retain(|key, _| !replaced.contains(key));
+            }
+        }
+        self.raw.settings.extend(layer);
+    }
+
+    fn reader(&mut self) -> Reader<'_> {
+        Reader {
+            keys: KEYS,
+            heading: None,
+            given: std::mem::take(&mut self.raw.settings),
+            at: Origin::Default,
+            base: self.file.as_ref().and_then(|file| file.path.parent()),
+            problems: &mut self.problems,
+            shown: &mut self.shown,
+        }
+    }
+
+    fn build(mut self, environment: &Environment, face: Face<'_>) -> Result<Config, ConfigReport> {
+        let tables = std::mem::take(&mut self.raw.servers);
+        let log = match face {
+            Face::Http => default_log(environment),
+            Face::Stdio(server) => default_log(environment).map(|path| path.join(server.name_or_default())),
+        };
+        let admin_asked = self.raw.settings.contains_key("admin.address");
+        let mut reader = self.reader();
+        let listen = parts::listen(&mut reader);
+        let admin = parts::admin(&mut reader);
+        let limits = parts::limits(&mut reader);
+        let identity = parts::identity(&mut reader);
+        let policy = parts::policy(&mut reader);
+        let audit = parts::audit(&mut reader, log);
+        let log = parts::log(&mut reader);
+        let (servers, admin) = match face {
+            Face::Http => (servers::of_file(&mut reader, tables, environment), admin),
+            Face::Stdio(server) => {
+                let admin = admin.map(|admin| admin.filter(|_| admin_asked));
+                (servers::of_command_line(&mut reader, tables, server, environment).map(|server| vec![server]), admin)
+            }
+        };
+        parts::distinct_addresses(&mut reader, listen.as_ref(), admin.as_ref());
+        let shown = std::mem::take(&mut self.shown);
+        let config = (|| {
+            let (listen, admin, limits) = (listen?, admin?, limits?);
+            let (identity, policy, audit) = (identity?, policy?, audit?);
+            Some(Config { listen, admin, limits, identity, policy, audit, log: log?, servers: servers?, shown })
+        })();
+        self.finish(config)
+    }
+
+    fn finish<T>(self, value: Option<T>) -> Result<T, ConfigReport> {
+        match value {
+            Some(value) if self.problems.is_empty() => Ok(value),
+            _ => Err(ConfigReport::new(self.problems, self.file.as_ref())),
+        }
+    }
+}
+
+fn read_file(sources: &Sources<'_>, problems: &mut Vec<Problem>) -> Option<SourceFile> {
+    let named = sources.file.map(|path| (path.to_owned(), Origin::Flag("--config")));
+    let from_environment = || Some((sources.environment.config_file()?, Origin::Environment("CEDARPOST_CONFIG".to_owned())));
+    let (path, origin) = named.or_else(from_environment)?;
+    match std::fs::read_to_string(&path) {
+        Ok(text) => Some(SourceFile { path, text: Arc::from(text) }),
+        Err(error) => {
+            problems.push(Problem::new(&origin, format!("failed to read the settings file `{}`: {error}", path.display())));
+            None
+        }
+    }
+}
+
+fn default_log(environment: &Environment) -> Option<PathBuf> {
+    environment.state_directory().map(|state| state.join("cedarpost/audit"))
+}

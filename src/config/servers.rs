@@ -1,0 +1,224 @@
+//! The MCP servers: the `[[server]]` tables of the file, or the one that the command line of `stdio` names.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use http::Uri;
+
+use super::environment::Environment;
+use super::keys::SERVER_KEYS;
+use super::raw::{Given, ServerTable, Value};
+use super::reader::{Reader, boolean, list, text};
+use super::report::{Origin, Problem};
+use super::settings::{ServerSettings, ServerTarget};
+use crate::domain::ServerName;
+
+/// What the command line of `stdio` says about the server.
+#[derive(Debug, Clone, Default)]
+pub struct CommandLineServer {
+    /// `--name`.
+    pub name: Option<String>,
+    /// `--upstream`.
+    pub url: Option<String>,
+    /// The command and its arguments after `--`; empty when there is none.
+    pub command: Vec<OsString>,
+}
+
+impl CommandLineServer {
+    /// The name of the server, `server` when nobody says it.
+    pub(super) fn name_or_default(&self) -> &str {
+        self.name.as_deref().unwrap_or("server")
+    }
+}
+
+/// The valid names among the tables.
+pub(super) fn names(tables: &[ServerTable]) -> Vec<ServerName> {
+    tables.iter().filter_map(|table| ServerName::new(&text(table.given.get("name")?).ok()?)).collect()
+}
+
+/// All servers of the file.
+pub(super) fn of_file(
+    reader: &mut Reader<'_>,
+    tables: Vec<ServerTable>,
+    environment: &Environment,
+) -> Option<Vec<ServerSettings>> {
+    if tables.is_empty() {
+        reader.problem(
+            Problem::new(&Origin::Default, "no MCP server is configured")
+                .help("add a [[server]] table with `name` and `url` or `command`"),
+        );
+    }
+    let mut servers: Vec<ServerSettings> = Vec::new();
+    let mut complete = true;
+    for (index, table) in tables.into_iter().enumerate() {
+        let at = table.origin.clone();
+        match server(&mut scoped(reader, table, index), environment, false) {
+            None => complete = false,
+            Some(server) => {
+                if let Some(message) = servers.iter().find_map(|other| clash(other, &server)) {
+                    reader.problem(Problem::new(&at, message));
+                }
+                servers.push(server);
+            }
+        }
+    }
+    complete.then_some(servers)
+}
+
+/// The one server of `stdio`: what the command line says, on top of the table of that name in the file.
+pub(super) fn of_command_line(
+    reader: &mut Reader<'_>,
+    mut tables: Vec<ServerTable>,
+    said: &CommandLineServer,
+    environment: &Environment,
+) -> Option<ServerSettings> {
+    let flag = |flag, value| Given { value, origin: Origin::Flag(flag) };
+    let wanted =
+        |table: &ServerTable| table.given.get("name").is_some_and(|name| text(name).as_deref() == Ok(said.name_or_default()));
+    let names_target = said.url.is_some() || !said.command.is_empty();
+    let table = match (tables.iter().position(wanted), names_target, said.name.is_some(), tables.len()) {
+        (Some(index), ..) => Some(tables.swap_remove(index)),
+        (None, false, false, 1) => tables.pop(),
+        (None, ..) => None,
+    };
+    let mut table = table.unwrap_or(ServerTable { origin: Origin::Default, given: BTreeMap::new() });
+    let named = said.name.as_ref().map(|name| flag("--name", Value::Text(name.clone())));
+    match named {
+        Some(name) => drop(table.given.insert("name", name)),
+        None => drop(
+            table
+                .given
+                .entry("name")
+                .or_insert_with(|| Given { value: Value::Text("server".to_owned()), origin: Origin::Default }),
+        ),
+    }
+    if names_target {
+        table.given.retain(|key, _| !matches!(*key, "url" | "command"));
+    }
+    if let Some(url) = &said.url {
+        table.given.insert("url", flag("--upstream", Value::Text(url.clone())));
+    }
+    if !said.command.is_empty() {
+        let words = said.command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+        table.given.insert("command", flag("COMMAND", Value::List(words)));
+    }
+    let mut server = server(&mut scoped(reader, table, 0), environment, true)?;
+    if let (ServerTarget::Child { program, args, .. }, Some((first, rest))) = (&mut server.target, said.command.split_first()) {
+        (*program, *args) = (first.clone(), rest.to_vec());
+    }
+    Some(server)
+}
+
+fn scoped<'a>(reader: &'a mut Reader<'_>, table: ServerTable, index: usize) -> Reader<'a> {
+    Reader {
+        keys: SERVER_KEYS,
+        heading: Some(format!("[[server]] {index}")),
+        given: table.given,
+        at: table.origin,
+        base: reader.base,
+        problems: reader.problems,
+        shown: reader.shown,
+    }
+}
+
+fn server(reader: &mut Reader<'_>, environment: &Environment, inherit_by_default: bool) -> Option<ServerSettings> {
+    let name = reader.read("name", |given| {
+        let form = "a server's name has 1 to 64 of a-z 0-9 . _ - and begins with a letter or digit";
+        ServerName::new(&text(given)?).ok_or_else(|| form.to_owned())
+    });
+    let path = reader.optional("path", |given| path(&text(given)?));
+    let target = target(reader, environment, inherit_by_default);
+    let extensions = reader.list("extensions");
+    let name = name?;
+    let path = path?.unwrap_or_else(|| format!("/{name}"));
+    Some(ServerSettings { name, path, target: target?, extensions: extensions? })
+}
+
+fn target(reader: &mut Reader<'_>, environment: &Environment, inherit_by_default: bool) -> Option<ServerTarget> {
+    let url = reader.optional("url", |given| url(&text(given)?));
+    let command = reader.optional("command", list);
+    let directory = reader.optional_path("directory");
+    let inherit = reader.optional("inherit_env", boolean);
+    let extra = reader.optional("env", |given| match &given.value {
+        Value::Table(table) => Ok(table.clone()),
+        _ => Err("this is not a table of strings".to_owned()),
+    });
+    let child_only = ["directory", "env", "inherit_env"].into_iter().find(|key| reader.given.contains_key(key));
+    match (url?, command?) {
+        (Some(url), None) => {
+            if let Some(key) = child_only {
+                let origin = reader.origin(key);
+                reader.problem(Problem::new(&origin, format!("`{key}` means nothing for a server with a `url`")));
+            }
+            Some(ServerTarget::Http { url })
+        }
+        (None, Some(command)) => {
+            let environment = environment.for_child(inherit?.unwrap_or(inherit_by_default), &extra?.unwrap_or_default());
+            child(reader, command, directory?, environment)
+        }
+        (Some(_), Some(_)) => {
+            let origin = reader.origin("command");
+            reader.problem(Problem::new(&origin, "a server has either `url` or `command`, not both"));
+            None
+        }
+        (None, None) => {
+            let at = reader.at.clone();
+            reader.problem(
+                Problem::new(&at, "the server has neither `url` nor `command`")
+                    .help("for `stdio`: end the command line with `-- COMMAND…`, or give --upstream URL"),
+            );
+            None
+        }
+    }
+}
+
+fn child(
+    reader: &mut Reader<'_>,
+    command: Vec<String>,
+    directory: Option<PathBuf>,
+    environment: Environment,
+) -> Option<ServerTarget> {
+    let mut words = command.into_iter().map(OsString::from);
+    match words.next().filter(|program| !program.is_empty()) {
+        Some(program) => Some(ServerTarget::Child { program, args: words.collect(), directory, environment }),
+        None => {
+            let origin = reader.origin("command");
+            reader.problem(Problem::new(&origin, "`command` is empty"));
+            None
+        }
+    }
+}
+
+/// Why two servers cannot be served side by side. One path may not lie under another: the older transport adds its own below.
+fn clash(one: &ServerSettings, other: &ServerSettings) -> Option<String> {
+    let under = |inner: &str, outer: &str| {
+        inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/') || outer.ends_with('/'))
+    };
+    if one.name == other.name {
+        return Some(format!("there are two servers called `{}`", other.name));
+    }
+    (under(&one.path, &other.path) || under(&other.path, &one.path))
+        .then(|| format!("the paths `{}` of `{}` and `{}` of `{}` overlap", one.path, one.name, other.path, other.name))
+}
+
+/// An absolute path of plain segments, without a slash at its end.
+fn path(text: &str) -> Result<String, String> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    let segment = |segment: &str| !matches!(segment, "" | "." | "..") && segment.bytes().all(plain);
+    let fits = text == "/" || text.strip_prefix('/').is_some_and(|rest| rest.split('/').all(segment));
+    fits.then(|| text.to_owned()).ok_or_else(|| format!("`{text}` is not a path such as \"/shop\" (letters, digits, . _ -)"))
+}
+
+/// `http` or `https` with a host. A password in a URL would end up in logs.
+fn url(text: &str) -> Result<Uri, String> {
+    let uri: Uri = text.parse().map_err(|_| "this is not a URL".to_owned())?;
+    let scheme = matches!(uri.scheme_str(), Some("http" | "https"));
+    let host = uri.host().is_some_and(|host| !host.is_empty());
+    let user = uri.authority().is_some_and(|authority| authority.as_str().contains('@'));
+    match (scheme, host, user) {
+        (true, true, false) => Ok(uri),
+        (true, true, true) => Err("a URL must not carry a user name or password".to_owned()),
+        _ => Err("a URL begins with http:// or https:// and a host".to_owned()),
+    }
+}

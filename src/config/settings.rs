@@ -1,0 +1,190 @@
+//! The resolved settings: plain values that can only be valid, one struct for each part of the house.
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use http::Uri;
+
+use super::environment::Environment;
+use super::show::Shown;
+use crate::domain::ServerName;
+
+/// Everything the sidecar is told at the start.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The MCP listener; `stdio` does not open it.
+    pub listen: ListenSettings,
+    /// The admin listener; `None` when it is off.
+    pub admin: Option<AdminSettings>,
+    /// Bounds on everything.
+    pub limits: LimitSettings,
+    /// Who calls.
+    pub identity: IdentitySettings,
+    /// Where policies come from.
+    pub policy: PolicySettings,
+    /// Where decisions are recorded.
+    pub audit: AuditSettings,
+    /// What is logged.
+    pub log: LogSettings,
+    /// The MCP servers: at least one for `serve`, exactly one for `stdio`.
+    pub servers: Vec<ServerSettings>,
+    /// Every setting as `config show` prints it.
+    pub(super) shown: Vec<Shown>,
+}
+
+/// The MCP listener.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListenSettings {
+    /// The address to bind; port 0 lets the system choose.
+    pub address: SocketAddr,
+    /// Plaintext HTTP may be served on an address that other machines reach.
+    pub plaintext_non_loopback: bool,
+    /// `Host` values accepted besides loopback names and the bound address: `name` or `name:port`, lower case.
+    pub allowed_hosts: Vec<String>,
+    /// `Origin` values accepted besides loopback ones: `scheme://host[:port]`, lower case.
+    pub allowed_origins: Vec<String>,
+    /// Connections open at the same time; more wait in the system's queue.
+    pub max_connections: usize,
+    /// The deprecated HTTP+SSE transport of 2024-11-05 is offered.
+    pub legacy_sse: bool,
+}
+
+/// The admin listener.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AdminSettings {
+    /// The address to bind; port 0 lets the system choose.
+    pub address: SocketAddr,
+    /// It may be served on an address that other machines reach (probes of a kubelet come from outside the pod).
+    pub plaintext_non_loopback: bool,
+    /// `Host` names accepted for `/status` besides `localhost` and IP addresses, lower case, without port.
+    pub allowed_hosts: Vec<String>,
+}
+
+/// Bounds on what others can make us hold or wait for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LimitSettings {
+    /// The largest message, in bytes.
+    pub max_message_bytes: usize,
+    /// How deep JSON may be nested.
+    pub max_depth: u32,
+    /// Sessions open at the same time.
+    pub max_sessions: usize,
+    /// Calls in flight at each server.
+    pub max_inflight: usize,
+    /// How long connecting to a server may take.
+    pub upstream_connect_timeout: Duration,
+    /// How long a server may take to the first byte of an answer.
+    pub upstream_response_timeout: Duration,
+    /// How long a client may take to send its headers.
+    pub header_timeout: Duration,
+    /// How long a client may take to send its body.
+    pub body_timeout: Duration,
+    /// When an unused session is closed.
+    pub session_idle_timeout: Duration,
+    /// How long calls in flight may take to end after the first signal to stop.
+    pub shutdown_grace: Duration,
+}
+
+/// The configured identity of everybody who reaches the listener, or of the client of `stdio`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdentitySettings {
+    /// The id of the agent.
+    pub agent: String,
+    /// The roles of the agent.
+    pub agent_roles: Vec<String>,
+    /// The person it acts for; `None` when the configuration says that nobody stands behind it.
+    pub actor: Option<String>,
+    /// The roles of that person; empty without a person.
+    pub actor_roles: Vec<String>,
+}
+
+/// Where policies, schema and entities come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PolicySettings {
+    /// Files or directories with `*.cedar`.
+    pub policies: Vec<PathBuf>,
+    /// Files or directories with `*.cedarschema`, on top of the base vocabulary.
+    pub schema: Vec<PathBuf>,
+    /// Files or directories with `*.json`.
+    pub entities: Vec<PathBuf>,
+    /// The IANA time zone of `context.time`.
+    pub timezone: String,
+    /// How often the content is compared, besides being watched.
+    pub poll_interval: Duration,
+}
+
+/// Where decisions are recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditSettings {
+    /// The directory of the log; one process at a time.
+    pub directory: PathBuf,
+    /// The name of the log in its checkpoints.
+    pub origin: String,
+    /// A call whose record is not durable after this time is refused.
+    pub append_deadline: Duration,
+    /// Records that may wait to be written.
+    pub queue: usize,
+    /// Free space below which the log refuses to grow, in bytes.
+    pub low_water_bytes: u64,
+}
+
+/// What is logged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogSettings {
+    /// How log lines look.
+    pub format: LogFormat,
+    /// A level (`info`), or directives such as `info,cedarpost::policy=debug`.
+    pub level: String,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Pretty on a terminal, JSON otherwise.
+    Auto,
+    /// One JSON object per line.
+    Json,
+    /// For people.
+    Pretty,
+}
+
+impl LogFormat {
+    /// The formats and how the configuration names them.
+    pub(super) const NAMES: [(&str, Self); 3] = [("auto", Self::Auto), ("json", Self::Json), ("pretty", Self::Pretty)];
+}
+
+/// One MCP server.
+#[derive(Debug, Clone)]
+pub struct ServerSettings {
+    /// Its name in policies and records.
+    pub name: ServerName,
+    /// Its path at the listener, beginning with `/`.
+    pub path: String,
+    /// How it is reached.
+    pub target: ServerTarget,
+    /// Methods outside the specification that policy decides as action `extension`.
+    pub extensions: Vec<String>,
+}
+
+/// How a server is reached.
+#[derive(Debug, Clone)]
+pub enum ServerTarget {
+    /// Streamable HTTP.
+    Http {
+        /// `http` or `https`, with host, without user information.
+        url: Uri,
+    },
+    /// A child process over its standard input and output.
+    Child {
+        /// The program, looked up in `PATH` when it has no slash.
+        program: OsString,
+        /// Its arguments.
+        args: Vec<OsString>,
+        /// Its working directory; `None` for ours.
+        directory: Option<PathBuf>,
+        /// Its whole environment; nothing else is inherited.
+        environment: Environment,
+    },
+}

@@ -1,0 +1,61 @@
+//! Serves the admin routes: one request per connection, each connection within a bound, so that slow clients cannot pile up.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::task::JoinSet;
+
+use crate::lifecycle::Stop;
+use crate::listen::{Connection, Listener};
+
+/// How long a client may take to send its headers.
+const HEADERS_WITHIN: Duration = Duration::from_secs(5);
+/// How long one connection may last altogether.
+const DONE_WITHIN: Duration = Duration::from_secs(30);
+
+/// The admin face, ready to run.
+#[derive(Debug)]
+pub struct Admin {
+    listener: Listener,
+    routes: Router,
+}
+
+impl Admin {
+    /// Serves `routes` on `listener`.
+    #[must_use]
+    pub const fn new(listener: Listener, routes: Router) -> Self {
+        Self { listener, routes }
+    }
+
+    /// Serves until `stop` is pulled, then ends the requests that are being answered. Give it a `stop` that is pulled after the other
+    /// faces have drained, so that probes see the sidecar stopping.
+    ///
+    /// # Errors
+    /// Never; the type is what `Tasks` expects.
+    pub async fn run(mut self, stop: Stop) -> Result<(), Infallible> {
+        let mut open = JoinSet::new();
+        while let Some(connection) = self.listener.accept(&stop).await {
+            open.spawn(serve(connection, self.routes.clone()));
+            while open.try_join_next().is_some() {}
+        }
+        drop(self.listener);
+        open.join_all().await;
+        Ok(())
+    }
+}
+
+async fn serve(connection: Connection, routes: Router) {
+    let peer = connection.peer();
+    let mut server = http1::Builder::new();
+    server.timer(TokioTimer::new()).header_read_timeout(HEADERS_WITHIN).keep_alive(false).max_buf_size(16 * 1024);
+    let served = server.serve_connection(TokioIo::new(connection), TowerToHyperService::new(routes));
+    match tokio::time::timeout(DONE_WITHIN, served).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::debug!(%error, %peer, "an admin connection ended early"),
+        Err(_) => tracing::debug!(%peer, "an admin connection took too long"),
+    }
+}
