@@ -1,0 +1,3 @@
+//! The servers behind the sidecar: where a permitted call goes.
+
+pub mod child;
