@@ -1,1 +1,44 @@
-//! stub: policy
+//! What may be done: Cedar policies, and the only place that knows Cedar.
+//!
+//! Files become a snapshot, and a snapshot decides:
+//!
+//! ```text
+//! Settings -> read -> PolicyFiles -> PolicySnapshot::build(.., Catalog) -> PolicyStore -> decide / possible
+//!                ^                                                             |
+//!              Watch ("the files changed")                       with_catalog ("a server lists other tools")
+//! ```
+//!
+//! Deciding is synchronous and looks at nothing but its arguments. What authors may write is in `docs/policies.md`, the vocabulary
+//! in `schema/cedarpost.cedarschema`.
+//!
+//! Read in this order: [`settings`], [`load`], [`report`]; then `policies`, `schema`, `entities`, `input` (text to Cedar's values);
+//! [`snapshot`], `request`, [`evaluate`], `derive` (decisions); [`store`], [`watch`], [`metrics`] (life).
+
+pub mod catalog;
+mod derive;
+mod entities;
+pub mod evaluate;
+#[cfg(test)]
+mod fixture;
+mod input;
+pub mod load;
+pub mod metrics;
+mod policies;
+pub mod report;
+mod request;
+mod schema;
+pub mod settings;
+mod slice;
+pub mod snapshot;
+pub mod store;
+pub mod watch;
+
+pub use catalog::Catalog;
+pub use evaluate::Request;
+pub use load::{PolicyFiles, read};
+pub use metrics::Metrics;
+pub use report::{LoadError, PolicyReport, Problem, draw};
+pub use settings::{DeclaredPrincipal, PrincipalKind, Settings};
+pub use snapshot::PolicySnapshot;
+pub use store::PolicyStore;
+pub use watch::Watch;

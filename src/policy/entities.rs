@@ -1,0 +1,367 @@
+//! Entities: what the configuration declares, what servers list, and what the author's files say about both and add to them.
+//!
+//! The files have Cedar's entity format (`[{"uid": {"type", "id"}, "attrs": {…}, "parents": […]}]`) but are read here, by the types
+//! of the schema: Cedar's own reader takes an `unknown` in any attribute, and a forbid that reads one is skipped.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use cedar_policy::{Entities, Entity, EntityId, EntityTypeName, EntityUid, RestrictedExpression, Schema};
+use serde_json::value::RawValue;
+
+use super::catalog::Catalog;
+use super::input::{attributes, object, offset_in, reference};
+use super::load::SourceFile;
+use super::report::{LoadError, Problem};
+use super::schema::Vocabulary;
+use super::settings::{PrincipalKind, Settings};
+use crate::domain::{Action, Actor, AgentId, Annotations, Caller, ServerName, Target, UserId};
+
+/// The attributes of a tool that are the server's claims; an author who states all of them pins the tool.
+const CLAIMS: [&str; 4] = ["readOnly", "destructive", "idempotent", "openWorld"];
+
+/// The names of the base vocabulary's types, parsed once.
+#[derive(Debug, Clone)]
+pub(super) struct Names {
+    agent: EntityTypeName,
+    user: EntityTypeName,
+    role: EntityTypeName,
+    server: EntityTypeName,
+    pub(super) tool: EntityTypeName,
+    pub(super) resource: EntityTypeName,
+    pub(super) prompt: EntityTypeName,
+    action: EntityTypeName,
+}
+
+impl Names {
+    pub(super) fn new() -> Result<Self, LoadError> {
+        let name = |text: &str| format!("Mcp::{text}").parse().map_err(|error| LoadError::Vocabulary(format!("{error}")));
+        Ok(Self {
+            agent: name("Agent")?,
+            user: name("User")?,
+            role: name("Role")?,
+            server: name("Server")?,
+            tool: name("Tool")?,
+            resource: name("Resource")?,
+            prompt: name("Prompt")?,
+            action: name("Action")?,
+        })
+    }
+
+    pub(super) fn agent(&self, id: &AgentId) -> EntityUid {
+        uid(&self.agent, id.as_str())
+    }
+
+    pub(super) fn user(&self, id: &UserId) -> EntityUid {
+        uid(&self.user, id.as_str())
+    }
+
+    pub(super) fn actor(&self, caller: &Caller) -> Option<EntityUid> {
+        match &caller.actor {
+            Actor::Person(user) => Some(self.user(user)),
+            Actor::Unattended => None,
+        }
+    }
+
+    pub(super) fn server(&self, name: &ServerName) -> EntityUid {
+        uid(&self.server, name.as_str())
+    }
+
+    pub(super) fn action(&self, action: Action) -> EntityUid {
+        uid(&self.action, action.name())
+    }
+
+    /// The Cedar resource of a call.
+    pub(super) fn target(&self, server: &ServerName, target: &Target) -> EntityUid {
+        match target {
+            Target::Tool(name) => uid(&self.tool, &format!("{server}/{name}")),
+            Target::Resource(uri) => uid(&self.resource, &format!("{server}/{uri}")),
+            Target::Prompt(name) => uid(&self.prompt, &format!("{server}/{name}")),
+            Target::Server | Target::Method(_) => self.server(server),
+        }
+    }
+}
+
+fn uid(ty: &EntityTypeName, id: &str) -> EntityUid {
+    EntityUid::from_type_name_and_id(ty.clone(), EntityId::new(id))
+}
+
+/// An entity in the making.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Draft {
+    attributes: BTreeMap<String, RestrictedExpression>,
+    parents: HashSet<EntityUid>,
+}
+
+impl Draft {
+    pub(super) fn build(self, uid: EntityUid) -> Result<Entity, String> {
+        Entity::new(uid, self.attributes.into_iter().collect(), self.parents).map_err(|error| error.to_string())
+    }
+}
+
+/// What the files declare, and the principals and servers of the configuration: everything but the catalog.
+#[derive(Debug)]
+pub(super) struct Declared {
+    drafts: HashMap<EntityUid, Draft>,
+}
+
+/// Where an entity is declared.
+struct Place<'a> {
+    file: &'a SourceFile,
+    offset: usize,
+}
+
+impl Declared {
+    /// Reads the files and adds the configuration. Every problem is added to `problems`.
+    pub(super) fn read(
+        settings: &Settings,
+        files: &[SourceFile],
+        vocabulary: &Vocabulary,
+        names: &Names,
+        problems: &mut Vec<Problem>,
+    ) -> Self {
+        let mut declared = Self { drafts: HashMap::new() };
+        let mut places = HashMap::new();
+        for file in files {
+            declared.read_file(file, vocabulary, &mut places, problems);
+        }
+        declared.configure(settings, names);
+        declared.check(vocabulary, names, &places, problems);
+        declared
+    }
+
+    fn configure(&mut self, settings: &Settings, names: &Names) {
+        for principal in &settings.principals {
+            let ty = match principal.kind {
+                PrincipalKind::Agent => &names.agent,
+                PrincipalKind::User => &names.user,
+            };
+            let roles: Vec<EntityUid> = principal.roles.iter().map(|role| uid(&names.role, role)).collect();
+            for role in &roles {
+                self.drafts.entry(role.clone()).or_default();
+            }
+            self.drafts.entry(uid(ty, &principal.id)).or_default().parents.extend(roles);
+        }
+        for server in &settings.servers {
+            self.drafts.entry(names.server(server)).or_default();
+        }
+    }
+
+    fn read_file<'a>(
+        &mut self,
+        file: &'a SourceFile,
+        vocabulary: &Vocabulary,
+        places: &mut HashMap<EntityUid, Place<'a>>,
+        problems: &mut Vec<Problem>,
+    ) {
+        let items: Vec<&'a RawValue> = match serde_json::from_str(&file.text) {
+            Ok(items) => items,
+            Err(error) => {
+                problems.push(json_problem(file, &error));
+                return;
+            }
+        };
+        for raw in items {
+            let offset = offset_in(&file.text, raw.get());
+            match read_entity(file, offset, raw, vocabulary) {
+                Ok((uid, _)) if places.contains_key(&uid) => {
+                    let first = places.get(&uid).map(Place::text).unwrap_or_default();
+                    problems.push(Problem::at(file, offset, raw.get().len(), format!("`{uid}` is already declared at {first}")));
+                }
+                Ok((uid, draft)) => {
+                    places.insert(uid.clone(), Place { file, offset });
+                    self.drafts.insert(uid, draft);
+                }
+                Err(problem) => problems.push(*problem),
+            }
+        }
+    }
+
+    /// Lets Cedar check everything, and on failure each entity alone, so that every culprit is named at its place.
+    fn check(&self, vocabulary: &Vocabulary, names: &Names, places: &HashMap<EntityUid, Place<'_>>, problems: &mut Vec<Problem>) {
+        if !problems.is_empty() {
+            return;
+        }
+        let Err(whole) = self.entities(&vocabulary.schema, names, &Catalog::default()) else { return };
+        let before = problems.len();
+        for (uid, draft) in self.complete(names, &Catalog::default()) {
+            let alone = draft.build(uid.clone()).and_then(|entity| entities([entity], Some(&vocabulary.schema)).map(drop));
+            if let Err(message) = alone {
+                problems.push(match places.get(&uid) {
+                    Some(place) => Problem::at(place.file, place.offset, 1, message),
+                    None => Problem::nowhere("", message)
+                        .with_help(format!("`{uid}` is declared by the configuration; give its attributes in an entities file")),
+                });
+            }
+        }
+        if problems.len() == before {
+            problems.push(Problem::nowhere("", whole));
+        }
+    }
+
+    /// All entities: the declared ones, and the tools of the catalog.
+    pub(super) fn entities(&self, schema: &Schema, names: &Names, catalog: &Catalog) -> Result<Entities, String> {
+        let built = self.complete(names, catalog).into_iter().map(|(uid, draft)| draft.build(uid));
+        entities(built.collect::<Result<Vec<_>, _>>()?, Some(schema))
+    }
+
+    /// A resource or prompt that a call names, with what the files say about it.
+    pub(super) fn learned(&self, names: &Names, server: &ServerName, target: &Target) -> Result<Entity, String> {
+        let uid = names.target(server, target);
+        let mut draft = self.drafts.get(&uid).cloned().unwrap_or_default();
+        let own = match target {
+            Target::Prompt(_) => "name",
+            _ => "uri",
+        };
+        complete_learned(&mut draft, own, target.name().unwrap_or_default(), names.server(server));
+        draft.build(uid)
+    }
+
+    fn complete(&self, names: &Names, catalog: &Catalog) -> HashMap<EntityUid, Draft> {
+        let mut drafts = self.drafts.clone();
+        for (server, tool) in catalog.tools() {
+            let target = names.target(server, &Target::Tool(tool.name.clone()));
+            complete_tool(drafts.entry(target).or_default(), &tool.name, tool.annotations, names.server(server));
+        }
+        for (uid, draft) in &mut drafts {
+            let id = uid.id();
+            let (Some((server, name)), ty) = (id.unescaped().split_once('/'), uid.type_name()) else { continue };
+            let server = self::uid(&names.server, server);
+            if *ty == names.tool {
+                complete_tool(draft, name, Annotations::default(), server);
+            } else if *ty == names.resource {
+                complete_learned(draft, "uri", name, server);
+            } else if *ty == names.prompt {
+                complete_learned(draft, "name", name, server);
+            }
+        }
+        drafts
+    }
+}
+
+/// Fills in what the author's files leave open about a tool: the server's claims, or the protocol's defaults. Filling in twice
+/// changes nothing, so what came first counts.
+fn complete_tool(draft: &mut Draft, name: &str, claims: Annotations, server: EntityUid) {
+    let pinned = CLAIMS.iter().all(|claim| draft.attributes.contains_key(*claim));
+    draft.parents.insert(server);
+    let mut default = |attribute: &str, value| {
+        draft.attributes.entry(attribute.to_owned()).or_insert(value);
+    };
+    // `pinned` first: after the claims are filled in nobody can tell any more who stated them.
+    default("pinned", RestrictedExpression::new_bool(pinned));
+    default("name", RestrictedExpression::new_string(name.to_owned()));
+    default("readOnly", RestrictedExpression::new_bool(claims.read_only));
+    default("destructive", RestrictedExpression::new_bool(claims.destructive));
+    default("idempotent", RestrictedExpression::new_bool(claims.idempotent));
+    default("openWorld", RestrictedExpression::new_bool(claims.open_world));
+}
+
+fn complete_learned(draft: &mut Draft, own: &str, name: &str, server: EntityUid) {
+    draft.parents.insert(server);
+    draft.attributes.insert(own.to_owned(), RestrictedExpression::new_string(name.to_owned()));
+}
+
+pub(super) fn entities(list: impl IntoIterator<Item = Entity>, schema: Option<&Schema>) -> Result<Entities, String> {
+    Entities::from_entities(list, schema).map_err(|error| chain(&error))
+}
+
+/// An error with its causes, because Cedar's outermost sentence alone says little.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+impl Place<'_> {
+    fn text(&self) -> String {
+        let (line, _) = super::report::position(&self.file.text, self.offset);
+        format!("{}:{line}", self.file.name)
+    }
+}
+
+fn json_problem(file: &SourceFile, error: &serde_json::Error) -> Problem {
+    let before: usize = file.text.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum();
+    let message = error.to_string();
+    let message = message.split(" at line ").next().unwrap_or(&message).to_owned();
+    Problem::at(file, before + error.column().saturating_sub(1), 1, message)
+        .with_help("an entities file is a JSON array of { \"uid\": …, \"attrs\": …, \"parents\": … }".to_owned())
+}
+
+/// Reads one entity of a file.
+fn read_entity(
+    file: &SourceFile,
+    offset: usize,
+    raw: &RawValue,
+    vocabulary: &Vocabulary,
+) -> Result<(EntityUid, Draft), Box<Problem>> {
+    let at = |part: &RawValue, message: String| {
+        Box::new(Problem::at(file, offset_in(&file.text, part.get()), part.get().len(), message))
+    };
+    let members = object(raw).map_err(|reason| at(raw, format!("the entity {reason}")))?;
+    let (mut uid, mut draft) = (None, Draft::default());
+    let mut attrs = None;
+    for (key, value) in members {
+        match &*key {
+            "uid" => {
+                uid = Some((
+                    value,
+                    reference(value).ok_or_else(|| at(value, "`uid` is not { \"type\": …, \"id\": … }".to_owned()))?,
+                ))
+            }
+            "attrs" => attrs = Some(value),
+            "parents" => draft.parents = parents(value).map_err(|message| at(value, message))?,
+            other => {
+                return Err(at(value, format!("unknown key `{other}`")).into_help("the keys are `uid`, `attrs` and `parents`"));
+            }
+        }
+    }
+    let (place, uid) = uid.ok_or_else(|| Box::new(Problem::at(file, offset, 1, "the entity has no `uid`")))?;
+    let ty = uid.type_name();
+    let Some(fields) = vocabulary.shapes.get(ty) else {
+        return Err(at(place, format!("unknown entity type `{ty}`")).into_help(&similar(ty, vocabulary)));
+    };
+    let of_server = [&LEARNED[..], &["Mcp::Tool"]].concat().contains(&&*ty.to_string());
+    if of_server && !uid.id().unescaped().contains('/') {
+        return Err(at(place, format!("`{uid}` names no server"))
+            .into_help("the id is the server's name, a slash and the thing's own name: \"shop/refund\""));
+    }
+    if let Some(attrs) = attrs {
+        let tool = ty.to_string() == "Mcp::Tool";
+        draft.attributes = attributes(attrs.get(), fields, tool || LEARNED.contains(&&*ty.to_string())).map_err(|unfit| {
+            Box::new(Problem::at(file, offset_in(&file.text, attrs.get()) + unfit.offset, 1, format!("attribute {unfit}")))
+        })?;
+        if tool && draft.attributes.contains_key("pinned") {
+            return Err(at(attrs, "`pinned` cannot be set".to_owned())
+                .into_help("state all of readOnly, destructive, idempotent and openWorld"));
+        }
+    }
+    Ok((uid, draft))
+}
+
+/// Types whose own attributes come from the server, so that a file need not repeat them.
+const LEARNED: [&str; 2] = ["Mcp::Resource", "Mcp::Prompt"];
+
+fn parents(raw: &RawValue) -> Result<HashSet<EntityUid>, String> {
+    let items: Vec<&RawValue> = serde_json::from_str(raw.get()).map_err(|_| "`parents` is not an array".to_owned())?;
+    let wrong = || "a parent is not { \"type\": …, \"id\": … }".to_owned();
+    items.into_iter().map(|item| reference(item).ok_or_else(wrong)).collect()
+}
+
+fn similar(ty: &EntityTypeName, vocabulary: &Vocabulary) -> String {
+    let mut known: Vec<String> = vocabulary.shapes.keys().map(ToString::to_string).collect();
+    known.sort();
+    format!("`{ty}` is not in the schema; known are {}", known.join(", "))
+}
+
+trait IntoHelp {
+    fn into_help(self, help: &str) -> Self;
+}
+
+impl IntoHelp for Box<Problem> {
+    fn into_help(self, help: &str) -> Self {
+        Self::new((*self).with_help(help.to_owned()))
+    }
+}

@@ -1,0 +1,222 @@
+//! Reads all files of an author in one pass, with a digest of their names and contents. Understands nothing of what they say.
+//!
+//! A Kubernetes ConfigMap or projected volume shows its files as links through `..data`, which is swapped as a whole. Such a
+//! directory is resolved once and read from where `..data` pointed, so that one load never mixes two versions. A plain directory
+//! has no such guarantee: [`super::Watch`] waits until it has settled.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use ring::digest::{Context as Sha256, SHA256};
+
+use super::report::{LoadError, Problem};
+use super::settings::Settings;
+
+/// The largest file a load accepts: 4 MiB.
+const MAX_FILE_BYTES: u64 = 4 << 20;
+/// The most bytes a load accepts: 64 MiB.
+const MAX_TOTAL_BYTES: u64 = 64 << 20;
+/// The most files a load accepts.
+const MAX_FILES: usize = 4096;
+/// How deep directories may be nested.
+const MAX_DEPTH: u32 = 8;
+/// How often a pass is begun anew because a file vanished while it ran.
+const ATTEMPTS: u32 = 5;
+
+/// One file as it was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct SourceFile {
+    /// The name to show: relative to the configured directory, behind the directory's own path when there are several.
+    pub(super) name: Arc<str>,
+    pub(super) text: Arc<str>,
+}
+
+/// All files of one pass, sorted by name within each kind, and the digest of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PolicyFiles {
+    pub(super) policies: Vec<SourceFile>,
+    pub(super) schema: Vec<SourceFile>,
+    pub(super) entities: Vec<SourceFile>,
+    pub(super) digest: [u8; 32],
+}
+
+impl PolicyFiles {
+    /// SHA-256 over the names and contents of all files.
+    #[must_use]
+    pub const fn digest(&self) -> [u8; 32] {
+        self.digest
+    }
+}
+
+/// Reads everything that `settings` points to.
+///
+/// # Errors
+///
+/// [`LoadError::Read`] when a configured path does not exist or a file cannot be read, [`LoadError::TooMuch`] when a limit is
+/// passed, [`LoadError::Invalid`] when files are not UTF-8 text.
+pub fn read(settings: &Settings) -> Result<PolicyFiles, LoadError> {
+    let mut last = pass(settings);
+    for _ in 1..ATTEMPTS {
+        match &last {
+            // A volume was swapped, or a file replaced, between listing and reading: what was listed is gone, look again.
+            Err(LoadError::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound => last = pass(settings),
+            _ => break,
+        }
+    }
+    last
+}
+
+fn pass(settings: &Settings) -> Result<PolicyFiles, LoadError> {
+    let mut reader = Reader { digest: Sha256::new(&SHA256), files: 0, bytes: 0, problems: Vec::new() };
+    let policies = reader.kind(&settings.policies, Kind::Policies)?;
+    let schema = reader.kind(&settings.schema, Kind::Schema)?;
+    let entities = reader.kind(&settings.entities, Kind::Entities)?;
+    if !reader.problems.is_empty() {
+        return Err(reader.problems.into());
+    }
+    let mut digest = [0; 32];
+    digest.copy_from_slice(reader.digest.finish().as_ref());
+    Ok(PolicyFiles { policies, schema, entities, digest })
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Policies,
+    Schema,
+    Entities,
+}
+
+impl Kind {
+    fn wants(self, name: &str) -> bool {
+        let schema = name.ends_with(".cedarschema") || name.ends_with(".cedarschema.json");
+        match self {
+            Self::Policies => name.ends_with(".cedar"),
+            Self::Schema => schema,
+            Self::Entities => name.ends_with(".json") && !schema,
+        }
+    }
+}
+
+/// A file that was found, and the name it is shown by.
+struct Found {
+    name: String,
+    path: PathBuf,
+}
+
+struct Reader {
+    digest: Sha256,
+    files: usize,
+    bytes: u64,
+    problems: Vec<Problem>,
+}
+
+impl Reader {
+    fn kind(&mut self, roots: &[PathBuf], kind: Kind) -> Result<Vec<SourceFile>, LoadError> {
+        let mut found = Vec::new();
+        for root in roots {
+            let prefix = if roots.len() > 1 { format!("{}/", root.display()) } else { String::new() };
+            find(root, kind, &prefix, &mut found)?;
+        }
+        found.sort_by(|a, b| a.name.cmp(&b.name));
+        self.hash(&[kind as u8]);
+        found.iter().filter_map(|found| self.file(found).transpose()).collect()
+    }
+
+    fn file(&mut self, found: &Found) -> Result<Option<SourceFile>, LoadError> {
+        self.files += 1;
+        if self.files > MAX_FILES {
+            return Err(LoadError::TooMuch { path: found.path.clone(), limit: format!("{MAX_FILES} files") });
+        }
+        let bytes = read_bounded(&found.path)?;
+        self.bytes += bytes.len() as u64;
+        if self.bytes > MAX_TOTAL_BYTES {
+            return Err(LoadError::TooMuch {
+                path: found.path.clone(),
+                limit: format!("{} MiB in all files", MAX_TOTAL_BYTES >> 20),
+            });
+        }
+        self.hash(found.name.as_bytes());
+        self.hash(&bytes);
+        match String::from_utf8(bytes) {
+            Ok(text) => Ok(Some(SourceFile { name: found.name.as_str().into(), text: text.into() })),
+            Err(_) => {
+                self.problems.push(Problem::nowhere(&found.name, format!("`{}` is not UTF-8 text", found.name)));
+                Ok(None)
+            }
+        }
+    }
+
+    /// Adds a part with its length, so that no two lists of parts have the same digest.
+    fn hash(&mut self, part: &[u8]) {
+        self.digest.update(&(part.len() as u64).to_be_bytes());
+        self.digest.update(part);
+    }
+}
+
+/// Lists the files of a kind under a configured path; a path that is itself a file counts whatever its name is.
+fn find(root: &Path, kind: Kind, prefix: &str, found: &mut Vec<Found>) -> Result<(), LoadError> {
+    let metadata = fs::metadata(root).map_err(|source| LoadError::Read { path: root.to_owned(), source })?;
+    if metadata.is_dir() {
+        return walk(&resolve(root)?, kind, prefix, MAX_DEPTH, found);
+    }
+    let name = root.file_name().map_or_else(|| root.display().to_string(), |name| name.to_string_lossy().into_owned());
+    found.push(Found { name: format!("{prefix}{name}"), path: root.to_owned() });
+    Ok(())
+}
+
+/// The directory to read: where `..data` points to now, if there is one, else the directory itself.
+fn resolve(directory: &Path) -> Result<PathBuf, LoadError> {
+    let data = directory.join("..data");
+    match fs::canonicalize(&data) {
+        Ok(real) => Ok(real),
+        // A dangling `..data` is a volume that is just being swapped: let the caller look again.
+        Err(source) if fs::symlink_metadata(&data).is_ok() => Err(LoadError::Read { path: data, source }),
+        Err(_) => Ok(directory.to_owned()),
+    }
+}
+
+fn walk(directory: &Path, kind: Kind, prefix: &str, depth: u32, found: &mut Vec<Found>) -> Result<(), LoadError> {
+    let failed = |source| LoadError::Read { path: directory.to_owned(), source };
+    for entry in fs::read_dir(directory).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        // Hidden entries are editors' and version control's business, `..` ones the volume's.
+        if name.starts_with('.') {
+            continue;
+        }
+        let path = entry.path();
+        let metadata = fs::metadata(&path).map_err(|source| LoadError::Read { path: path.clone(), source })?;
+        if metadata.is_dir() {
+            if depth == 0 {
+                return Err(LoadError::TooMuch { path, limit: format!("{MAX_DEPTH} nested directories") });
+            }
+            walk(&path, kind, &format!("{prefix}{name}/"), depth - 1, found)?;
+        } else if kind.wants(&name) {
+            found.push(Found { name: format!("{prefix}{name}"), path });
+        }
+        if found.len() > MAX_FILES {
+            return Err(LoadError::TooMuch { path: directory.to_owned(), limit: format!("{MAX_FILES} files") });
+        }
+    }
+    Ok(())
+}
+
+fn read_bounded(path: &Path) -> Result<Vec<u8>, LoadError> {
+    let failed = |source| LoadError::Read { path: path.to_owned(), source };
+    // A pipe or a device would block the load, or never end.
+    if !fs::metadata(path).map_err(failed)?.is_file() {
+        return Err(failed(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file")));
+    }
+    let mut bytes = Vec::new();
+    File::open(path).map_err(failed)?.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > MAX_FILE_BYTES {
+        return Err(LoadError::TooMuch { path: path.to_owned(), limit: format!("{} MiB a file", MAX_FILE_BYTES >> 20) });
+    }
+    Ok(bytes)
+}
+
+#[cfg(test)]
+#[path = "load_tests.rs"]
+mod tests;

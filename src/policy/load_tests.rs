@@ -1,0 +1,120 @@
+//! What is read, what is left out, and what is refused.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+
+use tempfile::TempDir;
+
+use super::super::{LoadError, Settings};
+use super::{MAX_FILE_BYTES, read};
+
+fn write(directory: &TempDir, name: &str, text: &str) {
+    let path = directory.path().join(name);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, text).unwrap();
+}
+
+fn everything(path: &Path) -> Settings {
+    let paths = vec![path.to_owned()];
+    Settings { schema: paths.clone(), entities: paths.clone(), ..Settings::new(paths) }
+}
+
+fn names(settings: &Settings) -> Vec<String> {
+    let files = read(settings).unwrap();
+    [files.policies, files.schema, files.entities].concat().iter().map(|file| file.name.to_string()).collect()
+}
+
+#[test]
+fn one_directory_can_hold_policies_schema_and_entities() {
+    let directory = TempDir::new().unwrap();
+    for name in [
+        "b.cedar",
+        "a.cedar",
+        "team/c.cedar",
+        "s.cedarschema",
+        "t.cedarschema.json",
+        "e.json",
+        "README.md",
+        ".#a.cedar",
+        "..x/d.cedar",
+    ] {
+        write(&directory, name, "");
+    }
+    assert_eq!(
+        names(&everything(directory.path())),
+        ["a.cedar", "b.cedar", "team/c.cedar", "s.cedarschema", "t.cedarschema.json", "e.json"]
+    );
+}
+
+#[test]
+fn the_digest_depends_on_names_and_contents_and_on_nothing_else() {
+    let directory = TempDir::new().unwrap();
+    let digest = || read(&Settings::new(vec![directory.path().to_owned()])).unwrap().digest();
+    write(&directory, "a.cedar", "x");
+    let first = digest();
+    write(&directory, "notes.txt", "x");
+    assert_eq!(digest(), first);
+    write(&directory, "a.cedar", "y");
+    assert_ne!(digest(), first);
+    write(&directory, "a.cedar", "x");
+    assert_eq!(digest(), first);
+    fs::rename(directory.path().join("a.cedar"), directory.path().join("b.cedar")).unwrap();
+    assert_ne!(digest(), first);
+}
+
+#[test]
+fn a_kubernetes_volume_is_read_from_where_it_points_to_at_that_moment() {
+    let mount = TempDir::new().unwrap();
+    write(&mount, "..2026_01/p.cedar", "old");
+    write(&mount, "..2026_02/p.cedar", "new");
+    symlink("..2026_02", mount.path().join("..data")).unwrap();
+    symlink("..data/p.cedar", mount.path().join("p.cedar")).unwrap();
+    // A link that is left over points to nothing, and is not part of the set any more.
+    symlink("..data/gone.cedar", mount.path().join("gone.cedar")).unwrap();
+    let files = read(&Settings::new(vec![mount.path().to_owned()])).unwrap();
+    assert_eq!(files.policies.iter().map(|file| (&*file.name, &*file.text)).collect::<Vec<_>>(), [("p.cedar", "new")]);
+}
+
+#[test]
+fn what_is_configured_must_exist() {
+    let directory = TempDir::new().unwrap();
+    let missing = directory.path().join("missing");
+    for settings in [Settings::new(vec![missing.clone()]), Settings { schema: vec![missing.clone()], ..Settings::new(vec![]) }] {
+        assert!(matches!(read(&settings), Err(LoadError::Read { path, .. }) if path == missing));
+    }
+    assert!(
+        read(&Settings::new(vec![directory.path().to_owned()])).unwrap().policies.is_empty(),
+        "an empty directory is no error"
+    );
+    symlink("nowhere", directory.path().join("dangling.cedar")).unwrap();
+    assert!(read(&Settings::new(vec![directory.path().to_owned()])).is_err(), "a policy that cannot be read is not left out");
+}
+
+#[test]
+fn a_file_too_large_or_not_text_or_not_a_file_is_refused() {
+    let directory = TempDir::new().unwrap();
+    let read = || read(&Settings::new(vec![directory.path().to_owned()]));
+    let path = directory.path().join("p.cedar");
+    fs::write(&path, vec![b' '; usize::try_from(MAX_FILE_BYTES).unwrap() + 1]).unwrap();
+    assert!(matches!(read(), Err(LoadError::TooMuch { .. })));
+    fs::write(&path, [0xff, 0xfe]).unwrap();
+    assert_eq!(read().unwrap_err().to_string(), "`p.cedar` is not UTF-8 text");
+    fs::remove_file(&path).unwrap();
+    symlink("/dev/zero", &path).unwrap();
+    assert!(matches!(read(), Err(LoadError::Read { .. })));
+    fs::remove_file(&path).unwrap();
+    symlink(".", directory.path().join("loop")).unwrap();
+    assert!(read().is_err());
+}
+
+#[test]
+fn several_directories_keep_their_files_apart() {
+    let (one, two) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    write(&one, "p.cedar", "");
+    write(&two, "p.cedar", "");
+    let settings = Settings::new(vec![one.path().to_owned(), two.path().to_owned()]);
+    let mut expected = [one.path(), two.path()].map(|path| format!("{}/p.cedar", path.display()));
+    expected.sort();
+    assert_eq!(names(&settings), expected);
+}

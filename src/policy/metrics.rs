@@ -1,0 +1,48 @@
+//! What operators can see of this room.
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+use super::report::LoadError;
+use super::snapshot::PolicySnapshot;
+
+/// Counts of loads, and the size of the set in force.
+#[derive(Debug, Clone)]
+pub struct Metrics {
+    reloads: Family<ReloadLabels, Counter>,
+    policies: Gauge,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReloadLabels {
+    result: &'static str,
+}
+
+impl Metrics {
+    /// Registers `policy_reloads` (by `result`: `accepted` or `refused`) and `policy_count`.
+    pub fn new(registry: &mut Registry) -> Self {
+        let metrics = Self { reloads: Family::default(), policies: Gauge::default() };
+        registry.register("policy_reloads", "Loads of policies, schema and entities, by result", metrics.reloads.clone());
+        registry.register("policy_count", "Policies in force", metrics.policies.clone());
+        for result in ["accepted", "refused"] {
+            // A series that exists from the start lets an alert see the first failure.
+            drop(metrics.reloads.get_or_create(&ReloadLabels { result }));
+        }
+        metrics
+    }
+
+    /// Counts a load, and takes over the size of an accepted set.
+    pub fn observe(&self, loaded: Result<&PolicySnapshot, &LoadError>) {
+        let result = match loaded {
+            Ok(snapshot) => {
+                self.policies.set(i64::try_from(snapshot.policy_count()).unwrap_or(i64::MAX));
+                "accepted"
+            }
+            Err(_) => "refused",
+        };
+        self.reloads.get_or_create(&ReloadLabels { result }).inc();
+    }
+}

@@ -1,0 +1,155 @@
+//! Policy texts to one Cedar policy set, keeping for each policy where its author finds it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use cedar_policy::pst::{self, Expr, Literal};
+use cedar_policy::{ActionConstraint, Policy, PolicyId, PolicySet, Schema, ValidationMode, Validator};
+
+use super::load::SourceFile;
+use super::report::{Problem, position};
+use crate::domain::PolicyRef;
+
+/// The group that contains every typed tool action; as an action it is only what untyped tools have.
+const GROUP: &str = r#"Mcp::Action::"tools/call""#;
+
+/// The policies of all files.
+#[derive(Debug, Default)]
+pub(super) struct Policies {
+    pub(super) set: PolicySet,
+    origins: HashMap<PolicyId, Origin>,
+}
+
+/// Where a policy comes from.
+#[derive(Debug)]
+struct Origin {
+    policy: PolicyRef,
+    file: SourceFile,
+    offset: usize,
+}
+
+impl Policies {
+    /// Parses all files. Every problem is added to `problems`; the policies without problems are kept, so that they can be checked
+    /// further in the same run.
+    pub(super) fn parse(files: &[SourceFile], problems: &mut Vec<Problem>) -> Self {
+        let mut policies = Self::default();
+        for file in files {
+            match file.text.parse::<PolicySet>() {
+                Ok(set) => policies.add_file(file, &set, problems),
+                Err(errors) => problems.extend(errors.iter().map(|error| Problem::from_diagnostic(file, error))),
+            }
+        }
+        policies
+    }
+
+    /// Validates all policies strictly and returns the warnings.
+    pub(super) fn validate(&self, schema: &Schema, problems: &mut Vec<Problem>) -> Vec<Problem> {
+        let result = Validator::new(schema.clone()).validate(&self.set, ValidationMode::Strict);
+        for error in result.validation_errors() {
+            problems.push(self.problem(error.policy_id(), error));
+        }
+        let mut warnings: Vec<Problem> =
+            result.validation_warnings().map(|warning| self.problem(warning.policy_id(), warning)).collect();
+        in_order(&mut warnings);
+        warnings
+    }
+
+    /// Where a policy stands. A policy that no file has cannot be in the set, so there is always an answer in practice.
+    pub(super) fn reference(&self, id: &PolicyId) -> PolicyRef {
+        self.origins.get(id).map_or_else(
+            || PolicyRef { id: id.to_string().into(), file: "".into(), line: 0, reason: None },
+            |origin| origin.policy.clone(),
+        )
+    }
+
+    fn add_file(&mut self, file: &SourceFile, set: &PolicySet, problems: &mut Vec<Problem>) {
+        for template in set.templates() {
+            let offset = file.text.find('?').unwrap_or(0);
+            problems.push(
+                Problem::at(file, offset, 1, format!("`{}` is a template", template.annotation("id").unwrap_or("policy")))
+                    .with_help("write the entity instead of the slot: there is nothing that would link a template".to_owned()),
+            );
+        }
+        let mut searched = 0;
+        for policy in set.policies() {
+            let text = policy.to_string();
+            let offset = file.text.get(searched..).and_then(|rest| rest.find(&text)).map_or(searched, |at| at + searched);
+            searched = offset + text.len();
+            self.add(file, offset, policy, problems);
+        }
+    }
+
+    fn add(&mut self, file: &SourceFile, offset: usize, policy: &Policy, problems: &mut Vec<Problem>) {
+        let id = match policy.annotation("id") {
+            Some(id) => id.to_owned(),
+            None => format!("{}#{}", file.name, policy.id()),
+        };
+        let problem = |message: String, help: &str| Problem::at(file, offset, 0, message).with_help(help.to_owned());
+        if id.is_empty() {
+            problems.push(problem("`@id` is empty".to_owned(), "give the policy a name: `@id(\"no-exfiltration\")`"));
+            return;
+        }
+        let key = PolicyId::new(&id);
+        if let Some(first) = self.origins.get(&key) {
+            let place = format!("{}:{}", first.policy.file, first.policy.line);
+            problems
+                .push(problem(format!("policy `{id}` is already declared at {place}"), "give each policy an `@id` of its own"));
+            return;
+        }
+        if names_the_group(policy) {
+            problems.push(problem(
+                format!("policy `{id}` compares an action with the group `tools/call`, which leaves out every tool with a typed action"),
+                "write `action in Mcp::Action::\"tools/call\"`",
+            ));
+        }
+        let (line, _) = position(&file.text, offset);
+        let reason = policy.annotation("reason").filter(|reason| !reason.is_empty()).map(Arc::from);
+        let reference = PolicyRef { id: id.into(), file: Arc::clone(&file.name), line, reason };
+        if let Err(error) = self.set.add(policy.new_id(key.clone())) {
+            problems.push(problem(error.to_string(), "give each policy an `@id` of its own"));
+            return;
+        }
+        self.origins.insert(key, Origin { policy: reference, file: file.clone(), offset });
+    }
+
+    fn problem(&self, id: &PolicyId, diagnostic: &dyn miette::Diagnostic) -> Problem {
+        let Some(origin) = self.origins.get(id) else { return Problem::nowhere("", diagnostic.to_string()) };
+        let mut problem = Problem::from_diagnostic(&origin.file, diagnostic);
+        if diagnostic.labels().is_none() {
+            problem = Problem::at(&origin.file, origin.offset, 0, problem.message).with_help(problem.help);
+        }
+        // The place says which policy it is; the sentence need not repeat it.
+        if let Some((_, rest)) = problem.message.split_once("`, ").filter(|(start, _)| start.starts_with("for policy `")) {
+            problem.message = rest.to_owned();
+        }
+        problem
+    }
+}
+
+/// Sorts problems as an author reads: by file, then by place.
+pub(super) fn in_order(problems: &mut [Problem]) {
+    problems.sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
+}
+
+/// Whether a policy says `action == Mcp::Action::"tools/call"`, in its scope or in a condition.
+fn names_the_group(policy: &Policy) -> bool {
+    if let ActionConstraint::Eq(action) = policy.action_constraint() {
+        return action.to_string() == GROUP;
+    }
+    let Ok(parsed) = policy.to_pst() else { return false };
+    parsed.body().clauses().iter().any(|clause| match clause {
+        pst::Clause::When(condition) | pst::Clause::Unless(condition) => {
+            condition.reduce(&compares_the_group, &|a, b| a || b, false)
+        }
+    })
+}
+
+fn compares_the_group(expr: &Expr) -> Option<bool> {
+    let is_group = |side: &Expr| matches!(side, Expr::Literal(Literal::EntityUID(uid)) if uid.to_string() == GROUP);
+    match expr {
+        Expr::BinaryOp { op: pst::BinaryOp::Eq | pst::BinaryOp::NotEq, left, right } if is_group(left) || is_group(right) => {
+            Some(true)
+        }
+        _ => None,
+    }
+}

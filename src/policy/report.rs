@@ -1,0 +1,216 @@
+//! What is wrong with the files of an author, in a form that three readers can use: the author (a drawing with file, line, column
+//! and a hint), the operator (one line a problem) and the status page and the audit log (plain fields).
+//!
+//! Nothing here decides whether a problem is fatal: a [`PolicyReport`] holds problems, [`super::PolicySnapshot::warnings`] holds
+//! remarks that do not stop a load.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode};
+
+use super::load::SourceFile;
+
+/// Why files did not become a snapshot.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// A file or directory could not be read, or does not exist.
+    #[error("failed to read `{path}`")]
+    Read {
+        /// The path as it was configured, or found below it.
+        path: PathBuf,
+        /// What the operating system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The files together are more than one load accepts.
+    #[error("`{path}` is more than the limit of {limit}")]
+    TooMuch {
+        /// The file that passed the limit.
+        path: PathBuf,
+        /// The limit, with its unit.
+        limit: String,
+    },
+    /// The configured time zone is not in the time zone database.
+    #[error("unknown time zone `{0}`")]
+    TimeZone(String),
+    /// The vocabulary that is built into the program does not load: a defect of the program, not of any file.
+    #[error("the built-in vocabulary is unusable: {0}")]
+    Vocabulary(String),
+    /// The files can be read, but something in them is wrong.
+    #[error("{0}")]
+    Invalid(PolicyReport),
+}
+
+impl LoadError {
+    /// The problems to show, one for each thing that is wrong; a failure without a place in a file is a problem at line 0.
+    #[must_use]
+    pub fn problems(&self) -> Vec<Problem> {
+        match self {
+            Self::Invalid(report) => report.problems.clone(),
+            Self::Read { path, source } => vec![Problem::nowhere(&path.display().to_string(), format!("{self}: {source}"))],
+            Self::TooMuch { path, .. } => vec![Problem::nowhere(&path.display().to_string(), self.to_string())],
+            Self::TimeZone(_) | Self::Vocabulary(_) => vec![Problem::nowhere("", self.to_string())],
+        }
+    }
+}
+
+impl From<Vec<Problem>> for LoadError {
+    fn from(problems: Vec<Problem>) -> Self {
+        Self::Invalid(PolicyReport { problems })
+    }
+}
+
+/// One thing that is wrong, or worth a remark, in one file.
+#[derive(Debug, Clone)]
+pub struct Problem {
+    /// The file, as policies are named after it; empty when no file is at fault.
+    pub file: Arc<str>,
+    /// The line, from 1; 0 when the problem has no place in a file.
+    pub line: u32,
+    /// The column in characters, from 1; 0 when the problem has no place in a file.
+    pub column: u32,
+    /// What is wrong.
+    pub message: String,
+    /// What to do about it, when we know.
+    pub help: Option<String>,
+    drawing: Option<Drawing>,
+}
+
+/// What is needed to draw the place: the text and the bytes that are meant.
+#[derive(Debug, Clone)]
+struct Drawing {
+    source: Arc<NamedSource<Arc<str>>>,
+    span: (usize, usize),
+}
+
+impl Problem {
+    /// A problem with the `length` bytes at `offset` of a file.
+    pub(super) fn at(file: &SourceFile, offset: usize, length: usize, message: impl Into<String>) -> Self {
+        let offset = floor_char_boundary(&file.text, offset);
+        let (line, column) = position(&file.text, offset);
+        let source = Arc::new(NamedSource::new(&*file.name, Arc::clone(&file.text)));
+        let drawing = Some(Drawing { source, span: (offset, length.min(file.text.len() - offset)) });
+        Self { file: Arc::clone(&file.name), line, column, message: message.into(), help: None, drawing }
+    }
+
+    /// A problem that no byte of a file can be blamed for.
+    pub(super) fn nowhere(file: &str, message: impl Into<String>) -> Self {
+        Self { file: file.into(), line: 0, column: 0, message: message.into(), help: None, drawing: None }
+    }
+
+    /// A problem that Cedar reports about a file, at the place it names.
+    pub(super) fn from_diagnostic(file: &SourceFile, diagnostic: &dyn Diagnostic) -> Self {
+        let label = diagnostic.labels().and_then(|mut labels| labels.next());
+        let (offset, length) = label.as_ref().map_or((0, 0), |label| (label.offset(), label.len()));
+        let problem = Self::at(file, offset, length, diagnostic.to_string());
+        let expected = label.and_then(|label| label.label().map(str::to_owned));
+        problem.with_help(diagnostic.help().map(|help| help.to_string()).or(expected))
+    }
+
+    /// Adds what to do about it.
+    #[must_use]
+    pub(super) fn with_help(mut self, help: impl Into<Option<String>>) -> Self {
+        self.help = help.into();
+        self
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.line > 0 {
+            write!(f, "{}:{}:{}: ", self.file, self.line, self.column)?;
+        }
+        f.write_str(&self.message)?;
+        self.help.as_ref().map_or(Ok(()), |help| write!(f, " ({help})"))
+    }
+}
+
+/// Draws a problem: the message alone, because the place is in the drawing.
+#[derive(Debug)]
+struct Drawn<'a>(&'a Problem);
+
+impl fmt::Display for Drawn<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.message)
+    }
+}
+
+impl std::error::Error for Drawn<'_> {}
+
+impl Diagnostic for Drawn<'_> {
+    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        self.0.help.as_ref().map(|help| Box::new(help) as Box<dyn fmt::Display>)
+    }
+
+    fn source_code(&self) -> Option<&dyn SourceCode> {
+        self.0.drawing.as_ref().map(|drawing| &*drawing.source as &dyn SourceCode)
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        let drawing = self.0.drawing.as_ref()?;
+        Some(Box::new(std::iter::once(LabeledSpan::underline(drawing.span))))
+    }
+}
+
+/// Everything that is wrong with a set of files, in the order of the files.
+#[derive(Debug, Clone)]
+pub struct PolicyReport {
+    problems: Vec<Problem>,
+}
+
+impl PolicyReport {
+    /// The problems.
+    #[must_use]
+    pub fn problems(&self) -> &[Problem] {
+        &self.problems
+    }
+
+    /// Draws every problem with the lines it is about, for a terminal. `color` asks for ANSI colours.
+    #[must_use]
+    pub fn draw(&self, color: bool) -> String {
+        draw(&self.problems, color)
+    }
+}
+
+/// Draws problems or warnings, each with the lines it is about.
+#[must_use]
+pub fn draw(problems: &[Problem], color: bool) -> String {
+    let theme = if color { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
+    let handler = GraphicalReportHandler::new_themed(theme).with_width(120);
+    let mut out = String::new();
+    for problem in problems {
+        if handler.render_report(&mut out, &Drawn(problem)).is_err() {
+            // Writing into a string does not fail; a drawing that cannot be made falls back to its one line.
+            out.push_str(&problem.to_string());
+        }
+        out.push('\n');
+    }
+    out
+}
+
+impl fmt::Display for PolicyReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, problem) in self.problems.iter().enumerate() {
+            let separator = if number == 0 { "" } else { "; " };
+            write!(f, "{separator}{problem}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for PolicyReport {}
+
+/// The line and column, both from 1, of a byte in a text.
+pub(super) fn position(text: &str, offset: usize) -> (u32, u32) {
+    let before = text.get(..offset).unwrap_or(text);
+    let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
+    let column = before.rsplit('\n').next().map_or(0, |last| last.chars().count()) + 1;
+    (u32::try_from(line).unwrap_or(u32::MAX), u32::try_from(column).unwrap_or(u32::MAX))
+}
+
+fn floor_char_boundary(text: &str, offset: usize) -> usize {
+    (0..=offset.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
+}

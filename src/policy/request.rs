@@ -1,0 +1,142 @@
+//! A call in Cedar's terms: which action, on which resource, in which context. Decides nothing.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use cedar_policy::{Context, Entities, EntityUid, Request as CedarRequest, RestrictedExpression};
+
+use super::input::{Author, convert};
+use super::snapshot::PolicySnapshot;
+use crate::domain::{Action, Arguments, Caller, Cause, Principal, ServerName, Source, Target, Timestamp};
+
+/// What somebody wants to do, and under which circumstances: everything a decision looks at besides the snapshot.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Question<'a> {
+    pub(super) caller: &'a Caller,
+    pub(super) server: &'a ServerName,
+    pub(super) action: Action,
+    pub(super) target: &'a Target,
+    /// `None` while the arguments are not known, in discovery.
+    pub(super) arguments: Option<&'a Arguments>,
+    pub(super) source: &'a Source,
+    pub(super) now: Timestamp,
+}
+
+/// A question in Cedar's terms, the same for both principals.
+pub(super) struct Prepared {
+    action: EntityUid,
+    resource: EntityUid,
+    agent: EntityUid,
+    actor: Option<EntityUid>,
+    context: Context,
+    pub(super) entities: Arc<Entities>,
+}
+
+impl PolicySnapshot {
+    /// Puts a question in Cedar's terms, or says why it cannot be decided.
+    pub(super) fn prepare(&self, question: &Question<'_>) -> Result<Prepared, Cause> {
+        let invalid = |message: String| Cause::InvalidRequest(message.into());
+        if let Target::Tool(tool) = question.target
+            && !self.catalog.has(question.server, tool)
+        {
+            return Err(Cause::UnknownTool);
+        }
+        if !self.core.servers.contains(question.server) {
+            return Err(invalid(format!("server `{}` is not configured", question.server)));
+        }
+        let (action, input) = self.action_and_input(question)?;
+        let names = &self.core.names;
+        let mut facts = self.facts(question).map_err(invalid)?;
+        facts.extend(input.map(|input| ("input".to_owned(), input)));
+        Ok(Prepared {
+            action,
+            resource: names.target(question.server, question.target),
+            agent: names.agent(&question.caller.agent),
+            actor: names.actor(question.caller),
+            context: Context::from_pairs(facts).map_err(|error| invalid(error.to_string()))?,
+            entities: self.entities_with(question.server, question.target).map_err(invalid)?,
+        })
+    }
+
+    /// The tool's own action with its arguments where the schema has one, else the method's action, which shows no arguments.
+    fn action_and_input(&self, question: &Question<'_>) -> Result<(EntityUid, Option<RestrictedExpression>), Cause> {
+        let typed = match (question.action, question.target) {
+            (Action::ToolsCall, Target::Tool(tool)) => self.core.vocabulary.tools.get(&format!("{}/{tool}", question.server)),
+            _ => None,
+        };
+        let Some(typed) = typed else { return Ok((self.core.names.action(question.action), None)) };
+        let input = match (question.arguments, &typed.input) {
+            (Some(arguments), Some(ty)) => {
+                let input = convert(arguments.json(), ty, Author::Anybody);
+                Some(input.map_err(|unfit| Cause::NotRepresentable(unfit.to_string().into()))?)
+            }
+            _ => None,
+        };
+        Ok((typed.action.clone(), input))
+    }
+
+    /// The context that does not depend on the tool.
+    fn facts(&self, question: &Question<'_>) -> Result<HashMap<String, RestrictedExpression>, String> {
+        let text = |text: &str| RestrictedExpression::new_string(text.to_owned());
+        let record = |pairs: Vec<(String, RestrictedExpression)>| {
+            RestrictedExpression::new_record(pairs).map_err(|error| error.to_string())
+        };
+        let mut source = vec![("transport".to_owned(), text(question.source.transport.name()))];
+        source
+            .extend(question.source.ip.map(|ip| ("ip".to_owned(), RestrictedExpression::new_ip(ip.to_canonical().to_string()))));
+        let session = question.source.session.iter().map(|id| ("id".to_owned(), text(id))).collect();
+        let mut facts = HashMap::from([
+            ("time".to_owned(), record(self.time(question.now)?)?),
+            ("source".to_owned(), record(source)?),
+            ("session".to_owned(), record(session)?),
+        ]);
+        if let Some(actor) = self.core.names.actor(question.caller) {
+            facts.insert("actor".to_owned(), RestrictedExpression::new_entity_uid(actor));
+        }
+        if let Target::Method(method) = question.target {
+            facts.insert("method".to_owned(), text(method));
+        }
+        Ok(facts)
+    }
+
+    fn time(&self, now: Timestamp) -> Result<Vec<(String, RestrictedExpression)>, String> {
+        let instant = jiff::Timestamp::from_microsecond(now.as_micros()).map_err(|error| error.to_string())?;
+        let local = instant.to_zoned(self.core.zone.clone());
+        let long = |value: i8| RestrictedExpression::new_long(i64::from(value));
+        Ok(vec![
+            ("now".to_owned(), RestrictedExpression::new_datetime(instant.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string())),
+            ("hour".to_owned(), long(local.hour())),
+            ("minute".to_owned(), long(local.minute())),
+            ("weekday".to_owned(), long(local.weekday().to_monday_one_offset())),
+        ])
+    }
+
+    /// The request for one principal; `None` when there is no such principal.
+    ///
+    /// With `validated`, the request is checked against the schema. Discovery cannot, because it leaves out what is not known.
+    pub(super) fn request(
+        &self,
+        prepared: &Prepared,
+        principal: Principal,
+        validated: bool,
+    ) -> Option<Result<CedarRequest, Cause>> {
+        let (uid, context) = match (principal, &prepared.actor) {
+            (Principal::Agent, _) => (&prepared.agent, Ok(prepared.context.clone())),
+            (Principal::Actor, Some(actor)) => {
+                let agent = RestrictedExpression::new_entity_uid(prepared.agent.clone());
+                let agent = Context::from_pairs([("agent".to_owned(), agent)]).map_err(|error| error.to_string());
+                (actor, agent.and_then(|agent| prepared.context.clone().merge(agent).map_err(|error| error.to_string())))
+            }
+            (Principal::Actor, None) => return None,
+        };
+        if prepared.entities.get(uid).is_none() {
+            return Some(Err(Cause::UnknownPrincipal));
+        }
+        let schema = validated.then_some(&self.core.vocabulary.schema);
+        let request = context.and_then(|context| {
+            CedarRequest::new(uid.clone(), prepared.action.clone(), prepared.resource.clone(), context, schema)
+                .map_err(|error| error.to_string())
+        });
+        Some(request.map_err(|message| Cause::InvalidRequest(message.into())))
+    }
+}

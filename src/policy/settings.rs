@@ -1,0 +1,61 @@
+//! What the room is told at the start: where the files are, and whom and what the configuration declares.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::domain::ServerName;
+
+/// Where policies come from, and what is known besides them.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Directories or single files with policies (`*.cedar`). Each must exist.
+    pub policies: Vec<PathBuf>,
+    /// Directories or single files with schema fragments (`*.cedarschema`, `*.cedarschema.json`). Each must exist.
+    pub schema: Vec<PathBuf>,
+    /// Directories or single files with entities (`*.json`). Each must exist.
+    pub entities: Vec<PathBuf>,
+    /// IANA name of the time zone of `context.time`.
+    pub timezone: String,
+    /// Agents and users that the configuration names.
+    pub principals: Vec<DeclaredPrincipal>,
+    /// The configured upstream servers.
+    pub servers: Vec<ServerName>,
+    /// How often the files are compared by content, for file systems that report no changes.
+    pub poll_interval: Duration,
+}
+
+impl Settings {
+    /// Settings with a policy path and otherwise nothing: UTC, nobody declared, no servers, a poll twice a second.
+    #[must_use]
+    pub fn new(policies: Vec<PathBuf>) -> Self {
+        Self {
+            policies,
+            schema: Vec::new(),
+            entities: Vec::new(),
+            timezone: "UTC".to_owned(),
+            principals: Vec::new(),
+            servers: Vec::new(),
+            poll_interval: Duration::from_millis(500),
+        }
+    }
+}
+
+/// An agent or user that the configuration names, with their roles.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeclaredPrincipal {
+    /// Whether it is a program or a person.
+    pub kind: PrincipalKind,
+    /// The id policies know it by.
+    pub id: String,
+    /// The roles it is in (`Mcp::Role::"…"`).
+    pub roles: Vec<String>,
+}
+
+/// The two kinds of principals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum PrincipalKind {
+    /// `Mcp::Agent`
+    Agent,
+    /// `Mcp::User`
+    User,
+}

@@ -1,0 +1,202 @@
+//! One state of the world for decisions: policies, schema, entities and catalog together, under one fingerprint. It never changes.
+//!
+//! How a snapshot decides is in `evaluate.rs`; how it turns a call into Cedar's terms in `request.rs`.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use cedar_policy::Entities;
+use jiff::tz::TimeZone;
+use parking_lot::Mutex;
+use ring::digest::{Context as Sha256, SHA256};
+
+use super::catalog::Catalog;
+use super::derive::Unknown;
+use super::entities::{Declared, Names};
+use super::load::PolicyFiles;
+use super::policies::{Policies, in_order};
+use super::report::{LoadError, Problem};
+use super::schema::{self, BASE, Vocabulary};
+use super::settings::{PrincipalKind, Settings};
+use super::slice::Sliced;
+use crate::domain::{Fingerprint, ServerName, Target};
+
+/// How many entity stores with one additional resource or prompt are kept.
+const MAX_LEARNED: usize = 32;
+
+/// Policies, schema, entities and catalog of one moment. Cheap to share, never changed; replace it as a whole.
+#[derive(Debug)]
+pub struct PolicySnapshot {
+    pub(super) core: Arc<Core>,
+    pub(super) catalog: Catalog,
+    pub(super) entities: Arc<Entities>,
+    fingerprint: Fingerprint,
+    /// Stores that contain a resource or prompt some call named, so that the next call for it need not copy the entities again.
+    pub(super) learned: Mutex<HashMap<(ServerName, Target), Arc<Entities>>>,
+}
+
+/// What does not change when only the catalog does.
+#[derive(Debug)]
+pub(super) struct Core {
+    pub(super) vocabulary: Vocabulary,
+    pub(super) policies: Policies,
+    pub(super) concrete: Sliced,
+    /// The derived sets; `None` when no policy reads what is unknown there, so that the concrete set answers as well.
+    pub(super) discovery: Option<Sliced>,
+    pub(super) approval: Option<Sliced>,
+    pub(super) names: Names,
+    pub(super) zone: TimeZone,
+    pub(super) servers: HashSet<ServerName>,
+    declared: Declared,
+    warnings: Vec<Problem>,
+    digest: [u8; 32],
+}
+
+impl PolicySnapshot {
+    /// Builds a snapshot from files that were read, reporting everything that is wrong with them at once.
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError::Invalid`] with all problems of the files, [`LoadError::TimeZone`] when the time zone is unknown.
+    pub fn build(settings: &Settings, files: &PolicyFiles, catalog: &Catalog) -> Result<Self, LoadError> {
+        let zone = TimeZone::get(&settings.timezone).map_err(|_| LoadError::TimeZone(settings.timezone.clone()))?;
+        let names = Names::new()?;
+        let mut problems = Vec::new();
+        let policies = Policies::parse(&files.policies, &mut problems);
+        let vocabulary = schema::build(&files.schema, &mut problems)?;
+        let checked = vocabulary.map(|vocabulary| {
+            let warnings = policies.validate(&vocabulary.schema, &mut problems);
+            let mut entity_problems = Vec::new();
+            let declared = Declared::read(settings, &files.entities, &vocabulary, &names, &mut entity_problems);
+            problems.append(&mut entity_problems);
+            (vocabulary, warnings, declared)
+        });
+        in_order(&mut problems);
+        let Some((vocabulary, warnings, declared)) = checked.filter(|_| problems.is_empty()) else { return Err(problems.into()) };
+        let core = Core {
+            discovery: derived(&policies, &vocabulary, Unknown::InputAndApproval)?,
+            approval: derived(&policies, &vocabulary, Unknown::ApprovalContents)?,
+            concrete: Sliced::new(policies.set.clone(), &vocabulary.schema)?,
+            servers: settings.servers.iter().cloned().collect(),
+            warnings: with_own_warnings(warnings, &policies),
+            digest: settings_digest(settings, files),
+            vocabulary,
+            policies,
+            names,
+            zone,
+            declared,
+        };
+        Self::assemble(Arc::new(core), catalog)
+    }
+
+    /// The same policies, schema and entities with another catalog. Policies are not parsed again.
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError::Invalid`] when the catalog's tools do not fit the schema, which no valid schema lets happen.
+    pub fn with_catalog(&self, catalog: &Catalog) -> Result<Self, LoadError> {
+        Self::assemble(Arc::clone(&self.core), catalog)
+    }
+
+    fn assemble(core: Arc<Core>, catalog: &Catalog) -> Result<Self, LoadError> {
+        let entities = core.declared.entities(&core.vocabulary.schema, &core.names, catalog);
+        let entities = entities.map_err(|message| LoadError::from(vec![Problem::nowhere("", message)]))?;
+        let mut digest = Sha256::new(&SHA256);
+        digest.update(&core.digest);
+        catalog.hash(&mut digest);
+        let fingerprint = Fingerprint::new(finish(digest));
+        let learned = Mutex::new(HashMap::new());
+        Ok(Self { core, catalog: catalog.clone(), entities: Arc::new(entities), fingerprint, learned })
+    }
+
+    /// Names this snapshot in records: a digest of everything it was built from.
+    #[must_use]
+    pub const fn fingerprint(&self) -> Fingerprint {
+        self.fingerprint
+    }
+
+    /// How many policies are in force.
+    #[must_use]
+    pub fn policy_count(&self) -> usize {
+        self.core.policies.set.num_of_policies()
+    }
+
+    /// What the author should know although it does not stop the load.
+    #[must_use]
+    pub fn warnings(&self) -> &[Problem] {
+        &self.core.warnings
+    }
+
+    /// The catalog this snapshot was built with.
+    #[must_use]
+    pub const fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
+    /// The entities to decide about a target with. A resource or prompt is not listed anywhere beforehand, so it is added to the
+    /// store with its server as parent: without it, a rule about the server would silently not apply.
+    pub(super) fn entities_with(&self, server: &ServerName, target: &Target) -> Result<Arc<Entities>, String> {
+        match target {
+            Target::Tool(_) | Target::Server | Target::Method(_) => return Ok(Arc::clone(&self.entities)),
+            Target::Resource(_) | Target::Prompt(_) => {}
+        }
+        let key = (server.clone(), target.clone());
+        if let Some(known) = self.learned.lock().get(&key) {
+            return Ok(Arc::clone(known));
+        }
+        let entity = self.core.declared.learned(&self.core.names, server, target)?;
+        let schema = &self.core.vocabulary.schema;
+        let extended =
+            Entities::clone(&self.entities).upsert_entities([entity], Some(schema)).map_err(|error| error.to_string())?;
+        let extended = Arc::new(extended);
+        let mut learned = self.learned.lock();
+        if learned.len() >= MAX_LEARNED {
+            learned.clear();
+        }
+        learned.insert(key, Arc::clone(&extended));
+        Ok(extended)
+    }
+}
+
+fn derived(policies: &Policies, vocabulary: &Vocabulary, unknown: Unknown) -> Result<Option<Sliced>, LoadError> {
+    let set =
+        super::derive::derive(&policies.set, unknown).map_err(|message| LoadError::from(vec![Problem::nowhere("", message)]))?;
+    set.map(|set| Sliced::new(set, &vocabulary.schema)).transpose()
+}
+
+fn with_own_warnings(mut warnings: Vec<Problem>, policies: &Policies) -> Vec<Problem> {
+    if policies.set.is_empty() {
+        let help = "without a permit every call is denied".to_owned();
+        warnings.push(Problem::nowhere("", "there are no policies").with_help(help));
+    }
+    warnings
+}
+
+/// Digest of the files and of everything in the settings that a decision can depend on.
+fn settings_digest(settings: &Settings, files: &PolicyFiles) -> [u8; 32] {
+    let mut digest = Sha256::new(&SHA256);
+    let mut add = |part: &[u8]| {
+        digest.update(&(part.len() as u64).to_be_bytes());
+        digest.update(part);
+    };
+    add(&files.digest());
+    add(BASE.as_bytes());
+    add(settings.timezone.as_bytes());
+    for principal in &settings.principals {
+        add(match principal.kind {
+            PrincipalKind::Agent => b"agent",
+            PrincipalKind::User => b"user",
+        });
+        add(principal.id.as_bytes());
+        principal.roles.iter().for_each(|role| add(role.as_bytes()));
+    }
+    add(b"servers");
+    settings.servers.iter().for_each(|server| add(server.as_str().as_bytes()));
+    finish(digest)
+}
+
+fn finish(digest: Sha256) -> [u8; 32] {
+    let mut bytes = [0; 32];
+    bytes.copy_from_slice(digest.finish().as_ref());
+    bytes
+}
