@@ -1,0 +1,197 @@
+//! Records on their way to the one thread that writes them.
+//!
+//! The queue is bounded in records and bytes. Whoever waits for durability wakes the committer; records nobody waits for ride along
+//! with the next ones, and wake it only when it sleeps without end.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use parking_lot::{Condvar, Mutex};
+use tokio::sync::futures::Notified;
+use tokio::sync::{Notify, oneshot};
+
+use crate::clock::Clock;
+use crate::domain::{DecisionId, Timestamp};
+
+use super::encode::Draft;
+use super::writer::{AppendError, Receipt};
+
+/// How many bytes of records may wait.
+const MAX_BYTES: usize = 16 << 20;
+
+/// How long a record that nobody waits for may lie before it is written.
+const LINGER: Duration = Duration::from_millis(100);
+
+/// A record that waits to be written.
+#[derive(Debug)]
+pub(super) struct Pending {
+    pub(super) draft: Draft,
+    pub(super) at: Timestamp,
+    pub(super) id: Option<DecisionId>,
+    /// Who waits for it; nobody, for a note.
+    pub(super) waiter: Option<oneshot::Sender<Result<Receipt, AppendError>>>,
+}
+
+/// Why the queue takes nothing more.
+#[derive(Debug, Clone)]
+enum Shut {
+    Closed,
+    Failed(Arc<str>),
+}
+
+/// What the committer is doing while the queue is empty.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Committer {
+    /// It will look at the queue by itself.
+    Busy,
+    /// It looks at the queue soon by itself; only a waiter needs to wake it.
+    Lingers,
+    /// It sleeps until it is woken.
+    Sleeps,
+}
+
+struct State {
+    pending: Vec<Pending>,
+    /// How many of them somebody waits for.
+    waiters: usize,
+    bytes: usize,
+    committer: Committer,
+    shut: Option<Shut>,
+}
+
+/// The queue.
+pub(super) struct Queue {
+    state: Mutex<State>,
+    bell: Condvar,
+    room: Notify,
+    stuck: AtomicBool,
+    capacity: usize,
+    clock: Clock,
+}
+
+impl Queue {
+    pub(super) fn new(capacity: usize, clock: Clock) -> Self {
+        let state = State { pending: Vec::new(), waiters: 0, bytes: 0, committer: Committer::Busy, shut: None };
+        Self {
+            state: Mutex::new(state),
+            bell: Condvar::new(),
+            room: Notify::new(),
+            stuck: AtomicBool::new(false),
+            capacity,
+            clock,
+        }
+    }
+
+    /// Puts a record in line. Its time is taken here, under the lock, so that times follow the order of the log.
+    pub(super) fn push(
+        &self,
+        draft: Draft,
+        id: Option<DecisionId>,
+        waiter: Option<oneshot::Sender<Result<Receipt, AppendError>>>,
+    ) -> Result<(), AppendError> {
+        let mut state = self.state.lock();
+        match &state.shut {
+            None => {}
+            Some(Shut::Closed) => return Err(AppendError::Closed),
+            Some(Shut::Failed(reason)) => return Err(AppendError::Failed(Arc::clone(reason))),
+        }
+        // Outcomes may use twice the room: the calls they end were let in while there was room for calls.
+        let capacity = if waiter.is_some() { self.capacity } else { 2 * self.capacity };
+        if state.pending.len() >= capacity || state.bytes >= MAX_BYTES {
+            return Err(AppendError::QueueFull);
+        }
+        let wake = match state.committer {
+            Committer::Busy => false,
+            Committer::Lingers => waiter.is_some(),
+            Committer::Sleeps => true,
+        };
+        if wake {
+            state.committer = Committer::Busy;
+        }
+        state.bytes += draft.max_len();
+        state.waiters += usize::from(waiter.is_some());
+        state.pending.push(Pending { draft, at: self.clock.now(), id, waiter });
+        drop(state);
+        if wake {
+            self.bell.notify_one();
+        }
+        Ok(())
+    }
+
+    /// Takes everything that waits into `into`, waiting for it if necessary; `false` when the queue is closed and empty.
+    pub(super) fn take(&self, into: &mut Vec<Pending>) -> bool {
+        let mut state = self.state.lock();
+        let lingers_until = Instant::now() + LINGER;
+        loop {
+            let lingered = Instant::now() >= lingers_until;
+            if state.waiters > 0 || state.shut.is_some() || (lingered && !state.pending.is_empty()) {
+                break;
+            }
+            if lingered {
+                state.committer = Committer::Sleeps;
+                self.bell.wait(&mut state);
+            } else {
+                state.committer = Committer::Lingers;
+                self.bell.wait_until(&mut state, lingers_until);
+            }
+        }
+        state.committer = Committer::Busy;
+        std::mem::swap(&mut state.pending, into);
+        (state.bytes, state.waiters) = (0, 0);
+        drop(state);
+        self.room.notify_waiters();
+        !into.is_empty()
+    }
+
+    /// Is ready when the committer has taken what was in the queue.
+    pub(super) fn room(&self) -> Notified<'_> {
+        self.room.notified()
+    }
+
+    /// Somebody gave up waiting for the disk.
+    pub(super) fn stuck(&self) {
+        self.stuck.store(true, Ordering::Relaxed);
+    }
+
+    /// The disk has answered.
+    pub(super) fn moved(&self) {
+        self.stuck.store(false, Ordering::Relaxed);
+    }
+
+    /// Whether the disk has not answered since somebody gave up waiting for it.
+    pub(super) fn is_stuck(&self) -> bool {
+        self.stuck.load(Ordering::Relaxed)
+    }
+
+    /// Lets nothing more in; what waits is still written.
+    pub(super) fn close(&self) {
+        self.shut(Shut::Closed);
+    }
+
+    /// Lets nothing more in, and hands back what waits.
+    pub(super) fn fail(&self, reason: &Arc<str>) -> Vec<Pending> {
+        self.shut(Shut::Failed(Arc::clone(reason)));
+        std::mem::take(&mut self.state.lock().pending)
+    }
+
+    /// Why nothing can be written any more, if so.
+    pub(super) fn failure(&self) -> Option<Arc<str>> {
+        match &self.state.lock().shut {
+            Some(Shut::Failed(reason)) => Some(Arc::clone(reason)),
+            Some(Shut::Closed) => Some("the audit log is closed".into()),
+            None => None,
+        }
+    }
+
+    fn shut(&self, how: Shut) {
+        let mut state = self.state.lock();
+        // A failure is not forgotten by closing.
+        if !matches!(state.shut, Some(Shut::Failed(_))) {
+            state.shut = Some(how);
+        }
+        drop(state);
+        self.bell.notify_one();
+        self.room.notify_waiters();
+    }
+}

@@ -1,0 +1,208 @@
+//! What can be recorded: one type for each kind of record, borrowed from whoever has it.
+
+use std::sync::Arc;
+
+use crate::domain::{Call, Caller, Decision, DecisionId, Fingerprint, Timestamp};
+
+/// One thing to write down.
+#[derive(Debug, Clone)]
+pub enum Record<'a> {
+    /// A call was decided.
+    Decision(DecisionRecord<'a>),
+    /// An allowed call ended.
+    Outcome(OutcomeRecord),
+    /// Policies were read again.
+    Policy(PolicyRecord<'a>),
+    /// The sidecar started; written by [`super::open`].
+    Start(StartRecord<'a>),
+    /// The sidecar stopped in an orderly way; written by [`super::AuditWriter::close`].
+    Stop,
+    /// The log was opened after a stop that was not orderly; written by [`super::open`].
+    Recovery(RecoveryRecord),
+    /// The wall clock was set back; written by the log itself, before the first record that carries the new time.
+    Clock(ClockRecord),
+}
+
+/// What kind of record a record is: the member `t` of its leaf, and the label `type` of its metric.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// A decision.
+    Decision,
+    /// How an allowed call ended.
+    Outcome,
+    /// A change of policies, accepted or refused.
+    Policy,
+    /// A start.
+    Start,
+    /// An orderly stop.
+    Stop,
+    /// An opening after a stop that was not orderly.
+    Recovery,
+    /// A step back of the wall clock.
+    Clock,
+}
+
+impl Kind {
+    /// All kinds.
+    pub const ALL: [Self; 7] =
+        [Self::Decision, Self::Outcome, Self::Policy, Self::Start, Self::Stop, Self::Recovery, Self::Clock];
+
+    /// The word in leaves and metrics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Decision => "decision",
+            Self::Outcome => "outcome",
+            Self::Policy => "policy",
+            Self::Start => "start",
+            Self::Stop => "stop",
+            Self::Recovery => "recovery",
+            Self::Clock => "clock",
+        }
+    }
+
+    /// Reads the word; `None` for any other.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+}
+
+impl Record<'_> {
+    /// The record's kind.
+    #[must_use]
+    pub const fn kind(&self) -> Kind {
+        match self {
+            Self::Decision(_) => Kind::Decision,
+            Self::Outcome(_) => Kind::Outcome,
+            Self::Policy(_) => Kind::Policy,
+            Self::Start(_) => Kind::Start,
+            Self::Stop => Kind::Stop,
+            Self::Recovery(_) => Kind::Recovery,
+            Self::Clock(_) => Kind::Clock,
+        }
+    }
+}
+
+/// What was asked by whom, and what policy said. The arguments themselves are never recorded, only a salted commitment to them.
+#[derive(Debug, Clone, Copy)]
+pub struct DecisionRecord<'a> {
+    /// The decision's name.
+    pub id: DecisionId,
+    /// Who asked.
+    pub caller: &'a Caller,
+    /// For what.
+    pub call: &'a Call,
+    /// What policy said, and why.
+    pub decision: &'a Decision,
+    /// How long deciding took, in microseconds.
+    pub micros: u64,
+}
+
+/// How an allowed call ended.
+#[derive(Debug, Clone)]
+pub struct OutcomeRecord {
+    /// The decision that allowed it.
+    pub decision: DecisionId,
+    /// Where that decision stands in the log.
+    pub seq: u64,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// How long the call took, in microseconds.
+    pub micros: u64,
+    /// How many bytes of result went to the caller.
+    pub bytes: u64,
+}
+
+/// How a call ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// The server answered with a result.
+    Ok,
+    /// The server answered with a result that says the tool failed (`isError`).
+    ToolError,
+    /// The server answered with a JSON-RPC error.
+    RpcError,
+    /// No answer came, and why.
+    Failed(Arc<str>),
+    /// The caller cancelled the call.
+    Cancelled,
+    /// The caller went away before the answer came.
+    Abandoned,
+}
+
+impl Outcome {
+    /// The word in leaves and metrics.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::ToolError => "tool_error",
+            Self::RpcError => "rpc_error",
+            Self::Failed(_) => "failed",
+            Self::Cancelled => "cancelled",
+            Self::Abandoned => "abandoned",
+        }
+    }
+}
+
+/// What became of policies that were read again.
+#[derive(Debug, Clone, Copy)]
+pub enum PolicyRecord<'a> {
+    /// They are in force from here on.
+    Accepted {
+        /// The snapshot they became.
+        fingerprint: Fingerprint,
+        /// How many policies there are.
+        policies: u64,
+    },
+    /// They are faulty, and what was in force stays in force.
+    Refused {
+        /// What stays in force; nothing at a start.
+        in_force: Option<Fingerprint>,
+        /// What is wrong with them.
+        problems: &'a [Problem<'a>],
+    },
+}
+
+/// One thing wrong with a policy file.
+#[derive(Debug, Clone, Copy)]
+pub struct Problem<'a> {
+    /// The file, relative to its directory.
+    pub file: &'a str,
+    /// The line, from 1; 0 when the problem is about the whole file.
+    pub line: u64,
+    /// The column, from 1; 0 when the problem is about the whole line.
+    pub column: u64,
+    /// What is wrong.
+    pub message: &'a str,
+}
+
+/// What started.
+#[derive(Debug, Clone, Copy)]
+pub struct StartRecord<'a> {
+    /// The program's version.
+    pub version: &'a str,
+    /// A digest of the configuration in force.
+    pub config: &'a str,
+    /// The log's name, unique among all logs somebody collects.
+    pub origin: &'a str,
+    /// The kernel's id of this boot; empty where there is none.
+    pub boot: &'a str,
+}
+
+/// What an unorderly stop left behind.
+#[derive(Debug, Clone, Copy)]
+pub struct RecoveryRecord {
+    /// How many records were found.
+    pub found: u64,
+}
+
+/// A step back of the wall clock.
+#[derive(Debug, Clone, Copy)]
+pub struct ClockRecord {
+    /// The time that had already been reached.
+    pub reached: Timestamp,
+    /// The time it is now said to be.
+    pub now: Timestamp,
+}

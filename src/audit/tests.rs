@@ -1,0 +1,310 @@
+//! The log as its owner sees it: what is acknowledged is there, and what goes wrong refuses.
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use prometheus_client::registry::Registry;
+
+use super::open::open_on;
+use super::*;
+use crate::clock::Clock;
+use crate::domain::{
+    Action, Actor, AgentId, Arguments, Call, Caller, Cause, Decision, DecisionId, Fingerprint, Grounds, Judgement, Principal,
+    ServerName, Source, Target, Timestamp, Transport,
+};
+use crate::storage::{Disk, LocalDisk, StorageError};
+
+#[path = "crash_tests.rs"]
+mod crash;
+#[path = "verify_tests.rs"]
+mod verifying;
+
+/// A disk that does what the test says.
+#[derive(Default)]
+struct TestDisk {
+    fault: AtomicU8,
+    free: AtomicU64,
+}
+
+/// What a [`TestDisk`] does.
+#[repr(u8)]
+#[derive(Clone, Copy, Debug)]
+enum DiskFault {
+    FailsToWrite = 1,
+    FailsAfterWriting = 2,
+    FailsToSync = 3,
+    Hangs = 4,
+}
+
+impl TestDisk {
+    fn set(&self, fault: DiskFault) {
+        self.fault.store(fault as u8, Ordering::SeqCst);
+    }
+
+    fn is(&self, fault: DiskFault) -> bool {
+        self.fault.load(Ordering::SeqCst) == fault as u8
+    }
+}
+
+impl Disk for TestDisk {
+    fn write(&self, write: &mut dyn FnMut() -> Result<(), StorageError>) -> Result<(), StorageError> {
+        if self.is(DiskFault::FailsToWrite) {
+            return Err(io::Error::other("injected write error").into());
+        }
+        write()
+    }
+
+    fn sync(&self, file: &File) -> io::Result<()> {
+        while self.is(DiskFault::Hangs) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        if self.is(DiskFault::FailsToSync) {
+            return Err(io::Error::other("injected sync error"));
+        }
+        file.sync_data()?;
+        if self.is(DiskFault::FailsAfterWriting) { Err(io::Error::other("injected late error")) } else { Ok(()) }
+    }
+
+    fn free_bytes(&self, directory: &Path) -> io::Result<u64> {
+        match self.free.load(Ordering::SeqCst) {
+            0 => LocalDisk.free_bytes(directory),
+            free => Ok(free),
+        }
+    }
+}
+
+/// What a test needs to decide things: one caller, one call, and a decision of each kind.
+pub(super) struct Scene {
+    caller: Caller,
+    call: Call,
+    allow: Decision,
+}
+
+impl Scene {
+    pub(super) fn new() -> Self {
+        let source = Source { transport: Transport::Stdio, ip: None, session: None };
+        let call = Call {
+            server: ServerName::new("shop").unwrap(),
+            action: Action::ToolsCall,
+            target: Target::Tool("search".into()),
+            arguments: Arguments::from_checked_json(Bytes::from_static(b"{\"q\":1}")),
+            source,
+            request: Some("1".into()),
+            trace: None,
+        };
+        let judgement = Judgement { principal: Principal::Agent, cause: Cause::Permitted, policies: vec![], faults: vec![] };
+        let allow = Decision::from_grounds(Grounds { snapshot: Fingerprint::new([1; 32]), judgements: vec![judgement] });
+        Self { caller: Caller { agent: AgentId::new("planner"), actor: Actor::Unattended }, call, allow }
+    }
+
+    pub(super) fn decided(&self, number: u128) -> Record<'_> {
+        let id = DecisionId::from_parts(1, number);
+        Record::Decision(DecisionRecord { id, caller: &self.caller, call: &self.call, decision: &self.allow, micros: 3 })
+    }
+}
+
+fn ended(receipt: &Receipt) -> Record<'static> {
+    let (decision, seq) = (receipt.id().unwrap(), receipt.seq());
+    Record::Outcome(OutcomeRecord { decision, seq, outcome: Outcome::Ok, micros: 9, bytes: 2 })
+}
+
+pub(super) fn settings(directory: &Path) -> Settings {
+    Settings { low_water: 1, ..Settings::new(directory.into(), "audit.example/test".into()) }
+}
+
+pub(super) fn start(directory: &Path) -> (AuditWriter, AuditReader) {
+    open(&settings(directory), &Clock::System, &mut Registry::default()).unwrap()
+}
+
+fn start_on(settings: &Settings, disk: &Arc<TestDisk>) -> (AuditWriter, AuditReader) {
+    open_on(settings, &Clock::System, &mut Registry::default(), Arc::<TestDisk>::clone(disk)).unwrap()
+}
+
+pub(super) fn check(directory: &Path) -> Result<Verified, VerifyError> {
+    let scratch = tempfile::tempdir().unwrap();
+    verify(directory, scratch.path(), &mut |_| {})
+}
+
+fn kinds(reader: &AuditReader) -> Vec<String> {
+    reader.range(0).map(|record| record.unwrap().summary().kind).collect()
+}
+
+#[tokio::test]
+async fn what_is_acknowledged_is_in_the_log_after_closing_and_opening_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let scene = Scene::new();
+    let (writer, reader) = start(dir.path());
+    let receipt = writer.append(scene.decided(7)).await.unwrap();
+    writer.note(&ended(&receipt)).unwrap();
+    writer.close().await.unwrap();
+    drop(reader);
+
+    let (writer, reader) = start(dir.path());
+    assert_eq!(kinds(&reader), ["start", "decision", "outcome", "stop", "start"]);
+    let record = reader.get(receipt.seq()).unwrap().unwrap();
+    assert_eq!((record.hash(), record.summary().id), (receipt.leaf_hash(), DecisionId::from_parts(1, 7).to_string()));
+    assert!(reader.salt(receipt.seq()).unwrap().is_some() && reader.salt(receipt.seq() + 1).unwrap().is_none());
+    drop((writer, reader));
+    assert_eq!(check(dir.path()).unwrap().without_outcome, 0);
+}
+
+#[tokio::test]
+async fn an_unorderly_stop_is_recorded_at_the_next_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let (writer, reader) = start(dir.path());
+    drop((writer, reader));
+    // The threads end on their own; until then the lock is held.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let (_writer, reader) = start(dir.path());
+    assert_eq!(kinds(&reader), ["start", "recovery", "start"]);
+}
+
+#[tokio::test]
+async fn a_note_becomes_durable_on_an_idle_log_without_anybody_waiting() {
+    let dir = tempfile::tempdir().unwrap();
+    let scene = Scene::new();
+    let (writer, reader) = start(dir.path());
+    for idle in [0, 250] {
+        tokio::time::sleep(Duration::from_millis(idle)).await;
+        let before = reader.len().unwrap();
+        writer.note(&scene.decided(1)).unwrap();
+        let durable = async {
+            while reader.len().unwrap() == before {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(1), durable).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn records_of_many_writers_form_one_chain_and_share_commits() {
+    let dir = tempfile::tempdir().unwrap();
+    let (writer, reader) = start(dir.path());
+    let tasks = (0..64_u128).map(|task| {
+        let writer = writer.clone();
+        tokio::spawn(async move {
+            let scene = Scene::new();
+            for round in 0..20 {
+                let receipt = writer.append(scene.decided(task * 100 + round)).await.unwrap();
+                writer.note(&ended(&receipt)).unwrap();
+            }
+        })
+    });
+    for task in tasks.collect::<Vec<_>>() {
+        task.await.unwrap();
+    }
+    writer.close().await.unwrap();
+    drop(reader);
+    let verified = check(dir.path()).unwrap();
+    assert_eq!((verified.head.size, verified.without_outcome), (2 * 64 * 20 + 2, 0));
+}
+
+#[tokio::test]
+async fn after_a_failed_write_everything_is_refused_and_what_was_acknowledged_is_still_there() {
+    for fault in [DiskFault::FailsToWrite, DiskFault::FailsAfterWriting, DiskFault::FailsToSync] {
+        let (dir, disk) = (tempfile::tempdir().unwrap(), Arc::new(TestDisk::default()));
+        let scene = Scene::new();
+        let (writer, reader) = start_on(&settings(dir.path()), &disk);
+        let kept = writer.append(scene.decided(1)).await.unwrap();
+        disk.set(fault);
+        let refused = writer.append(scene.decided(2)).await.unwrap_err();
+        assert!(refused.to_string().contains("injected"), "{fault:?}: {refused}");
+        disk.fault.store(0, Ordering::SeqCst);
+        assert!(matches!(writer.append(scene.decided(3)).await, Err(AppendError::Failed(_))), "{fault:?}");
+        assert!(matches!(writer.note(&ended(&kept)), Err(AppendError::Failed(_))), "{fault:?}");
+        assert!(matches!(writer.health(), Health::Failed(reason) if reason.contains("injected")), "{fault:?}");
+        drop((writer, reader));
+
+        let verified = check(dir.path()).unwrap();
+        let written = u64::from(!matches!(fault, DiskFault::FailsToWrite));
+        assert_eq!(verified.head.size, 2 + written, "{fault:?}: only the failed record may or may not be there");
+    }
+}
+
+#[tokio::test]
+async fn a_disk_that_hangs_costs_callers_the_deadline_and_no_more() {
+    let (dir, disk) = (tempfile::tempdir().unwrap(), Arc::new(TestDisk::default()));
+    let scene = Scene::new();
+    let settings = Settings { append_deadline: Duration::from_millis(50), queue: 4, ..settings(dir.path()) };
+    let (writer, _reader) = start_on(&settings, &disk);
+    disk.set(DiskFault::Hangs);
+    assert!(matches!(writer.append(scene.decided(0)).await, Err(AppendError::Deadline(_))));
+    assert!(matches!(writer.health(), Health::Failed(_)));
+    for number in 1..=4 {
+        assert!(matches!(writer.append(scene.decided(number)).await, Err(AppendError::Deadline(_))));
+    }
+    assert!(matches!(writer.append(scene.decided(5)).await, Err(AppendError::QueueFull)), "a full queue refuses at once");
+    for _ in 0..4 {
+        writer.note(&scene.decided(9)).unwrap();
+    }
+    assert!(matches!(writer.note(&scene.decided(9)), Err(AppendError::QueueFull)), "a note that has no place says so");
+    assert!(matches!(writer.note_when_room(&scene.decided(9)).await, Err(AppendError::QueueFull)));
+    disk.fault.store(0, Ordering::SeqCst);
+    writer.note_when_room(&scene.decided(10)).await.unwrap();
+    writer.append(scene.decided(6)).await.unwrap();
+    assert_eq!(writer.health(), Health::Writable, "an answer from the disk ends the alarm");
+}
+
+#[tokio::test]
+async fn below_the_low_water_mark_calls_are_refused_and_outcomes_are_still_written() {
+    let (dir, disk) = (tempfile::tempdir().unwrap(), Arc::new(TestDisk::default()));
+    let scene = Scene::new();
+    let settings = Settings { low_water: 1_000, ..settings(dir.path()) };
+    let (writer, reader) = start_on(&settings, &disk);
+    let receipt = writer.append(scene.decided(1)).await.unwrap();
+    disk.free.store(999, Ordering::SeqCst);
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    assert!(matches!(writer.append(scene.decided(2)).await, Err(AppendError::DiskLow { free: 999 })));
+    assert!(matches!(writer.health(), Health::Failed(_)));
+    writer.append(ended(&receipt)).await.unwrap();
+    assert_eq!(kinds(&reader), ["start", "decision", "outcome"]);
+}
+
+#[test]
+fn a_second_sidecar_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let _first = start(dir.path());
+    let refusal = open(&settings(dir.path()), &Clock::System, &mut Registry::default()).err().unwrap();
+    assert!(refusal.to_string().contains("in use by another process"), "{refusal}");
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_back_leaves_a_record_and_small_corrections_do_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let scene = Scene::new();
+    let clock = Clock::manual(Timestamp::from_micros(10_000_000_000));
+    let (writer, reader) = open(&settings(dir.path()), &clock, &mut Registry::default()).unwrap();
+    for (at, number) in [(9_999_500_000, 1), (6_000_000_000, 2), (6_000_000_001, 3)] {
+        clock.set(Timestamp::from_micros(at));
+        let receipt = writer.append(scene.decided(number)).await.unwrap();
+        assert_eq!(receipt.id(), Some(DecisionId::from_parts(1, number)));
+        assert_eq!(reader.get(receipt.seq()).unwrap().unwrap().hash(), receipt.leaf_hash());
+    }
+    assert_eq!(kinds(&reader), ["start", "decision", "clock", "decision", "decision"]);
+    assert!(reader.get(2).unwrap().unwrap().json().contains("\"back_us\":4000000000"));
+}
+
+#[tokio::test]
+async fn the_metrics_say_what_was_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut registry = Registry::with_prefix("cedarpost");
+    let (writer, _reader) = open(&settings(dir.path()), &Clock::System, &mut registry).unwrap();
+    writer.append(Scene::new().decided(1)).await.unwrap();
+    let mut text = String::new();
+    prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
+    for line in [
+        "cedarpost_audit_records_total{type=\"decision\"} 1",
+        "cedarpost_audit_records_total{type=\"start\"} 1",
+        "cedarpost_audit_records_total{type=\"outcome\"} 0",
+        "cedarpost_audit_commit_seconds_count 2",
+        "cedarpost_audit_failed 0",
+    ] {
+        assert!(text.contains(line), "{line} is not in\n{text}");
+    }
+}

@@ -1,0 +1,248 @@
+//! One database directory: made whole or not at all, opened by one process, committed durably, read in key order.
+
+use std::fs::File;
+use std::io;
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::contain::contained;
+use super::disk::Disk;
+use super::files::{sync_directory, sync_tree};
+
+/// The largest value that may be stored, in bytes. With at most about 17 values a page, pages stay below sled's limit for
+/// pages that it stores outside the synced file (a quarter of a segment).
+pub const MAX_VALUE: usize = 64 << 10;
+
+/// The unit in which sled lays out and reuses its file, in bytes. It can never change for a database that exists.
+pub(super) const SEGMENT: usize = 8 << 20;
+
+/// What sled may keep of the database in memory, in bytes of serialized pages.
+const CACHE: u64 = 8 << 20;
+
+/// Why a database call failed.
+#[derive(Debug, thiserror::Error)]
+pub enum StorageError {
+    /// The database library reported an error.
+    #[error("the database reported: {0}")]
+    Database(String),
+    /// The database library panicked, which it does when its file is damaged.
+    #[error("the database file is damaged: {0}")]
+    Panicked(String),
+    /// The operating system reported an error.
+    #[error("the disk reported an error")]
+    Disk(#[from] io::Error),
+    /// A value is longer than [`MAX_VALUE`].
+    #[error("a value of {0} bytes is too long to be stored safely")]
+    TooLong(usize),
+}
+
+impl From<sled::Error> for StorageError {
+    fn from(error: sled::Error) -> Self {
+        match error {
+            sled::Error::Io(source) => Self::Disk(source),
+            other => Self::Database(other.to_string()),
+        }
+    }
+}
+
+/// Why a database could not be opened or made.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another process has it open.
+    #[error("`{0}` is in use by another process")]
+    Locked(PathBuf),
+    /// The disk is full; opening needs some room.
+    #[error("the disk is full, and `{0}` cannot be opened without some room: free a few megabytes")]
+    Full(PathBuf),
+    /// The files are damaged.
+    #[error(
+        "`{path}` is damaged; keep it and work on a copy of the directory: first try without the `snap.*` files, then without `conf` \
+         (both are rebuilt), and verify the result"
+    )]
+    Damaged {
+        /// The database directory.
+        path: PathBuf,
+        /// What the database library said.
+        #[source]
+        source: StorageError,
+    },
+    /// The operating system reported an error.
+    #[error("failed to {step} `{path}`")]
+    Io {
+        /// What was being done, as a verb.
+        step: &'static str,
+        /// To what.
+        path: PathBuf,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// An open database. Clones share it; it is closed, and its lock freed, when the last clone is dropped.
+#[derive(Clone)]
+pub struct Database {
+    db: sled::Db,
+    /// Our own descriptor of sled's data file: its errors reach us, sled's are only logged.
+    file: Arc<File>,
+    path: Arc<Path>,
+    disk: Arc<dyn Disk>,
+}
+
+impl Database {
+    /// Opens the database in the directory `path`.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`]; nothing was changed except what sled's recovery itself does.
+    pub fn open(path: &Path, disk: Arc<dyn Disk>) -> Result<Self, OpenError> {
+        let db = contained(|| settings(path).open()).map_err(|error| refuse(path, error))?;
+        let data = path.join("db");
+        let file = File::open(&data).map_err(|source| OpenError::Io { step: "open", path: data, source })?;
+        Ok(Self { db, file: Arc::new(file), path: path.into(), disk })
+    }
+
+    /// Makes an empty database in the directory `path`, which must not exist. A crash leaves a whole one or none: sled writes
+    /// some of its files without syncing them, and cannot open a directory where they are half written.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`]; also when another process was faster.
+    pub fn create(path: &Path, disk: Arc<dyn Disk>) -> Result<Self, OpenError> {
+        let fresh = path.with_extension(format!("new-{}", std::process::id()));
+        let io = |step| {
+            let path = fresh.clone();
+            move |source| OpenError::Io { step, path, source }
+        };
+        if fresh.exists() {
+            std::fs::remove_dir_all(&fresh).map_err(io("remove the unfinished"))?;
+        }
+        super::make_private_directory(&fresh).map_err(io("make"))?;
+        let db = contained(|| settings(&fresh).open().and_then(|db| db.flush().map(|_| db)));
+        drop(db.map_err(|error| refuse(&fresh, error))?);
+        sync_tree(&fresh).map_err(io("sync"))?;
+        std::fs::rename(&fresh, path).map_err(io("put in place"))?;
+        sync_directory(path.parent().unwrap_or(path)).map_err(io("sync the directory of"))?;
+        Self::open(path, disk)
+    }
+
+    /// Writes a batch, all of it or nothing, and returns when it survives a power cut. For one thread that may block.
+    ///
+    /// # Errors
+    ///
+    /// After any error it is not known whether the batch is stored: give the database up ([`Database::abandon`]).
+    pub fn commit(&self, batch: Batch) -> Result<(), StorageError> {
+        batch.check()?;
+        let mut batch = Some(batch.operations);
+        self.disk.write(&mut || {
+            let batch = batch.take().unwrap_or_default();
+            contained(|| self.db.apply_batch(batch).and_then(|()| self.db.flush().map(drop)))
+        })?;
+        // sled's flush leaves the data in the disk's volatile cache at best.
+        Ok(self.disk.sync(&self.file)?)
+    }
+
+    /// The value of a key.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError`] when it cannot be read.
+    pub fn get(&self, key: &[u8]) -> Result<Option<Slice>, StorageError> {
+        Ok(contained(|| self.db.get(key))?.map(Slice))
+    }
+
+    /// The last entry whose key is at most `key` and begins with `prefix`.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError`] when it cannot be read.
+    pub fn last_until(&self, prefix: &[u8], key: &[u8]) -> Result<Option<(Slice, Slice)>, StorageError> {
+        let found = contained(|| self.db.range(prefix..=key).next_back().transpose())?;
+        Ok(found.filter(|(key, _)| key.starts_with(prefix)).map(|(key, value)| (Slice(key), Slice(value))))
+    }
+
+    /// The entries from `from` on, as long as their keys begin with `prefix`, in key order.
+    #[must_use]
+    pub fn range(&self, prefix: &[u8], from: &[u8]) -> Range {
+        Range { entries: self.db.range(from..), prefix: prefix.to_vec() }
+    }
+
+    /// The bytes that can still be written on this disk.
+    ///
+    /// # Errors
+    ///
+    /// What the operating system reported.
+    pub fn free_bytes(&self) -> io::Result<u64> {
+        self.disk.free_bytes(&self.path)
+    }
+
+    /// Gives up a database after an error: its lock and memory stay until the process ends, because closing it would write.
+    pub fn abandon(self) {
+        std::mem::forget(self);
+    }
+}
+
+/// Writes that happen together or not at all.
+#[derive(Debug, Default)]
+pub struct Batch {
+    operations: sled::Batch,
+    longest: usize,
+}
+
+impl Batch {
+    /// Stores a value (at most [`MAX_VALUE`] bytes) under a key.
+    pub fn insert(&mut self, key: &[u8], value: &[u8]) {
+        self.longest = self.longest.max(value.len());
+        self.operations.insert(key, value);
+    }
+
+    fn check(&self) -> Result<(), StorageError> {
+        if self.longest > MAX_VALUE { Err(StorageError::TooLong(self.longest)) } else { Ok(()) }
+    }
+}
+
+/// Bytes that the database lends out.
+#[derive(Debug, Clone)]
+pub struct Slice(sled::IVec);
+
+impl Deref for Slice {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// Entries in key order.
+pub struct Range {
+    entries: sled::Iter,
+    prefix: Vec<u8>,
+}
+
+impl Iterator for Range {
+    type Item = Result<(Slice, Slice), StorageError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let entry = match contained(|| self.entries.next().transpose()) {
+            Ok(entry) => entry?,
+            Err(error) => return Some(Err(error)),
+        };
+        entry.0.starts_with(&self.prefix).then(|| Ok((Slice(entry.0), Slice(entry.1))))
+    }
+}
+
+fn settings(path: &Path) -> sled::Config {
+    sled::Config::new().path(path).segment_size(SEGMENT).cache_capacity(CACHE).flush_every_ms(Some(500))
+}
+
+/// Says why opening failed in words for an operator.
+fn refuse(path: &Path, error: StorageError) -> OpenError {
+    match error {
+        // sled wraps its lock failure in an error without a kind; the version is pinned, and a test holds this text.
+        StorageError::Disk(source) if source.to_string().contains("could not acquire lock") => OpenError::Locked(path.into()),
+        StorageError::Disk(source) if source.kind() == io::ErrorKind::StorageFull => OpenError::Full(path.into()),
+        StorageError::Disk(source) => OpenError::Io { step: "open", path: path.into(), source },
+        damage => OpenError::Damaged { path: path.into(), source: damage },
+    }
+}
