@@ -116,13 +116,18 @@ pub struct ConfigReport {
 }
 
 impl ConfigReport {
-    pub(super) fn new(problems: Vec<Problem>, file: Option<&SourceFile>) -> Self {
+    pub(super) fn new(mut problems: Vec<Problem>, file: Option<&SourceFile>) -> Self {
+        // As one reads: down the file, then what is missing from it or was said elsewhere.
+        problems.sort_by_key(|problem| match problem.origin {
+            Origin::File(place) => (false, place.start),
+            Origin::Default | Origin::Environment(_) | Origin::Flag(_) => (true, 0),
+        });
         let source =
             file.map(|file| NamedSource::new(file.path.display().to_string(), Arc::clone(&file.text)).with_language("toml"));
         Self { problems, path: file.map(|file| file.path.clone()), source }
     }
 
-    /// The problems, in the order of the keys.
+    /// The problems: down the file, then those that are not in it.
     #[must_use]
     pub fn problems(&self) -> &[Problem] {
         &self.problems

@@ -1,0 +1,73 @@
+//! The built program as scripts see it: what goes to which stream, and the exit code.
+
+use std::process::{Command, Output};
+
+/// Runs the program with an empty environment but `variables`.
+fn run(words: &[&str], variables: &[(&str, &str)]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cedarpost"));
+    command.args(words).env_clear().envs(variables.iter().copied()).output().expect("the program starts")
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).expect("the program prints UTF-8")
+}
+
+const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/cedarpost.toml");
+
+#[test]
+fn help_and_version_go_to_standard_output_and_succeed() {
+    for words in [&["--help"][..], &["stdio", "--help"], &["--version"], &["version"], &["completions", "bash"]] {
+        let output = run(words, &[]);
+        assert_eq!(output.status.code(), Some(0), "{words:?}");
+        assert!(!output.stdout.is_empty() && output.stderr.is_empty(), "{words:?}");
+    }
+    let help = run(&["--help"], &[]);
+    assert!(text(&help.stdout).contains("Examples:") && text(&help.stdout).contains("Exit codes:"));
+}
+
+#[test]
+fn a_command_line_that_cannot_be_understood_exits_with_2() {
+    let cases = [
+        &["frobnicate"][..],
+        &["serve", "--no-such-flag"],
+        &["stdio", "--unattended", "--actor", "alice", "--", "a"],
+        &["stdio", "--upstream", "http://h/", "--", "a"],
+        &["audit", "show", "--limit", "many"],
+        &[],
+    ];
+    for words in cases {
+        let output = run(words, &[]);
+        assert_eq!(output.status.code(), Some(2), "{words:?}");
+        assert!(output.stdout.is_empty() && !output.stderr.is_empty(), "{words:?}");
+    }
+}
+
+#[test]
+fn a_wrong_configuration_exits_with_78_and_names_each_problem_on_a_line() {
+    for words in [
+        &["serve"][..],
+        &["config", "check"],
+        &["config", "show"],
+        &["stdio", "--", "a"],
+        &["policy", "check"],
+        &["audit", "verify"],
+    ] {
+        let output = run(words, &[("CEDARPOST_LOG_LEVLE", "debug")]);
+        assert_eq!(output.status.code(), Some(78), "{words:?}: {}", text(&output.stderr));
+        assert!(output.stdout.is_empty(), "{words:?}");
+        let expected =
+            "environment CEDARPOST_LOG_LEVLE: unknown setting `CEDARPOST_LOG_LEVLE` (did you mean `CEDARPOST_LOG_LEVEL`?)";
+        assert!(text(&output.stderr).lines().any(|line| line == expected), "{words:?}: {}", text(&output.stderr));
+        assert!(!text(&output.stderr).contains('\u{1b}'), "colour without a terminal");
+    }
+}
+
+#[test]
+fn a_valid_configuration_is_said_to_be_valid_and_can_be_shown() {
+    let home = [("HOME", "/home/somebody")];
+    let check = run(&["config", "check", "--config", EXAMPLE], &home);
+    assert_eq!(check.status.code(), Some(0), "{}", text(&check.stderr));
+    assert_eq!(text(&check.stdout), "the configuration is valid: 2 servers, listening on 127.0.0.1:8080\n");
+    let show = run(&["config", "show", "--config", EXAMPLE, "--listen", "127.0.0.1:1"], &home);
+    assert!(text(&show.stdout).contains("address = \"127.0.0.1:1\"  # flag --listen\n"), "{}", text(&show.stdout));
+}

@@ -1,0 +1,9 @@
+//! Tests that look at the whole: the built program, the tree of sources, the files that ship with them.
+
+// The attribute tells clippy that helpers in these files are tests too.
+#[cfg(test)]
+mod architecture;
+#[cfg(test)]
+mod commands;
+#[cfg(test)]
+mod examples;
