@@ -12,30 +12,43 @@ use super::servers::CommandLineServer;
 
 const EXAMPLES: &str = "\
 Examples:
-  cedarpost demo                                    a shop behind the sidecar, with policies to play with
-  cedarpost serve --config cedarpost.toml           the sidecar in front of HTTP or stdio servers
+  cedarpost demo
+      a shop behind the sidecar, with policies to play with
+  cedarpost serve --config cedarpost.toml
+      the sidecar in front of HTTP or stdio servers
   cedarpost stdio --policies policies --agent editor --actor alice -- npx some-mcp-server
-                                                    what an MCP client spawns instead of the server
-  cedarpost policy check --policies policies        are the policies valid?
-  cedarpost audit verify --config cedarpost.toml    has the log been tampered with?
+      what an MCP client spawns instead of the server
+  cedarpost policy check --policies policies
+      are the policies valid?
+  cedarpost audit verify --config cedarpost.toml
+      has the log been tampered with?
 
-Settings come from flags, then the environment (listen.address is CEDARPOST_LISTEN_ADDRESS), then the file that --config or
-CEDARPOST_CONFIG names, then defaults. `cedarpost config show` prints them all and says where each came from.
+Settings:
+  Flags are strongest, then the environment (listen.address is CEDARPOST_LISTEN_ADDRESS),
+  then the file that --config or CEDARPOST_CONFIG names, then the defaults.
+  `cedarpost config show` prints them all and says where each came from.
 
-Exit codes: 0 done, 1 failed while running, 2 wrong usage, 3 policies invalid or log damaged, 78 configuration wrong,
-130 stopped at once by a second signal; `stdio` passes on the exit code of the server.";
+Exit codes:
+    0  done, or stopped as asked
+    1  failed while running
+    2  the command line cannot be understood
+    3  policies are invalid, or the log does not verify
+   78  the configuration is wrong
+  130  stopped at once by a second signal
+  `stdio` passes on the exit code of the server.";
 
 const STDIO_EXAMPLES: &str = "\
 Examples:
-  cedarpost stdio --policies policies --agent editor --actor alice -- npx some-mcp-server /data
-  cedarpost stdio --policies policies --agent nightly-report --unattended --upstream https://mcp.example/mcp
+  cedarpost stdio --policies policies --agent editor --actor alice -- npx some-mcp-server
+  cedarpost stdio --policies policies --agent report --unattended --upstream https://host/mcp
   cedarpost stdio --config cedarpost.toml --name files
 
-The server inherits the environment, except CEDARPOST_ variables. Logs go to standard error: standard output belongs to MCP.";
+The server inherits the environment, except CEDARPOST_ variables.
+Logs go to standard error: standard output belongs to MCP.";
 
 /// The whole command line.
 #[derive(Debug, Parser)]
-#[command(name = "cedarpost", version, about, after_help = EXAMPLES, arg_required_else_help = true, max_term_width = 120)]
+#[command(name = "cedarpost", version, about, after_help = EXAMPLES, arg_required_else_help = true)]
 pub struct Flags {
     /// What to do.
     #[command(subcommand)]

@@ -142,7 +142,10 @@ impl Layers {
         let tables = std::mem::take(&mut self.raw.servers);
         let log = match face {
             Face::Http => default_log(environment),
-            Face::Stdio(server) => default_log(environment).map(|path| path.join(server.name_or_default())),
+            // A log has one writer, and a client may start several servers: each gets its own.
+            Face::Stdio(server) => {
+                default_log(environment).map(|log| log.with_file_name(format!("audit-{}", server.name_or_default())))
+            }
         };
         let admin_asked = self.raw.settings.contains_key("admin.address");
         let mut reader = self.reader();

@@ -1,6 +1,5 @@
 //! The MCP servers: the `[[server]]` tables of the file, or the one that the command line of `stdio` names.
 
-use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -8,7 +7,7 @@ use http::Uri;
 
 use super::environment::Environment;
 use super::keys::SERVER_KEYS;
-use super::raw::{Given, ServerTable, Value};
+use super::raw::{Given, Section, ServerTable, Value};
 use super::reader::{Reader, boolean, list, text};
 use super::report::{Origin, Problem};
 use super::settings::{ServerSettings, ServerTarget};
@@ -29,6 +28,14 @@ impl CommandLineServer {
     /// The name of the server, `server` when nobody says it.
     pub(super) fn name_or_default(&self) -> &str {
         self.name.as_deref().unwrap_or("server")
+    }
+
+    fn names_a_target(&self) -> bool {
+        self.url.is_some() || !self.command.is_empty()
+    }
+
+    fn says_nothing(&self) -> bool {
+        self.name.is_none() && !self.names_a_target()
     }
 }
 
@@ -69,45 +76,48 @@ pub(super) fn of_file(
 /// The one server of `stdio`: what the command line says, on top of the table of that name in the file.
 pub(super) fn of_command_line(
     reader: &mut Reader<'_>,
-    mut tables: Vec<ServerTable>,
+    tables: Vec<ServerTable>,
     said: &CommandLineServer,
     environment: &Environment,
 ) -> Option<ServerSettings> {
-    let flag = |flag, value| Given { value, origin: Origin::Flag(flag) };
-    let wanted =
-        |table: &ServerTable| table.given.get("name").is_some_and(|name| text(name).as_deref() == Ok(said.name_or_default()));
-    let names_target = said.url.is_some() || !said.command.is_empty();
-    let table = match (tables.iter().position(wanted), names_target, said.name.is_some(), tables.len()) {
-        (Some(index), ..) => Some(tables.swap_remove(index)),
-        (None, false, false, 1) => tables.pop(),
-        (None, ..) => None,
-    };
-    let mut table = table.unwrap_or(ServerTable { origin: Origin::Default, given: BTreeMap::new() });
-    let named = said.name.as_ref().map(|name| flag("--name", Value::Text(name.clone())));
-    match named {
-        Some(name) => drop(table.given.insert("name", name)),
-        None => drop(
-            table
-                .given
-                .entry("name")
-                .or_insert_with(|| Given { value: Value::Text("server".to_owned()), origin: Origin::Default }),
-        ),
-    }
-    if names_target {
-        table.given.retain(|key, _| !matches!(*key, "url" | "command"));
-    }
-    if let Some(url) = &said.url {
-        table.given.insert("url", flag("--upstream", Value::Text(url.clone())));
-    }
-    if !said.command.is_empty() {
-        let words = said.command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
-        table.given.insert("command", flag("COMMAND", Value::List(words)));
-    }
+    let mut table = table_for(tables, said).unwrap_or(ServerTable { origin: Origin::Default, given: Section::new() });
+    lay_over(&mut table.given, said);
     let mut server = server(&mut scoped(reader, table, 0), environment, true)?;
     if let (ServerTarget::Child { program, args, .. }, Some((first, rest))) = (&mut server.target, said.command.split_first()) {
+        // The words as they were typed: they need not be UTF-8.
         (*program, *args) = (first.clone(), rest.to_vec());
     }
     Some(server)
+}
+
+/// The table of the server's name; or the only one, when the command line says nothing at all about the server.
+fn table_for(mut tables: Vec<ServerTable>, said: &CommandLineServer) -> Option<ServerTable> {
+    let is_named =
+        |table: &ServerTable| table.given.get("name").is_some_and(|name| text(name).as_deref() == Ok(said.name_or_default()));
+    match tables.iter().position(is_named) {
+        Some(index) => Some(tables.swap_remove(index)),
+        None if said.says_nothing() && tables.len() == 1 => tables.pop(),
+        None => None,
+    }
+}
+
+fn lay_over(given: &mut Section, said: &CommandLineServer) {
+    let flag = |flag, value| Given { value, origin: Origin::Flag(flag) };
+    let default_name = || Given { value: Value::Text(said.name_or_default().to_owned()), origin: Origin::Default };
+    match &said.name {
+        Some(name) => drop(given.insert("name", flag("--name", Value::Text(name.clone())))),
+        None => drop(given.entry("name").or_insert_with(default_name)),
+    }
+    if said.names_a_target() {
+        given.retain(|key, _| !matches!(*key, "url" | "command"));
+    }
+    if let Some(url) = &said.url {
+        given.insert("url", flag("--upstream", Value::Text(url.clone())));
+    }
+    if !said.command.is_empty() {
+        let words = said.command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+        given.insert("command", flag("COMMAND", Value::List(words)));
+    }
 }
 
 fn scoped<'a>(reader: &'a mut Reader<'_>, table: ServerTable, index: usize) -> Reader<'a> {

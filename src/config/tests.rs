@@ -270,7 +270,7 @@ fn the_log_goes_to_the_state_directory_when_nobody_says_where() {
     assert_eq!(directory(&[("HOME", "/h")], &["serve"]).unwrap(), Path::new("/h/.local/state/cedarpost/audit"));
     assert_eq!(directory(&[("HOME", "/h"), ("XDG_STATE_HOME", "/s")], &["serve"]).unwrap(), Path::new("/s/cedarpost/audit"));
     let stdio = ["stdio", "--name", "files", "--", "server"];
-    assert_eq!(directory(&[("HOME", "/h")], &stdio).unwrap(), Path::new("/h/.local/state/cedarpost/audit/files"));
+    assert_eq!(directory(&[("HOME", "/h")], &stdio).unwrap(), Path::new("/h/.local/state/cedarpost/audit-files"));
     assert!(directory(&[("XDG_STATE_HOME", "relative")], &["serve"]).is_err());
 }
 
