@@ -12,7 +12,7 @@ use super::wire::Key;
 use super::worker::Worker;
 use crate::domain::Caller;
 
-/// A request as a child gets it.
+/// A request as a child gets it. `id` and `progress_token` have to be those in `line`: it is not looked into again.
 #[derive(Debug, Clone)]
 pub struct Request {
     /// Its id.
@@ -153,7 +153,8 @@ impl Session {
         Ok(exchange.send(line).await?)
     }
 
-    /// Sends what expects no answer: a notification of the client, or its answer to a request of the server.
+    /// Sends what expects no answer: a notification of the client, or its answer to a request of the server. The answer to a request
+    /// that is sent here and not by [`Session::open`] is dropped.
     ///
     /// # Cancel safety
     ///

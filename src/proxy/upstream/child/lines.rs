@@ -58,6 +58,12 @@ impl Lines {
         }
     }
 
+    /// Takes the first part of a line that is too long, so that [`Lines::next_line`] goes on with the rest of it.
+    pub(super) fn take_piece(&mut self) -> Bytes {
+        self.searched = 0;
+        self.buffer.split_to(self.max_bytes.min(self.buffer.len())).freeze()
+    }
+
     /// Takes out whatever has been read and is no complete line.
     pub(super) fn take_rest(&mut self) -> Bytes {
         self.searched = 0;

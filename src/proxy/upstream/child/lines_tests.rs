@@ -19,7 +19,8 @@ fn split(max_bytes: usize, chunks: &[&[u8]]) -> (Vec<Vec<u8>>, Result<Vec<u8>, L
 
 #[test]
 fn lines_come_out_whole_however_the_bytes_arrive() {
-    let cases: [(&[&[u8]], &[&[u8]], &[u8]); 7] = [
+    type Chunks = &'static [&'static [u8]];
+    let cases: [(Chunks, Chunks, &[u8]); 7] = [
         (&[b"one\ntwo\n"], &[b"one", b"two"], b""),
         (&[b"o", b"ne", b"\n", b"two\n"], &[b"one", b"two"], b""),
         (&[b"one\r\ntwo\r", b"\n"], &[b"one", b"two"], b""),

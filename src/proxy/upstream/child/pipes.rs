@@ -57,6 +57,7 @@ pub(super) async fn read_stdout(
     mut stdout: ChildStdout,
     lines: mpsc::Sender<Bytes>,
     max_bytes: usize,
+    server: String,
     exited: CancellationToken,
 ) -> ReadEnd {
     let mut splitter = Lines::new(max_bytes);
@@ -77,7 +78,7 @@ pub(super) async fn read_stdout(
     }
     let rest = splitter.take_rest();
     if !rest.is_empty() {
-        warn!(bytes = rest.len(), "the child left a message without its end; it is dropped");
+        warn!(server, bytes = rest.len(), "the server process left a message without its end; it is dropped");
     }
     ReadEnd::Closed
 }
@@ -93,7 +94,7 @@ pub(super) async fn log_stderr(mut stderr: ChildStderr, server: String, exited: 
             let line = match splitter.next_line() {
                 Ok(Some(line)) => line,
                 Ok(None) => break,
-                Err(LineTooLong) => splitter.take_rest(),
+                Err(LineTooLong) => splitter.take_piece(),
             };
             info!(server, "stderr: {}", printable(&line));
         }

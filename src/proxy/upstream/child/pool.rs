@@ -87,7 +87,7 @@ pub enum Unavailable {
 pub enum ChildState {
     /// Nobody has needed a child yet, or none any more.
     Idle,
-    /// A child runs, and has not said anything yet.
+    /// A child runs, and has not said anything yet: servers speak when they are spoken to.
     Starting {
         /// Its process id.
         pid: u32,
@@ -103,7 +103,7 @@ pub enum ChildState {
         /// How many run.
         children: usize,
     },
-    /// It failed, and none has worked since.
+    /// It failed, and none runs.
     Down {
         /// Since when.
         since: Timestamp,
@@ -194,14 +194,12 @@ impl Pool {
         if let Some(worker) = state.children.iter().find(|worker| worker.spoke()) {
             return ChildState::Up { pid: worker.child.pid(), since: worker.since, children: state.children.len() };
         }
-        if let Some(Down { since, retry_at, last }) = state.health.down() {
-            let retry_in = retry_at.saturating_duration_since(Instant::now());
-            return ChildState::Down { since: *since, retry_in, last: last.clone() };
+        if let Some(worker) = state.children.first() {
+            return ChildState::Starting { pid: worker.child.pid(), since: worker.since };
         }
-        match state.children.first() {
-            Some(worker) => ChildState::Starting { pid: worker.child.pid(), since: worker.since },
-            None => ChildState::Idle,
-        }
+        let Some(Down { since, retry_at, last }) = state.health.down() else { return ChildState::Idle };
+        let retry_in = retry_at.saturating_duration_since(Instant::now());
+        ChildState::Down { since: *since, retry_in, last: last.clone() }
     }
 
     /// Ends all children in order and waits for them. Nothing can be started afterwards.

@@ -9,6 +9,9 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+/// Keys are remembered for as long as an answer may come, so none may be large. Real ones have a few dozen bytes.
+const MAX_KEY_BYTES: usize = 1024;
+
 /// A request id or a progress token, compared as the most careless reader would compare it.
 ///
 /// Servers differ in what they take for the same: some turn `"1"` into `1`, many keep numbers as 64-bit floats. Keys are equal
@@ -20,7 +23,7 @@ pub struct Key {
 }
 
 impl Key {
-    /// Reads the JSON text of an id; `None` if it is neither a string nor a number.
+    /// Reads the JSON text of an id; `None` if it is neither a string nor a number, or longer than 1 KiB.
     #[must_use]
     pub fn parse(json: &[u8]) -> Option<Self> {
         serde_json::from_slice::<&RawValue>(json).ok().and_then(Self::of)
@@ -28,6 +31,9 @@ impl Key {
 
     fn of(raw: &RawValue) -> Option<Self> {
         let json = raw.get();
+        if json.len() > MAX_KEY_BYTES {
+            return None;
+        }
         let compared = if json.starts_with('"') {
             serde_json::from_str(json).ok()?
         } else {
