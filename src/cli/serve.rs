@@ -6,13 +6,13 @@ use super::Exit;
 use crate::app;
 use crate::config::flags::{AuditCommand, AuditFlags, DemoFlags, PolicyCommand, ServeFlags, StdioFlags};
 use crate::config::{Config, Environment, LogFormat, LogSettings, Sources};
-use crate::telemetry;
+use crate::telemetry::{self, Logging};
 
 /// Runs the sidecar over HTTP.
 pub(super) fn serve(flags: &ServeFlags, environment: Environment) -> anyhow::Result<Exit> {
     let sources = Sources { file: flags.file.config.as_deref(), environment, flags: flags.overrides() };
     let config = Config::for_serve(&sources)?;
-    start_logging(&config.log, &sources.environment)?;
+    let _logging = start_logging(&config.log, &sources.environment)?;
     on_runtime(app::serve(config))
 }
 
@@ -20,13 +20,13 @@ pub(super) fn serve(flags: &ServeFlags, environment: Environment) -> anyhow::Res
 pub(super) fn stdio(flags: &StdioFlags, environment: Environment) -> anyhow::Result<Exit> {
     let sources = Sources { file: flags.file.config.as_deref(), environment, flags: flags.overrides() };
     let config = Config::for_stdio(&sources, &flags.server())?;
-    start_logging(&config.log, &sources.environment)?;
+    let _logging = start_logging(&config.log, &sources.environment)?;
     on_runtime(app::stdio(config))
 }
 
 /// Runs the demo; it logs only what went wrong, its own words go to standard output.
 pub(super) fn demo(flags: &DemoFlags, environment: &Environment) -> anyhow::Result<Exit> {
-    start_logging(&LogSettings { format: LogFormat::Pretty, level: "warn".to_owned() }, environment)?;
+    let _logging = start_logging(&LogSettings { format: LogFormat::Pretty, level: "warn".to_owned() }, environment)?;
     on_runtime(app::demo(flags.clone()))
 }
 
@@ -49,7 +49,7 @@ pub(super) fn audit(command: &AuditCommand, environment: Environment) -> anyhow:
     }
 }
 
-fn start_logging(log: &LogSettings, environment: &Environment) -> anyhow::Result<()> {
+fn start_logging(log: &LogSettings, environment: &Environment) -> anyhow::Result<Logging> {
     let format = match log.format {
         LogFormat::Auto => telemetry::Format::Auto,
         LogFormat::Json => telemetry::Format::Json,

@@ -1,8 +1,12 @@
-//! Tests of what log lines look like.
+//! Tests of what log lines look like and of what happens when nobody reads them.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
+use serde_json::{Value, json};
+
+use super::json::{JsonFields, JsonLine};
+use super::setup::filter;
 use super::*;
 
 #[derive(Clone, Default)]
@@ -79,4 +83,64 @@ fn metrics_have_the_prefix_and_tell_the_build() {
     let mut text = String::new();
     prometheus_client::encoding::text::encode(&mut text, &registry()).unwrap();
     assert!(text.contains(&format!("cedarpost_build_info{{version=\"{}\"}} 1", env!("CARGO_PKG_VERSION"))), "{text}");
+}
+
+#[test]
+fn nobody_waits_when_nobody_reads_the_log_and_the_loss_is_counted() {
+    let (opened, gate) = std::sync::mpsc::channel::<()>();
+    struct Stuck(std::sync::mpsc::Receiver<()>, Lines);
+    impl Write for Stuck {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            // Blocks until the test drops its end, like a full pipe until somebody reads.
+            let _ = self.0.recv();
+            self.1.write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let seen = Lines::default();
+    let (mut queue, logging) = stderr::start(Stuck(gate, seen.clone())).unwrap();
+    let written = (0..5_000).filter(|_| queue.write(b"line\n").is_ok()).count();
+    assert_eq!(written, 5_000);
+    drop(opened);
+    // The queue may still be full here, so the flush at the end may not find a place; wait for the note instead.
+    drop(logging);
+    let text = || String::from_utf8(seen.0.lock().unwrap().clone()).unwrap();
+    let lost = || text().lines().find(|line| line.contains("log lines were lost")).map(str::to_owned);
+    let mut tries = 0;
+    while lost().is_none() && tries < 1_000 {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+        tries += 1;
+    }
+    let note: Value = serde_json::from_str(&lost().unwrap()).unwrap();
+    assert!(note["attributes"]["count"].as_u64().unwrap() >= 5_000 - 1_024 - 2, "{note}");
+}
+
+#[test]
+fn the_last_lines_are_written_before_the_end() {
+    let seen = Lines::default();
+    let (mut queue, logging) = stderr::start(seen.clone()).unwrap();
+    for _ in 0..100 {
+        queue.write_all(b"line\n").unwrap();
+    }
+    drop(logging);
+    assert_eq!(seen.0.lock().unwrap().len(), 500);
+}
+
+#[test]
+fn a_log_that_cannot_be_written_hurts_nobody() {
+    struct Closed;
+    impl Write for Closed {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+    }
+    let (mut queue, _logging) = stderr::start(Closed).unwrap();
+    assert!((0..10).all(|_| queue.write_all(b"line\n").is_ok()));
 }
