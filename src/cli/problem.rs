@@ -25,8 +25,8 @@ fn config_text(problems: &ConfigReport, terminal: bool, color: bool) -> String {
 fn drawn(diagnostic: &dyn Diagnostic, color: bool) -> String {
     let theme = if color { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
     let mut text = String::new();
-    // Writing to a string cannot fail.
-    let _ = GraphicalReportHandler::new_themed(theme).render_report(&mut text, diagnostic);
+    // Without context only the key is drawn: values and the lines around may be secret. Writing to a string cannot fail.
+    let _ = GraphicalReportHandler::new_themed(theme).with_context_lines(0).render_report(&mut text, diagnostic);
     text
 }
 

@@ -157,13 +157,15 @@ impl Layers {
         let audit = parts::audit(&mut reader, log);
         let log = parts::log(&mut reader);
         let (servers, admin) = match face {
-            Face::Http => (servers::of_file(&mut reader, tables, environment), admin),
+            Face::Http => {
+                parts::distinct_addresses(&mut reader, listen.as_ref(), admin.as_ref());
+                (servers::of_file(&mut reader, tables, environment), admin)
+            }
             Face::Stdio(server) => {
                 let admin = admin.map(|admin| admin.filter(|_| admin_asked));
                 (servers::of_command_line(&mut reader, tables, server, environment).map(|server| vec![server]), admin)
             }
         };
-        parts::distinct_addresses(&mut reader, listen.as_ref(), admin.as_ref());
         let shown = std::mem::take(&mut self.shown);
         let config = (|| {
             let (listen, admin, limits) = (listen?, admin?, limits?);

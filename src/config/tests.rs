@@ -325,6 +325,8 @@ fn stdio_has_an_admin_listener_only_when_somebody_asks_for_it() {
     assert!(resolve(MINIMAL, &[], &["stdio", "--", "a"]).unwrap().admin.is_none());
     assert!(resolve(MINIMAL, &[], &["stdio", "--admin-listen", "127.0.0.1:0", "--", "a"]).unwrap().admin.is_some());
     assert!(resolve(MINIMAL, &[], &["serve", "--admin-listen", "off"]).unwrap().admin.is_none());
+    // The MCP listener is not opened, so its address is free.
+    assert!(resolve(MINIMAL, &[], &["stdio", "--admin-listen", "127.0.0.1:8080", "--", "a"]).is_ok());
 }
 
 #[test]
