@@ -115,3 +115,7 @@ pub(super) fn decode(value: &str) -> Option<Cow<'_, str>> {
         None => Some(Cow::Borrowed(value)),
     }
 }
+
+#[cfg(test)]
+#[path = "headers_tests.rs"]
+mod tests;

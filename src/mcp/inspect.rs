@@ -209,3 +209,7 @@ fn elicitation_of(params: &str) -> Elicitation {
         _ => Elicitation::Unknown,
     }
 }
+
+#[cfg(test)]
+#[path = "inspect_tests.rs"]
+mod tests;

@@ -14,8 +14,8 @@ use serde_json::value::RawValue;
 /// The deepest nesting that can be asked for. `serde_json` itself stops at 127, with an error that does not say so.
 pub(super) const MAX_DEPTH: u32 = 120;
 
-/// Above this number of keys, looking for a double key by comparing all pairs is slower than hashing.
-const FEW_KEYS: usize = 12;
+/// The number of keys up to which comparing them all is faster than hashing.
+const FEW_KEYS: usize = 8;
 
 /// What is wrong with a JSON text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,25 +121,30 @@ impl<'de> Visitor<'de> for Key {
     }
 }
 
-/// The keys seen so far in one object.
-#[derive(Default)]
+/// The keys seen so far in one object. Most objects have few: those are kept in place and compared one by one.
 struct Keys<'de> {
-    few: Vec<Cow<'de, str>>,
-    many: HashSet<Cow<'de, str>>,
+    few: [Cow<'de, str>; FEW_KEYS],
+    count: usize,
+    many: Option<HashSet<Cow<'de, str>>>,
 }
 
 impl<'de> Keys<'de> {
+    const fn new() -> Self {
+        Self { few: [const { Cow::Borrowed("") }; FEW_KEYS], count: 0, many: None }
+    }
+
     /// Adds a key; false when it was there before.
     fn insert(&mut self, key: Cow<'de, str>) -> bool {
-        if self.few.len() < FEW_KEYS {
-            let new = !self.few.contains(&key);
-            self.few.push(key);
-            return new;
+        let few = self.few.get(..self.count).unwrap_or_default();
+        if few.contains(&key) {
+            return false;
         }
-        if self.many.is_empty() {
-            self.many.extend(self.few.iter().cloned());
+        if let Some(free) = self.few.get_mut(self.count) {
+            *free = key;
+            self.count += 1;
+            return true;
         }
-        self.many.insert(key)
+        self.many.get_or_insert_default().insert(key)
     }
 }
 
@@ -156,7 +161,7 @@ impl<'de> Visitor<'de> for Members<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut keys = Keys::default();
+        let mut keys = Keys::new();
         let mut members = Vec::with_capacity(8);
         while let Some(key) = map.next_key_seed(Key)? {
             if !keys.insert(key.clone()) {
@@ -239,7 +244,7 @@ impl<'de> Visitor<'de> for Walk<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let inner = self.deeper()?;
-        let mut keys = Keys::default();
+        let mut keys = Keys::new();
         while let Some(key) = map.next_key_seed(Key)? {
             if !keys.insert(key) {
                 return self.fail(Fault::DuplicateKey);

@@ -355,3 +355,7 @@ fn text_of<'a>(body: &'a Bytes, limits: &Limits) -> Result<&'a str, Malformed> {
         }),
     }
 }
+
+#[cfg(test)]
+#[path = "jsonrpc_tests.rs"]
+mod tests;

@@ -228,3 +228,7 @@ fn make_private(splice: &mut Splice<'_>, result: &str, members: &[Member<'_>], m
         splice.insert_first(result, missing);
     }
 }
+
+#[cfg(test)]
+#[path = "list_tests.rs"]
+mod tests;

@@ -107,3 +107,7 @@ fn flag(raw: &str) -> Result<bool, Malformed> {
 fn string(raw: &str) -> Result<Cow<'_, str>, Malformed> {
     json::string(raw).map_err(|_| Malformed::params("A list in `notifications` holds something else than strings."))
 }
+
+#[cfg(test)]
+#[path = "listen_tests.rs"]
+mod tests;

@@ -229,3 +229,7 @@ pub fn route(message: &Message, sender: Sender, is_extension: impl FnOnce(&str) 
         Kind::Response { .. } => Route::Pass,
     }
 }
+
+#[cfg(test)]
+#[path = "method_tests.rs"]
+mod tests;

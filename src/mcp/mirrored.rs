@@ -88,3 +88,7 @@ fn same_number(body: &str, header: &str) -> bool {
         },
     }
 }
+
+#[cfg(test)]
+#[path = "mirrored_tests.rs"]
+mod tests;

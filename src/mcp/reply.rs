@@ -140,3 +140,7 @@ fn envelope(id: Option<&RawId>, member: &str, value: &Value) -> Bytes {
     let id = id.map_or_else(|| "null".to_owned(), ToString::to_string);
     format!(r#"{{"jsonrpc":"2.0","id":{id},"{member}":{value}}}"#).into()
 }
+
+#[cfg(test)]
+#[path = "reply_tests.rs"]
+mod tests;

@@ -233,3 +233,7 @@ fn lines(text: &[u8], is_first: bool) -> impl Iterator<Item = Line<'_>> {
         Some(Line { lead: lead.take().unwrap_or_default(), content, terminator, is_last: rest.is_empty() })
     })
 }
+
+#[cfg(test)]
+#[path = "sse_tests.rs"]
+mod tests;

@@ -52,3 +52,7 @@ pub fn arguments(message: &Message, action: Action) -> Arguments {
         | Action::Extension => Arguments::ABSENT,
     }
 }
+
+#[cfg(test)]
+#[path = "target_tests.rs"]
+mod tests;

@@ -6,4 +6,6 @@ mod architecture;
 #[cfg(test)]
 mod commands;
 #[cfg(test)]
+mod corpus;
+#[cfg(test)]
 mod examples;
