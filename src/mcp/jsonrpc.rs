@@ -227,10 +227,16 @@ impl Message {
         self.params.cursor.as_ref()
     }
 
-    /// `params.taskId`, or the task that `_meta` says the message is related to.
+    /// `params.taskId`: the task that a `tasks/*` message is about.
     #[must_use]
-    pub fn task_id(&self) -> Option<&Arc<str>> {
-        self.params.task_id.as_ref().or(self.params.meta.related_task.as_ref())
+    pub const fn task_id(&self) -> Option<&Arc<str>> {
+        self.params.task_id.as_ref()
+    }
+
+    /// The task that `_meta` says the message belongs to (2025-11-25). It is a claim of the sender, not what the message acts on.
+    #[must_use]
+    pub const fn related_task(&self) -> Option<&Arc<str>> {
+        self.params.meta.related_task.as_ref()
     }
 
     /// Whether the client asks for a task instead of a result (`params.task`, 2025-11-25).

@@ -241,7 +241,7 @@ fn everything_that_is_needed_is_extracted() {
     assert_eq!(message.protocol_version().map(|version| &**version), Some(version::MODERN));
     assert_eq!(message.client_capabilities().unwrap(), r#"{"roots":{}}"#);
     assert_eq!(message.progress_token().unwrap().as_str(), Some("p"));
-    assert_eq!(message.task_id().map(|task| &**task), Some("t"));
+    assert_eq!((message.task_id(), message.related_task().map(|task| &**task)), (None, Some("t")));
     assert!(message.traceparent().unwrap().starts_with("00-0af"));
 }
 

@@ -189,7 +189,8 @@ fn write_data(out: &mut BytesMut, prefix: &[u8], data: &[u8], terminator: &[u8])
     while let Some(text) = rest {
         let length = memchr::memchr2(b'\n', b'\r', text).unwrap_or(text.len());
         let (line, after) = text.split_at_checked(length).unwrap_or((text, &[]));
-        out.put_slice(prefix);
+        // Clients drop one space after the colon: a line that starts with one needs another.
+        out.put_slice(if line.starts_with(b" ") { b"data: " } else { prefix });
         out.put_slice(line);
         out.put_slice(terminator);
         rest = after.strip_prefix(b"\r\n").or_else(|| after.get(1..));
