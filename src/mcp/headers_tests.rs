@@ -126,6 +126,8 @@ fn a_version_that_nobody_knows_is_left_to_the_server_when_header_and_body_agree(
     let future = message("tools/list", &META.replace("2026-07-28", "2099-01-01"));
     assert_eq!(verdict(&future, &[("mcp-protocol-version", b"2099-01-01"), ("mcp-method", b"tools/list")]), "ok");
     assert!(verdict(&future, &[VERSION, ("mcp-method", b"tools/list")]).starts_with("-32020"));
+    let odd = message("tools/list", &META.replace("2026-07-28", "v999.0.0"));
+    assert_eq!(verdict(&odd, &[("mcp-protocol-version", b" v999.0.0\t"), ("mcp-method", b"tools/list")]), "ok");
 }
 
 #[test]

@@ -175,6 +175,10 @@ impl Event {
                 written = true;
             }
             if !is_data {
+                if line.content.is_empty() && line.terminator == b"\n" && out.last() == Some(&b'\r') {
+                    // The line between the two is gone: without this, `\r` and `\n` would become one line end.
+                    out.put_u8(b'\n');
+                }
                 out.put_slice(line.content);
                 out.put_slice(line.terminator);
             }

@@ -69,6 +69,7 @@ fn new_data_leaves_every_other_line_as_it_is() {
         (b"event: message\rdata: a\r\r", b"1\n2\r\n3\r4", b"event: message\rdata: 1\rdata: 2\rdata: 3\rdata: 4\r\r"),
         (b"data: a\n\r\n", b"", b"data: \n\r\n"),
         (b"data:a\n\n", b" x", b"data:  x\n\n"),
+        (b"data: a\rdata: b\n\n", b"x", b"data: x\r\n\n"),
         (b"id: 1\n\n", b"x", b"id: 1\ndata: x\n\n"),
         (b"\xef\xbb\xbfdata: a\n\n", b"x", b"\xef\xbb\xbfdata: x\n\n"),
     ] {
