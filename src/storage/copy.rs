@@ -1,14 +1,21 @@
 //! A consistent copy of a database that another process may be writing at the same time.
 //!
-//! sled lets one process open a database, and opening writes. So whoever only wants to read works on a copy of the `db` file alone;
-//! sled rebuilds the rest from it. This is sound because of how the file is laid out: it is a row of segments, each begins with a
-//! header that names its position in the log, and inside a segment the log only grows. A segment changes in another way only when
-//! it is reused, and then its header changes. Hence the copy is repeated for the segments that are new or could still grow until
-//! one pass saw the same headers before and after: that is the file as it was at some moment of that pass, with at most a torn
-//! end, and sled's recovery drops a torn end. Everything that was durable before the copy began is in it.
+//! sled lets one process open a database, and opening writes. So whoever only wants to read works on a copy that looks like what a
+//! crash at some moment of copying would have left. This is possible because of how the files are laid out:
+//!
+//! - `db` is a row of segments; each begins with a header that names its position in the log, and inside a segment the log only
+//!   grows. A segment changes in another way only when it is reused, and then its header changes. Hence the copy is repeated for
+//!   the segments that are new or could still grow until one pass saw the same headers before and after.
+//! - `conf` and `snap.*` are written only when a database is opened: they must be the same before and after that pass. The snapshot
+//!   may not be left out: without it sled can take a log whose oldest segment was freed for an empty one.
+//!
+//! What remains is at most a torn end, and recovery drops a torn end. Everything that was durable before the copy began is in it.
 
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs::File;
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -75,11 +82,9 @@ impl Copy {
         let before = Stamp::of(&original).map_err(io)?;
         require_room(scratch, before.len).map_err(io)??;
         let directory = Scratch::new(scratch).map_err(io)?;
-        let target = File::create_new(directory.0.join("db")).map_err(io)?;
-        if !converge(&original, &target).map_err(io)? {
+        if !copy_files(path, &original, &directory.0).map_err(io)? {
             return Err(CopyError::TooBusy);
         }
-        drop(target);
         let database = Database::open(&directory.0, Arc::new(LocalDisk))?;
         Ok(Self { database, original, before, _directory: directory })
     }
@@ -137,26 +142,56 @@ fn require_room(scratch: &Path, needed: u64) -> io::Result<Result<(), CopyError>
     Ok(if free < needed { Err(CopyError::NoRoom { path: scratch.into(), needed, free }) } else { Ok(()) })
 }
 
-/// Copies until one pass saw the same segment headers before and after; `false` when that never happened.
-fn converge(original: &File, target: &File) -> io::Result<bool> {
-    let mut copied: Vec<Header> = Vec::new();
+/// Copies all files until they fit together; `false` when that never happened.
+fn copy_files(from: &Path, original: &File, to: &Path) -> io::Result<bool> {
+    let target = File::create_new(to.join("db"))?;
+    let mut copied = Vec::new();
     for _ in 0..PASSES {
-        let seen = headers(original)?;
-        // A writer may still be busy with the newest two segments of the pass before.
-        let grows_from = newest(&copied).saturating_sub(2 * SEGMENT as u64);
-        for (index, header) in seen.iter().enumerate() {
-            let same = copied.get(index) == Some(header);
-            if !same || header.position() >= grows_from {
-                copy_segment(original, target, index as u64 * SEGMENT as u64)?;
+        let small = small_files(from)?;
+        let segments = copy_new_segments(original, &target, &copied)?;
+        if headers(original)? == segments && small_files(from)? == small {
+            for (name, content) in small {
+                std::fs::write(to.join(name), content)?;
             }
-        }
-        target.set_len(original.metadata()?.len())?;
-        if headers(original)? == seen {
             return Ok(true);
         }
-        copied = seen;
+        copied = segments;
     }
     Ok(false)
+}
+
+/// The files beside the data, with their contents: a few kilobytes.
+fn small_files(path: &Path) -> io::Result<BTreeMap<OsString, Vec<u8>>> {
+    let mut files = BTreeMap::new();
+    for entry in std::fs::read_dir(path)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        if name != "conf" && !name.as_bytes().starts_with(b"snap.") {
+            continue;
+        }
+        match std::fs::read(entry.path()) {
+            Ok(content) => drop(files.insert(name, content)),
+            // The sidecar that is just opening it has replaced it; the look after the pass will differ.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(files)
+}
+
+/// Copies the segments that are not among the `copied`, or may have grown since; hands back those it saw before copying.
+fn copy_new_segments(original: &File, target: &File, copied: &[Header]) -> io::Result<Vec<Header>> {
+    let seen = headers(original)?;
+    // A writer may still be busy with the newest two segments of the pass before.
+    let grows_from = newest(copied).saturating_sub(2 * SEGMENT as u64);
+    for (index, header) in seen.iter().enumerate() {
+        let same = copied.get(index) == Some(header);
+        if !same || header.position() >= grows_from {
+            copy_segment(original, target, index as u64 * SEGMENT as u64)?;
+        }
+    }
+    target.set_len(original.metadata()?.len())?;
+    Ok(seen)
 }
 
 /// The first bytes of a segment.

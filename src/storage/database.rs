@@ -57,8 +57,8 @@ pub enum OpenError {
     Full(PathBuf),
     /// The files are damaged.
     #[error(
-        "`{path}` is damaged; keep it and work on a copy of the directory: first try without the `snap.*` files, then without `conf` \
-         (both are rebuilt), and verify the result"
+        "`{path}` is damaged; keep it as it is. On a copy, removing `conf`, and then `snap.*`, may let it open again, but only \
+         `cedarpost audit verify` tells whether the copy still holds everything"
     )]
     Damaged {
         /// The database directory.

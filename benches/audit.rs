@@ -1,0 +1,152 @@
+//! How many records a second the audit log makes durable, and what each costs in CPU time, beside a bare file with `fdatasync`.
+//!
+//! The disk's speed changes from minute to minute, so the rows are run in turns, several times, and the best and the median of each
+//! are shown. CPU time is the whole process's, so it includes the appending tasks and their wake-ups. Run it with
+//! `cargo bench --bench audit`; the first argument is a directory on the disk to measure, the system's temporary one otherwise.
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a benchmark stops at the first surprise and reports to a terminal"
+)]
+
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use cedarpost::audit::{self, AuditWriter, DecisionRecord, Outcome, OutcomeRecord, Record, Settings};
+use cedarpost::clock::Clock;
+use cedarpost::domain::{
+    Action, Actor, AgentId, Arguments, Call, Caller, Cause, Decision, DecisionId, Fingerprint, Grounds, Judgement, PolicyRef,
+    Principal, ServerName, Source, Target, Transport, UserId,
+};
+use prometheus_client::registry::Registry;
+
+const ROUNDS: usize = 5;
+const ROUND: Duration = Duration::from_secs(2);
+
+/// One measured round.
+#[derive(Clone, Copy)]
+struct Seen {
+    records: f64,
+    cpu_us: f64,
+    p50_us: f64,
+    p99_us: f64,
+}
+
+fn main() {
+    let parent =
+        std::env::args().skip(1).find(|argument| !argument.starts_with('-')).map_or_else(std::env::temp_dir, PathBuf::from);
+    let directory = tempfile::tempdir_in(parent).unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let rows: [(&str, usize); 4] = [("bare file", 1), ("audit log", 1), ("audit log", 8), ("audit log", 64)];
+    let mut seen: Vec<Vec<Seen>> = rows.iter().map(|_| Vec::new()).collect();
+    for round in 0..ROUNDS {
+        for ((what, writers), seen) in rows.iter().zip(&mut seen) {
+            let path = directory.path().join(format!("{}-{writers}-{round}", what.replace(' ', "-")));
+            seen.push(if *what == "bare file" { bare_file(&path) } else { runtime.block_on(audit_log(&path, *writers)) });
+        }
+    }
+    println!("a call is one decision that is waited for and one outcome that is not; latency is the decision's\n");
+    println!("| what | writers | records/s best (median) | CPU us/record | latency p50 / p99 us |");
+    println!("| --- | --- | --- | --- | --- |");
+    for ((what, writers), mut seen) in rows.into_iter().zip(seen) {
+        seen.sort_by(|one, other| one.records.total_cmp(&other.records));
+        let (median, best) = (seen.get(ROUNDS / 2).unwrap(), seen.last().unwrap());
+        let (rate, cpu) = (format!("{:.0} ({:.0})", best.records, median.records), format!("{:.1}", median.cpu_us));
+        println!("| {what} | {writers} | {rate} | {cpu} | {:.0} / {:.0} |", median.p50_us, median.p99_us);
+    }
+    println!("\nresident memory after it all: {} KiB", status("VmRSS:"));
+}
+
+/// What the disk itself allows: one writer, 600 bytes and one `fdatasync` a record.
+fn bare_file(path: &Path) -> Seen {
+    let mut file = File::create(path).unwrap();
+    let record = [b'r'; 600];
+    let (began, cpu, mut latencies) = (Instant::now(), cpu_time(), Vec::new());
+    while began.elapsed() < ROUND {
+        let one = Instant::now();
+        file.write_all(&record).unwrap();
+        file.sync_data().unwrap();
+        latencies.push(one.elapsed());
+    }
+    let count = latencies.len();
+    sum_up(began, cpu, latencies, count)
+}
+
+async fn audit_log(path: &Path, writers: usize) -> Seen {
+    let settings = Settings { low_water: 0, ..Settings::new(path.into(), "bench".into()) };
+    let (writer, _reader) = audit::open(&settings, &Clock::System, &mut Registry::default()).unwrap();
+    let stop = Arc::new(AtomicBool::new(false));
+    let (began, cpu) = (Instant::now(), cpu_time());
+    let tasks: Vec<_> = (0..writers).map(|_| tokio::spawn(calls(writer.clone(), Arc::clone(&stop)))).collect();
+    tokio::time::sleep(ROUND).await;
+    stop.store(true, Ordering::Relaxed);
+    let mut latencies = Vec::new();
+    for task in tasks {
+        latencies.extend(task.await.unwrap());
+    }
+    let records = 2 * latencies.len();
+    let seen = sum_up(began, cpu, latencies, records);
+    writer.close().await.unwrap();
+    seen
+}
+
+/// Makes calls one after the other until told to stop; hands back how long each decision's record took.
+async fn calls(writer: AuditWriter, stop: Arc<AtomicBool>) -> Vec<Duration> {
+    let (caller, call, decision) = scene();
+    let mut latencies = Vec::new();
+    while !stop.load(Ordering::Relaxed) {
+        let id = DecisionId::from_parts(1_795_342_514_000, latencies.len() as u128);
+        let began = Instant::now();
+        let record = DecisionRecord { id, caller: &caller, call: &call, decision: &decision, micros: 12 };
+        let receipt = writer.append(Record::Decision(record)).await.unwrap();
+        latencies.push(began.elapsed());
+        let outcome = OutcomeRecord { decision: id, seq: receipt.seq(), outcome: Outcome::Ok, micros: 900, bytes: 1_200 };
+        writer.note(&Record::Outcome(outcome)).unwrap();
+    }
+    latencies
+}
+
+fn scene() -> (Caller, Call, Decision) {
+    let caller = Caller { agent: AgentId::new("planner"), actor: Actor::Person(UserId::new("ann@shop.example")) };
+    let call = Call {
+        server: ServerName::new("shop").unwrap(),
+        action: Action::ToolsCall,
+        target: Target::Tool("refund".into()),
+        arguments: Arguments::from_checked_json(Bytes::from_static(br#"{"order":"A-10045","amount":25,"currency":"EUR"}"#)),
+        source: Source { transport: Transport::Http, ip: Some([127, 0, 0, 1].into()), session: Some("s-5f1c2e7b".into()) },
+        request: Some("17".into()),
+        trace: None,
+    };
+    let policy = PolicyRef { id: "support-may-refund".into(), file: "shop.cedar".into(), line: 12, reason: None };
+    let judge = |principal| Judgement { principal, cause: Cause::Permitted, policies: vec![policy.clone()], faults: vec![] };
+    let judgements = vec![judge(Principal::Agent), judge(Principal::Actor)];
+    (caller, call, Decision::from_grounds(Grounds { snapshot: Fingerprint::new([7; 32]), judgements }))
+}
+
+fn sum_up(began: Instant, cpu: Duration, mut latencies: Vec<Duration>, records: usize) -> Seen {
+    let (elapsed, cpu) = (began.elapsed(), cpu_time().saturating_sub(cpu));
+    latencies.sort_unstable();
+    let at = |percent: usize| latencies.get(latencies.len() * percent / 100).unwrap().as_secs_f64() * 1e6;
+    let count = records as f64;
+    Seen { records: count / elapsed.as_secs_f64(), cpu_us: cpu.as_secs_f64() * 1e6 / count, p50_us: at(50), p99_us: at(99) }
+}
+
+/// The CPU time of this process so far, from the kernel's clock ticks (10 ms).
+fn cpu_time() -> Duration {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+    let after_name = stat.rsplit(')').next().unwrap();
+    let ticks: u64 = after_name.split_whitespace().skip(11).take(2).map(|ticks| ticks.parse::<u64>().unwrap()).sum();
+    Duration::from_millis(ticks * 10)
+}
+
+/// A number from the process's status.
+fn status(name: &str) -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+    line.split_whitespace().next().unwrap().parse().unwrap()
+}
