@@ -104,10 +104,12 @@ done
 # Over stdio: the client starts the sidecar, and that the server. Every client gets its own log, as each run is a process.
 STDIO_CONFIG="$(settings stdio "$(free_port)" "$POLICY")"
 over_stdio() { # SERVER COMMAND…
-  local server="$1" words
+  local server="$1" script="$WORK/$1.sh" words
   shift
+  printf '#!/bin/sh\nexec "%s" stdio --config "%s" --name "%s" -- %s\n' "$CEDARPOST" "$STDIO_CONFIG" "$server" "$*" >"$script"
+  chmod +x "$script"
   words="$(printf ', "%s"' stdio --config "$STDIO_CONFIG" --name "$server" -- "$@")"
-  every_client "stdio · $server" "\"command\": [\"$CEDARPOST\"$words]" "$server"
+  every_client "stdio · $server" "\"command\": [\"$CEDARPOST\"$words], \"script\": \"$script\"" "$server"
 }
 over_stdio everything "$NODE" "$EVERYTHING" stdio
 over_stdio files "$NODE" "$FILESYSTEM" "$SHELF"

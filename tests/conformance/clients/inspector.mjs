@@ -6,15 +6,18 @@ import { dirname, join } from 'node:path';
 const plan = JSON.parse(process.argv[2]);
 const home = dirname(createRequire(import.meta.url).resolve('@modelcontextprotocol/inspector/package.json'));
 const launcher = join(home, 'clients/launcher/build/index.js');
-const target = plan.url ? [plan.url, '--transport', 'http'] : plan.command;
+// Its own command line would take the sidecar's flags for itself, so over stdio it gets a script that holds the command.
+const target = plan.url ? [plan.url, '--transport', 'http'] : [plan.script];
 
 const listed = JSON.parse(inspect('--method', 'tools/list').out);
 const seen = { protocol: plan.mode, tools: (listed.result ?? listed).tools.map(tool => tool.name) };
 for (const step of ['denied', 'allowed']) {
   const { name, arguments: input } = plan[step];
   const { code, out } = inspect('--method', 'tools/call', '--tool-name', name, '--tool-args-json', JSON.stringify(input));
+  // It looks a tool up before it calls it, so a tool that is not listed cannot even be asked for.
+  if (out.includes('"tool_not_found"')) seen[step] = { unknown: true };
   // 0 is a result and 5 a result that says it is an error; anything else is no result at all.
-  seen[step] = code === 0 || code === 5 ? { isError: code === 5, text: out } : { threw: `exit code ${code}: ${out}` };
+  else seen[step] = code === 0 || code === 5 ? { isError: code === 5, text: out } : { threw: `exit code ${code}: ${out}` };
 }
 console.log(JSON.stringify(seen));
 

@@ -1,7 +1,8 @@
 // What every client does, whatever its SDK: list the tools, call the denied one, then the allowed one in the same session, and print what
 // came back as one line of JSON. `verify.mjs` judges it.
 //
-// A script gets one argument, the plan as JSON: { url } or { command: [...] }, mode, denied: { name, arguments }, allowed: { … }.
+// A script gets one argument, the plan as JSON: { url } or { command: [...], script },
+// mode, denied: { name, arguments }, allowed: { … }.
 export const plan = JSON.parse(process.argv[2]);
 
 export async function follow(client) {

@@ -11,4 +11,4 @@ const transport = plan.url
 await client.connect(transport);
 const seen = await follow(client);
 if (plan.url) await transport.terminateSession();
-await finish(client, { protocol: transport.protocolVersion, ...seen });
+await finish(client, { protocol: transport.protocolVersion ?? 'version not told', ...seen });
