@@ -183,13 +183,16 @@ async fn each_stateful_revision_runs_from_initialize_to_delete() {
     }
 }
 
+/// What is wrong, verb, headers, body, and the expected status and code (0 for no JSON-RPC error).
+type Refused<'c> = (&'c str, Method, Vec<(&'c str, &'c str)>, &'c str, u16, i64);
+
 #[tokio::test]
 async fn what_is_not_a_proper_request_is_refused_and_runs_nothing() {
     let shop = open().await;
     let call = modern_body("tools/call", json!({ "name": "delete_customer", "arguments": { "customer": "c-17" } }));
     let version = ("mcp-protocol-version", "2026-07-28");
     let (method, name) = (("mcp-method", "tools/call"), ("mcp-name", "delete_customer"));
-    let cases: [(&str, Method, Vec<(&str, &str)>, &str, u16, i64); 11] = [
+    let cases: [Refused<'_>; 11] = [
         ("a GET", Method::GET, vec![], "", 405, 0),
         ("another content type", Method::POST, vec![("content-type", "text/plain")], &call, 415, 0),
         ("another host", Method::POST, vec![JSON, ("host", "evil.example")], &call, 403, 0),
