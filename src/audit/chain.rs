@@ -4,7 +4,7 @@
 //! - Each leaf names the hash of the one before (`prev`); the first names 32 zero bytes.
 //! - `L` + number of the first leaf (u64, big-endian) -> chunk: a format byte, the hash of the chunk's last leaf, then each leaf as
 //!   u16 length (big-endian) and bytes, which is the C2SP entry bundle. One chunk holds what was committed together, so that the
-//!   chunk that is written last *is* the head of the log: head and leaves cannot disagree after a crash.
+//!   chunk that is written last *is* the head of the log: head and leaves cannot disagree after a crash, and a commit is one write.
 //! - `P` + the same number -> the salts of that chunk: for each u64 number of its leaf (big-endian) and 32 bytes. They are private:
 //!   removing a salt erases what its commitment could prove, and leaves the chain whole.
 //!

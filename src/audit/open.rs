@@ -9,11 +9,11 @@ use tokio::sync::oneshot;
 
 use crate::clock::Clock;
 use crate::domain::Timestamp;
-use crate::storage::{self, Database, Disk, LocalDisk, StorageError};
+use crate::storage::{self, Batch, Database, Disk, LocalDisk, StorageError};
 
 use super::anchor::{self, AnchorError};
 use super::ballast;
-use super::chain::Head;
+use super::chain::{Head, SALTS, key};
 use super::committer::{CommitError, Committer, Scratch};
 use super::encode::Draft;
 use super::metrics::Metrics;
@@ -140,6 +140,7 @@ pub(super) fn open_on(
     if let Some(mismatch) = compare_with_anchor(&reader, head, anchored)? {
         return Err(mismatch.into());
     }
+    remove_orphans(&database, head)?;
     let end = reader.last()?.map(|record| End::of(&record)).unwrap_or_default();
     ballast::ensure(directory, &database, settings.low_water);
 
@@ -200,6 +201,15 @@ pub(super) fn compare_with_anchor(reader: &AuditReader, head: Head, anchored: He
     let Some(seq) = anchored.size.checked_sub(1) else { return Ok(None) };
     let found = reader.get(seq)?.map(|record| record.hash());
     Ok((found != Some(anchored.hash)).then_some(AnchorMismatch::Forked { seq }))
+}
+
+/// Removes salts whose leaves a crash has kept from being written: their numbers are given out again.
+fn remove_orphans(database: &Database, head: Head) -> Result<(), OpenError> {
+    let mut batch = Batch::default();
+    for entry in database.range(&[SALTS], &key(SALTS, head.size)) {
+        batch.remove(&entry.map_err(ReadError::from)?.0);
+    }
+    if batch.is_empty() { Ok(()) } else { database.commit(batch).map_err(OpenError::Start) }
 }
 
 /// How the log ended before this start.

@@ -17,7 +17,7 @@ use crate::domain::{
     Action, Actor, AgentId, Arguments, Call, Caller, Cause, Decision, DecisionId, Fingerprint, Grounds, Judgement, Principal,
     ServerName, Source, Target, Timestamp, Transport,
 };
-use crate::storage::{Disk, LocalDisk, StorageError};
+use crate::storage::{Batch, Database, Disk, LocalDisk, StorageError};
 
 #[path = "crash_tests.rs"]
 mod crash;
@@ -264,6 +264,23 @@ async fn below_the_low_water_mark_calls_are_refused_and_outcomes_are_still_writt
     assert!(matches!(writer.health(), Health::Failed(_)));
     writer.append(ended(&receipt)).await.unwrap();
     assert_eq!(kinds(&reader), ["start", "decision", "outcome"]);
+}
+
+#[tokio::test]
+async fn salts_whose_leaves_were_cut_off_by_a_crash_are_gone_after_the_next_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let (writer, reader) = start(dir.path());
+    writer.close().await.unwrap();
+    drop(reader);
+    let database = Database::open(&open::database_path(dir.path()), Arc::new(LocalDisk)).unwrap();
+    let mut batch = Batch::default();
+    let entry = [&3_u64.to_be_bytes()[..], &[9; 32]].concat();
+    batch.insert(&chain::key(chain::SALTS, 2), &entry);
+    database.commit(batch).unwrap();
+    assert_eq!(AuditReader::new(database.clone()).salt(3).unwrap(), Some([9; 32]));
+    drop(database);
+    let (_writer, reader) = start(dir.path());
+    assert_eq!(reader.salt(3).unwrap(), None);
 }
 
 #[test]

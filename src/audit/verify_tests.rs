@@ -11,7 +11,6 @@ use super::super::chain::{ChunkWriter, LEAVES, LeafHash, key};
 use super::super::open::database_path;
 use super::super::{anchor, show};
 use super::*;
-use crate::storage::{Batch, Database};
 
 /// A closed log with a few calls.
 async fn small_log(calls: u128) -> TempDir {

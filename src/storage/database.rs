@@ -6,6 +6,8 @@ use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use sled::IVec;
+
 use super::contain::contained;
 use super::disk::Disk;
 use super::files::{sync_directory, sync_tree};
@@ -127,20 +129,32 @@ impl Database {
         Self::open(path, disk)
     }
 
-    /// Writes a batch, all of it or nothing, and returns when it survives a power cut. For one thread that may block.
+    /// Writes a batch in its order, and returns when it survives a power cut. For one thread that may block. A crash before that
+    /// leaves the writes up to one of them, each whole.
     ///
     /// # Errors
     ///
-    /// After any error it is not known whether the batch is stored: give the database up ([`Database::abandon`]).
+    /// After any error it is not known how much of the batch is stored: give the database up ([`Database::abandon`]).
     pub fn commit(&self, batch: Batch) -> Result<(), StorageError> {
         batch.check()?;
-        let mut batch = Some(batch.operations);
+        let mut batch = Some(batch.writes);
         self.disk.write(&mut || {
-            let batch = batch.take().unwrap_or_default();
-            contained(|| self.db.apply_batch(batch).and_then(|()| self.db.flush().map(drop)))
+            let writes = batch.take().unwrap_or_default();
+            contained(|| self.write(writes))
         })?;
         // sled's flush leaves the data in the disk's volatile cache at best.
         Ok(self.disk.sync(&self.file)?)
+    }
+
+    // sled's own batches are atomic, but each costs a second write to the disk and wakes every thread of its pool once more.
+    fn write(&self, writes: Vec<(IVec, Option<IVec>)>) -> sled::Result<()> {
+        for (key, value) in writes {
+            match value {
+                Some(value) => self.db.insert(key, value)?,
+                None => self.db.remove(key)?,
+            };
+        }
+        self.db.flush().map(drop)
     }
 
     /// The value of a key.
@@ -183,10 +197,10 @@ impl Database {
     }
 }
 
-/// Writes that happen together or not at all.
+/// Writes that happen in order and become durable together.
 #[derive(Debug, Default)]
 pub struct Batch {
-    operations: sled::Batch,
+    writes: Vec<(IVec, Option<IVec>)>,
     longest: usize,
 }
 
@@ -194,7 +208,18 @@ impl Batch {
     /// Stores a value (at most [`MAX_VALUE`] bytes) under a key.
     pub fn insert(&mut self, key: &[u8], value: &[u8]) {
         self.longest = self.longest.max(value.len());
-        self.operations.insert(key, value);
+        self.writes.push((key.into(), Some(value.into())));
+    }
+
+    /// Removes a key and its value.
+    pub fn remove(&mut self, key: &[u8]) {
+        self.writes.push((key.into(), None));
+    }
+
+    /// Whether there is nothing to write.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.writes.is_empty()
     }
 
     fn check(&self) -> Result<(), StorageError> {
@@ -204,7 +229,7 @@ impl Batch {
 
 /// Bytes that the database lends out.
 #[derive(Debug, Clone)]
-pub struct Slice(sled::IVec);
+pub struct Slice(IVec);
 
 impl Deref for Slice {
     type Target = [u8];

@@ -1,6 +1,6 @@
 //! One ordered key-value database on disk, and what "written" means: the only place that names sled.
 //!
-//! sled 0.34 is fast and atomic per batch, but three of its habits would lose an audit log, so nobody else may talk to it:
+//! sled 0.34 is fast and keeps its order, but three of its habits would lose an audit log, so nobody else may talk to it:
 //!
 //! - `flush` does not reach the disk on Linux (it ends in `sync_file_range`). [`Database::commit`] therefore also calls `fdatasync`
 //!   on sled's `db` file through a descriptor of our own, and a commit counts only when that has returned.
