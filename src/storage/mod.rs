@@ -13,7 +13,7 @@
 //!
 //! Read on in [`database`], then [`copy`] (reading a database that another process has open).
 
-pub mod contain;
+mod contain;
 pub mod copy;
 pub mod database;
 pub mod disk;
