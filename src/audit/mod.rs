@@ -1,8 +1,8 @@
 //! The tamper-evident log: what was decided, on which grounds, and how it ended.
 //!
-//! [`open`] hands out an [`AuditWriter`] (append a [`Record`], get a [`Receipt`] once it survives a power cut) and an [`AuditReader`].
+//! [`open()`] hands out an [`AuditWriter`] (append a [`Record`], get a [`Receipt`] once it survives a power cut) and an [`AuditReader`].
 //! One thread writes; records form a chain of hashes; a log that cannot be written refuses everything until a restart.
-//! [`verify`] and [`show`] read a log that a sidecar has open.
+//! [`verify()`] and [`show()`] read a log that a sidecar has open.
 //!
 //! What this form does not do: a local chain shows edits by anyone who cannot rewrite all of it and the anchor file. Whoever can
 //! write to the directory can; signed checkpoints and copies elsewhere are for that. Argument values are not in the log.

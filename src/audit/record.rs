@@ -13,11 +13,11 @@ pub enum Record<'a> {
     Outcome(OutcomeRecord),
     /// Policies were read again.
     Policy(PolicyRecord<'a>),
-    /// The sidecar started; written by [`super::open`].
+    /// The sidecar started; written by [`super::open()`].
     Start(StartRecord<'a>),
     /// The sidecar stopped in an orderly way; written by [`super::AuditWriter::close`].
     Stop,
-    /// The log was opened after a stop that was not orderly; written by [`super::open`].
+    /// The log was opened after a stop that was not orderly; written by [`super::open()`].
     Recovery(RecoveryRecord),
     /// The wall clock was set back; written by the log itself, before the first record that carries the new time.
     Clock(ClockRecord),
