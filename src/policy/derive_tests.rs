@@ -1,1 +1,252 @@
-//! stub
+//! The derived sets against trying everything: random policies over a small world, all values of what is unknown.
+//!
+//! The one property that matters: what could be allowed is never said to be impossible.
+
+use std::collections::HashMap;
+use std::str::FromStr;
+
+use cedar_policy::{
+    Authorizer, Context, Decision, Effect, Entities, Entity, EntityUid, Policy, PolicyId, PolicySet, Request, Response,
+    RestrictedExpression,
+};
+
+use super::{Unknown, abstract_policy, derive};
+
+/// Random policy sets that are tried.
+const SETS: u32 = 10_000;
+/// Random policies they are made of.
+const POOL: u32 = 400;
+
+/// A small generator of random numbers (xorshift): the same sets in every run.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % bound
+    }
+
+    fn pick<'a>(&mut self, from: &[&'a str]) -> &'a str {
+        from[usize::try_from(self.below(from.len() as u64)).unwrap()]
+    }
+}
+
+/// Conditions that read nothing unknown, the arguments, an approval; some of them fail for some values.
+const LEAVES: [&str; 24] = [
+    "true",
+    "false",
+    "context.known == 1",
+    "context.known > 5",
+    "principal == U::\"a\"",
+    "principal in R::\"r\"",
+    "principal.missing == 1",
+    "principal has missing",
+    "context has other",
+    "context.input.n == 0",
+    "context.input.n > 0",
+    "context.input.n * 2 > 100",
+    "context.input.s like \"x*\"",
+    "context.input.b",
+    "context.input.o == 1",
+    "context.input has o",
+    "context has input.o && context.input.o == 1",
+    "context.input == {\"n\": 0, \"s\": \"x\", \"b\": true}",
+    "[context.input.n, context.known].contains(1)",
+    "context has approval",
+    "context.approval.by == U::\"a\"",
+    "context has approval.by",
+    "context has approval && context.approval.by in R::\"r\"",
+    "context == {\"known\": 1}",
+];
+
+fn condition(random: &mut Random, depth: u32) -> String {
+    if depth == 0 || random.below(4) == 0 {
+        return random.pick(&LEAVES).to_owned();
+    }
+    let kind = random.below(7);
+    let mut next = || condition(random, depth - 1);
+    match kind {
+        0 | 1 => format!("(({}) && ({}))", next(), next()),
+        2 | 3 => format!("(({}) || ({}))", next(), next()),
+        4 => format!("!({})", next()),
+        5 => format!("(if ({}) then ({}) else ({}))", next(), next(), next()),
+        _ => format!("(({}) == ({}))", next(), next()),
+    }
+}
+
+/// A policy and what is derived from it. Derived once and combined often, because that is the slow part; a derived set is made
+/// policy by policy in any case.
+struct Pooled {
+    original: Policy,
+    discovery: Policy,
+    approval: Policy,
+}
+
+fn pool(random: &mut Random, effects: &[&str]) -> Vec<Pooled> {
+    let mut pooled = |number: u32| {
+        let effect = random.pick(effects);
+        let clause = random.pick(&["when", "unless"]);
+        let second = if random.below(3) == 0 { format!("unless {{ {} }}", condition(random, 1)) } else { String::new() };
+        let text = format!("{effect} (principal, action, resource) {clause} {{ {} }} {second};", condition(random, 2));
+        let original = Policy::parse(Some(PolicyId::new(format!("{effect}{number}"))), text).unwrap();
+        let derived = |unknown| abstract_policy(&original, unknown).unwrap().unwrap_or_else(|| original.clone());
+        Pooled { discovery: derived(Unknown::InputAndApproval), approval: derived(Unknown::ApprovalContents), original }
+    };
+    (0..POOL).map(&mut pooled).collect()
+}
+
+/// A policy set with the two that are derived from it.
+struct Sets {
+    original: PolicySet,
+    discovery: PolicySet,
+    approval: PolicySet,
+}
+
+/// A permit, and up to three policies more.
+fn combine(random: &mut Random, permits: &[Pooled], all: &[Pooled]) -> Sets {
+    let mut number = |from: &[Pooled]| usize::try_from(random.below(from.len() as u64)).unwrap();
+    let mut chosen = vec![&permits[number(permits)], &all[number(all)], &all[number(all)], &all[number(all)]];
+    chosen.truncate(1 + usize::try_from(random.below(4)).unwrap());
+    let set = |part: fn(&Pooled) -> &Policy| {
+        let named =
+            chosen.iter().enumerate().map(|(number, pooled)| part(pooled).new_id(PolicyId::new(format!("policy{number}"))));
+        PolicySet::from_policies(named).unwrap()
+    };
+    Sets { original: set(|it| &it.original), discovery: set(|it| &it.discovery), approval: set(|it| &it.approval) }
+}
+
+/// The requests of this world with one value of what is known, made once.
+struct Requests {
+    /// Neither arguments nor approval are there.
+    bare: Request,
+    /// For each value of the arguments: without approval, then with each of two.
+    full: Vec<[Request; 3]>,
+}
+
+fn requests(known: i64) -> Requests {
+    let expr = |text: &str| RestrictedExpression::from_str(text).unwrap();
+    let inputs = [
+        r#"{"n": 0, "s": "x", "b": true}"#,
+        r#"{"n": 1, "s": "y", "b": false, "o": 1}"#,
+        r#"{"n": 60, "s": "xx", "b": true, "o": 2}"#,
+        r#"{"n": 9223372036854775807, "s": "", "b": false}"#,
+    ];
+    let approvals = [None, Some(r#"{"by": U::"a"}"#), Some(r#"{"by": U::"b"}"#)];
+    let full = |input| approvals.map(|approval: Option<&str>| request(known, Some(expr(input)), approval.map(expr)));
+    Requests { bare: request(known, None, None), full: inputs.iter().map(|input| full(input)).collect() }
+}
+
+fn request(known: i64, input: Option<RestrictedExpression>, approval: Option<RestrictedExpression>) -> Request {
+    let uid = |text: &str| EntityUid::from_str(text).unwrap();
+    let mut pairs = HashMap::from([("known".to_owned(), RestrictedExpression::new_long(known))]);
+    pairs.extend(input.map(|input| ("input".to_owned(), input)));
+    pairs.extend(approval.map(|approval| ("approval".to_owned(), approval)));
+    let context = Context::from_pairs(pairs).unwrap();
+    Request::new(uid("U::\"a\""), uid("Action::\"x\""), uid("T::\"t\""), context, None).unwrap()
+}
+
+fn world() -> Entities {
+    let uid = |text: &str| EntityUid::from_str(text).unwrap();
+    let member = |text: &str| Entity::new_no_attrs(uid(text), [uid("R::\"r\"")].into());
+    Entities::from_entities([member("U::\"a\""), Entity::with_uid(uid("U::\"b\"")), Entity::with_uid(uid("T::\"t\""))], None)
+        .unwrap()
+}
+
+fn evaluate(set: &PolicySet, request: &Request, entities: &Entities) -> Response {
+    Authorizer::new().is_authorized(request, set, entities)
+}
+
+/// Our own rule for an answer: an allow in which a policy failed is none.
+fn allows(response: &Response) -> bool {
+    response.decision() == Decision::Allow && response.diagnostics().errors().next().is_none()
+}
+
+/// The rule for the answer of a derived set, as `evaluate` has it.
+fn could_allow(set: &PolicySet, response: &Response) -> bool {
+    response.decision() == Decision::Allow
+        || (response.diagnostics().reason().next().is_none()
+            && response.diagnostics().errors().any(|error| {
+                let cedar_policy::AuthorizationError::PolicyEvaluationError(error) = error;
+                set.policy(error.policy_id()).unwrap().effect() == Effect::Permit
+            }))
+}
+
+/// How often the derived sets said what, over all random sets.
+#[derive(Debug, Default)]
+struct Tally {
+    hidden: u32,
+    shown: u32,
+    asked: u32,
+    denied: u32,
+}
+
+/// Compares the derived sets of one policy set with trying all values.
+fn compare(Sets { original, discovery, approval }: &Sets, requests: &Requests, entities: &Entities, tally: &mut Tally) {
+    let possible = could_allow(original, &evaluate(discovery, &requests.bare, entities));
+    for with_input in &requests.full {
+        let outcomes = with_input.each_ref().map(|request| allows(&evaluate(original, request, entities)));
+        assert!(possible || !outcomes.contains(&true), "false hide of: {original}");
+        let asks = could_allow(original, &evaluate(approval, &with_input[0], entities));
+        assert!(asks || !(outcomes[1] || outcomes[2]), "false deny of: {original}");
+        if !outcomes[0] {
+            *(if asks { &mut tally.asked } else { &mut tally.denied }) += 1;
+        }
+    }
+    *(if possible { &mut tally.shown } else { &mut tally.hidden }) += 1;
+}
+
+#[test]
+fn nothing_that_some_arguments_or_approval_could_allow_is_hidden_or_denied() {
+    let (entities, mut random, mut tally) = (world(), Random(0x9e37_79b9_7f4a_7c15), Tally::default());
+    let known = [requests(1), requests(10)];
+    let permits = pool(&mut random, &["permit"]);
+    let all = pool(&mut random, &["permit", "forbid"]);
+    for _ in 0..SETS {
+        let sets = combine(&mut random, &permits, &all);
+        compare(&sets, &known[usize::try_from(random.below(2)).unwrap()], &entities, &mut tally);
+    }
+    // Each answer is given often enough to mean something.
+    for count in [tally.hidden, tally.shown, tally.asked, tally.denied] {
+        assert!(count > SETS / 20, "{tally:?}");
+    }
+}
+
+#[test]
+fn a_set_that_reads_nothing_unknown_is_not_derived() {
+    let set: PolicySet =
+        "permit (principal, action, resource) when { context.known == 1 && context has other };".parse().unwrap();
+    assert!(derive(&set, Unknown::InputAndApproval).unwrap().is_none());
+    let set: PolicySet = "permit (principal, action, resource) when { context.input.n == 1 };".parse().unwrap();
+    assert!(derive(&set, Unknown::ApprovalContents).unwrap().is_none());
+}
+
+#[test]
+fn what_is_unknown_is_weakened_in_permits_and_strengthened_in_forbids() {
+    for (text, unknown, expected) in [
+        (
+            "permit (principal, action, resource) when { context.input.n == 1 && context.known == 1 };",
+            Unknown::InputAndApproval,
+            "context.known == 1",
+        ),
+        (
+            "forbid (principal, action, resource) when { context.input.n == 1 && context.known == 1 };",
+            Unknown::InputAndApproval,
+            "false",
+        ),
+        ("forbid (principal, action, resource) unless { context has approval };", Unknown::ApprovalContents, "true"),
+        ("permit (principal, action, resource) unless { context has approval };", Unknown::ApprovalContents, "true"),
+        (
+            "permit (principal, action, resource) when { !(context has approval) || context.known == 2 };",
+            Unknown::ApprovalContents,
+            "context.known == 2",
+        ),
+        ("permit (principal, action, resource) when { context == {\"known\": 1} };", Unknown::ApprovalContents, "true"),
+    ] {
+        let derived = derive(&text.parse().unwrap(), unknown).unwrap().unwrap();
+        let shown: String = derived.policies().filter_map(cedar_policy::Policy::to_cedar).collect();
+        assert!(shown.contains(expected), "{text} became {shown}");
+        assert!(!shown.contains("input") && !shown.contains("approval"), "{shown}");
+    }
+}

@@ -194,7 +194,12 @@ impl Declared {
             }
         }
         if problems.len() == before {
-            problems.push(Problem::nowhere("", whole));
+            // Each is right alone, so it is about how they hang together; the sentence names one of them.
+            let named = places.iter().find(|(uid, _)| whole.contains(&uid.to_string()));
+            problems.push(match named {
+                Some((_, place)) => Problem::at(place.file, place.offset, 1, whole),
+                None => Problem::nowhere("", whole),
+            });
         }
     }
 

@@ -229,7 +229,7 @@ fn the_catalog_changes_the_fingerprint_and_nothing_else_does() {
     let world = World::new(EVERYTHING);
     let first = world.snapshot();
     assert_eq!(first.fingerprint(), world.snapshot().fingerprint());
-    let mut catalog = world.catalog.clone();
+    let mut catalog = world.catalog;
     assert!(!catalog.learn(&super::super::fixture::shop(), false, []));
     assert_eq!(first.with_catalog(&catalog).unwrap().fingerprint(), first.fingerprint());
     catalog.learn(&super::super::fixture::shop(), false, [tool("new", Annotations::default())]);

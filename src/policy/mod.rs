@@ -14,8 +14,12 @@
 //! Read in this order: [`settings`], [`load`], [`report`]; then `policies`, `schema`, `entities`, `input` (text to Cedar's values);
 //! [`snapshot`], `request`, [`evaluate`], `derive` (decisions); [`store`], [`watch`], [`metrics`] (life).
 
+#[cfg(test)]
+mod author_tests;
 pub mod catalog;
 mod derive;
+#[cfg(test)]
+mod docs_tests;
 mod entities;
 pub mod evaluate;
 #[cfg(test)]

@@ -45,9 +45,9 @@ impl Policies {
     /// Validates all policies strictly and returns the warnings.
     pub(super) fn validate(&self, schema: &Schema, problems: &mut Vec<Problem>) -> Vec<Problem> {
         let result = Validator::new(schema.clone()).validate(&self.set, ValidationMode::Strict);
-        for error in result.validation_errors() {
-            problems.push(self.problem(error.policy_id(), error));
-        }
+        let mut errors: Vec<Problem> = result.validation_errors().map(|error| self.problem(error.policy_id(), error)).collect();
+        in_order(&mut errors);
+        problems.extend(once_a_place(errors).into_iter().map(explain));
         let mut warnings: Vec<Problem> =
             result.validation_warnings().map(|warning| self.problem(warning.policy_id(), warning)).collect();
         in_order(&mut warnings);
@@ -128,7 +128,44 @@ impl Policies {
 
 /// Sorts problems as an author reads: by file, then by place.
 pub(super) fn in_order(problems: &mut [Problem]) {
-    problems.sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
+    problems.sort_by(|a, b| (&a.file, a.line, a.column, &a.message).cmp(&(&b.file, b.line, b.column, &b.message)));
+}
+
+/// Where Cedar puts the action into its sentences.
+const FOR_ACTION: &str = " in context for ";
+
+/// Cedar reports a mistake once for each action the policy is about; an author made it once.
+fn once_a_place(sorted: Vec<Problem>) -> Vec<Problem> {
+    let mut kept: Vec<(Problem, u32)> = Vec::new();
+    for problem in sorted {
+        let what = |problem: &Problem| problem.message.split(FOR_ACTION).next().map(str::to_owned);
+        match kept.last_mut() {
+            Some((first, others))
+                if (&first.file, first.line, first.column) == (&problem.file, problem.line, problem.column)
+                    && what(first) == what(&problem) =>
+            {
+                *others += 1;
+            }
+            _ => kept.push((problem, 0)),
+        }
+    }
+    let count = |(mut problem, others): (Problem, u32)| {
+        if others > 0 {
+            problem.message = format!("{} (and for {others} more)", problem.message);
+        }
+        problem
+    };
+    kept.into_iter().map(count).collect()
+}
+
+/// Says what Cedar cannot know: that arguments are visible only where an action types them.
+fn explain(problem: Problem) -> Problem {
+    if !problem.message.starts_with("attribute `input`") {
+        return problem;
+    }
+    problem.with_help(
+        "arguments are visible only for tools with a typed action: write `action == Mcp::Action::\"server/tool\"`".to_owned(),
+    )
 }
 
 /// Whether a policy says `action == Mcp::Action::"tools/call"`, in its scope or in a condition.
