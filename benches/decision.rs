@@ -6,7 +6,8 @@ use std::path::Path;
 
 use bytes::Bytes;
 use cedarpost::domain::{
-    Action, Actor, AgentId, Annotations, Arguments, Call, Caller, ServerName, Source, Target, Timestamp, ToolDefinition, Transport, UserId,
+    Action, Actor, AgentId, Annotations, Arguments, Call, Caller, ServerName, Source, Target, Timestamp, ToolDefinition,
+    Transport, UserId,
 };
 use cedarpost::policy::{Catalog, DeclaredPrincipal, PolicySnapshot, PrincipalKind, Request, Settings, read};
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
@@ -40,11 +41,19 @@ fn snapshot(directory: &Path, count: usize) -> PolicySnapshot {
     let principal = |kind, id: &str, role: &str| DeclaredPrincipal { kind, id: id.to_owned(), roles: vec![role.to_owned()] };
     let settings = Settings {
         schema: vec![directory.to_owned()],
-        principals: vec![principal(PrincipalKind::Agent, "helper", "assistant"), principal(PrincipalKind::User, "alice", "support")],
+        principals: vec![
+            principal(PrincipalKind::Agent, "helper", "assistant"),
+            principal(PrincipalKind::User, "alice", "support"),
+        ],
         servers: vec![shop()],
         ..Settings::new(vec![directory.to_owned()])
     };
-    let tool = ToolDefinition { name: "refund".into(), annotations: Annotations::default(), input_schema: None, definition: Bytes::new() };
+    let tool = ToolDefinition {
+        name: "refund".into(),
+        annotations: Annotations::default(),
+        input_schema: None,
+        definition: Bytes::new(),
+    };
     let mut catalog = Catalog::default();
     catalog.learn(&shop(), true, [tool]);
     PolicySnapshot::build(&settings, &read(&settings).expect("readable"), &catalog).expect("valid")
@@ -62,7 +71,9 @@ fn bench(criterion: &mut Criterion) {
         server: shop(),
         action: Action::ToolsCall,
         target: Target::Tool("refund".into()),
-        arguments: Arguments::from_checked_json(Bytes::from_static(br#"{"order":"4711","amount":2500,"note":"damaged on arrival"}"#)),
+        arguments: Arguments::from_checked_json(Bytes::from_static(
+            br#"{"order":"4711","amount":2500,"note":"damaged on arrival"}"#,
+        )),
         source,
         request: None,
         trace: None,

@@ -90,7 +90,8 @@ fn mistakes_in_policies_are_reported_with_their_place_and_a_hint() {
             World::new("permit (principal, action, resource) when { principal.x };\npermit (")
                 .schema("namespace Mcp {\n  entity A\n}")
                 .entities("["),
-            r#"p.cedar:2:9: unexpected end of input (expected `)` or identifier)
+            r#"e.json:1:1: EOF while parsing a list (an entities file is a JSON array of { "uid": …, "attrs": …, "parents": … })
+p.cedar:2:9: unexpected end of input (expected `)` or identifier)
 s.cedarschema:3:1: error parsing schema: unexpected token `}` (expected `,`, `;`, `=`, `{`, `enum`, `in`, or `tags`)"#,
         ),
     ]);
@@ -101,16 +102,16 @@ fn mistakes_in_entities_are_reported_with_their_place_and_a_hint() {
     compare(&[
         (World::new(FINE).entities("[{\"uid\": {\"type\": \"Mcp::User\", \"id\": \"x\"},\n}]"), r#"e.json:2:1: key must be a string (an entities file is a JSON array of { "uid": …, "attrs": …, "parents": … })"#),
         (World::new(FINE).entities("{}"), r#"e.json:1:1: invalid type: map, expected a sequence (an entities file is a JSON array of { "uid": …, "attrs": …, "parents": … })"#),
-        (World::new(FINE).entities("[{\"uid\": {\"type\": \"Mcp::Usr\", \"id\": \"x\"}}]"), r#"e.json:1:10: unknown entity type `Mcp::Usr` (`Mcp::Usr` is not in the schema; known are Mcp::Agent, Mcp::Prompt, Mcp::Resource, Mcp::Role, Mcp::Server, Mcp::ServerGroup, Mcp::Team, Mcp::Tool, Mcp::ToolGroup, Mcp::User)"#),
+        (World::new(FINE).entities("[{\"uid\": {\"type\": \"Mcp::Usr\", \"id\": \"x\"}}]"), r#"e.json:1:10: unknown entity type `Mcp::Usr` (the schema has Mcp::Agent, Mcp::Prompt, Mcp::Resource, Mcp::Role, Mcp::Server, Mcp::ServerGroup, Mcp::Team, Mcp::Tool, Mcp::ToolGroup, Mcp::User)"#),
         (World::new(FINE).entities("[{\"uid\": \"x\"}]"), r#"e.json:1:10: `uid` is not { "type": …, "id": … }"#),
         (World::new(FINE).entities("[{\"uid\": {\"type\": \"Mcp::User\", \"id\": \"x\"}, \"attrs\": {\"age\": 1}}]"), r#"e.json:1:61: attribute `/age` is not in the schema"#),
         (World::new(FINE).entities("[{\"uid\": {\"type\": \"Mcp::User\", \"id\": \"x\"}, \"parent\": []}]"), r#"e.json:1:54: unknown key `parent` (the keys are `uid`, `attrs` and `parents`)"#),
         (World::new(FINE).entities("[{\"uid\": {\"type\": \"Mcp::User\", \"id\": \"x\"}, \"parents\": [{\"type\":\"Mcp::Server\",\"id\":\"shop\"}]}]"), r#"e.json:1:2: entity does not conform to the schema: `Mcp::User::"x"` is not allowed to have an ancestor of type `Mcp::Server` according to the schema"#),
-        (World::new(FINE).entities("[{\"uid\": {\"type\": \"Mcp::Role\", \"id\": \"a\"}, \"parents\": [{\"type\":\"Mcp::Role\",\"id\":\"b\"}]},\n{\"uid\": {\"type\": \"Mcp::Role\", \"id\": \"b\"}, \"parents\": [{\"type\":\"Mcp::Role\",\"id\":\"a\"}]}]"), r#"e.json:1:2: transitive closure computation/enforcement error: input graph has a cycle containing vertex `Mcp::Role::"a"`"#),
+        (World::new(FINE).entities("[{\"uid\": {\"type\": \"Mcp::Role\", \"id\": \"b\"}},\n{\"uid\": {\"type\": \"Mcp::Role\", \"id\": \"a\"}, \"parents\": [{\"type\":\"Mcp::Role\",\"id\":\"a\"}]}]"), r#"e.json:2:1: transitive closure computation/enforcement error: input graph has a cycle containing vertex `Mcp::Role::"a"`"#),
         (World::new(FINE).entities("[{\"uid\": {\"type\": \"Mcp::Role\", \"id\": \"a\"}},\n{\"uid\": {\"type\": \"Mcp::Role\", \"id\": \"a\"}}]"), r#"e.json:2:1: `Mcp::Role::"a"` is already declared at e.json:1"#),
         (World::new(FINE).entities("[{\"uid\": {\"type\": \"Mcp::Tool\", \"id\": \"refund\"}}]"), r#"e.json:1:10: `Mcp::Tool::"refund"` names no server (the id is the server's name, a slash and the thing's own name: "shop/refund")"#),
         (World::new(FINE).entities("[{\"uid\": {\"type\": \"Mcp::Tool\", \"id\": \"shop/refund\"}, \"attrs\": {\"pinned\": true}}]"), r#"e.json:1:63: `pinned` cannot be set (state all of readOnly, destructive, idempotent and openWorld)"#),
-        (World::new(FINE).entities("[{\"uid\": {\"type\": \"Mcp::Action\", \"id\": \"x\"}}]"), r#"e.json:1:10: unknown entity type `Mcp::Action` (`Mcp::Action` is not in the schema; known are Mcp::Agent, Mcp::Prompt, Mcp::Resource, Mcp::Role, Mcp::Server, Mcp::ServerGroup, Mcp::Team, Mcp::Tool, Mcp::ToolGroup, Mcp::User)"#),
+        (World::new(FINE).entities("[{\"uid\": {\"type\": \"Mcp::Action\", \"id\": \"x\"}}]"), r#"e.json:1:10: unknown entity type `Mcp::Action` (the schema has Mcp::Agent, Mcp::Prompt, Mcp::Resource, Mcp::Role, Mcp::Server, Mcp::ServerGroup, Mcp::Team, Mcp::Tool, Mcp::ToolGroup, Mcp::User)"#),
     ]);
 }
 
@@ -131,6 +132,20 @@ entity does not conform to the schema: expected entity `Mcp::User::"olga"` to ha
         (World::new(FINE).schema("namespace Mcp {\n  action \"tools/call\";\n}"), r#"s.cedarschema:2:11: `tools/call` is already declared (the base vocabulary and the other schema files have names of their own: choose another)"#),
         (World::new(FINE).schema("namespace Mcp {\n  entity A\n}"), r#"s.cedarschema:3:1: error parsing schema: unexpected token `}` (expected `,`, `;`, `=`, `{`, `enum`, `in`, or `tags`)"#),
         (World::new(FINE).schema("namespace Shop {\n  action \"x\" appliesTo { principal: [Mcp::Agent], resource: Mcp::Tool };\n}"), r#"s.cedarschema:2:11: action `x` is not in namespace `Mcp` (the actions of calls are `Mcp::Action::"server/tool"`)"#),
+    ]);
+}
+
+#[test]
+fn all_files_are_reported_at_once_in_their_order() {
+    let world = World::new("permit (principal, action, resource) when { principal.x };").entities("[{}]");
+    let json =
+        World { schema: vec![("s.cedarschema.json", "{\n  \"Mcp\": {\"actions\" {}}\n}".to_owned())], ..World::new("permit (") };
+    compare(&[
+        (
+            world,
+            "e.json:1:2: the entity has no `uid`\np.cedar:1:45: attribute `x` on entity type `Mcp::Agent` not found\np.cedar:1:45: attribute `x` on entity type `Mcp::User` not found",
+        ),
+        (json, "p.cedar:1:9: unexpected end of input (expected `)` or identifier)\ns.cedarschema.json:2:21: expected `:`"),
     ]);
 }
 

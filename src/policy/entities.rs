@@ -5,16 +5,14 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use cedar_policy::{Entities, Entity, EntityId, EntityTypeName, EntityUid, RestrictedExpression, Schema};
-use serde_json::value::RawValue;
-
 use super::catalog::Catalog;
-use super::input::{attributes, object, offset_in, reference};
+use super::entity_file;
 use super::load::SourceFile;
 use super::report::{LoadError, Problem};
 use super::schema::Vocabulary;
 use super::settings::{PrincipalKind, Settings};
 use crate::domain::{Action, Actor, AgentId, Annotations, Caller, ServerName, Target, UserId};
+use cedar_policy::{Entities, Entity, EntityId, EntityTypeName, EntityUid, RestrictedExpression, Schema};
 
 /// The attributes of a tool that are the server's claims; an author who states all of them pins the tool.
 const CLAIMS: [&str; 4] = ["readOnly", "destructive", "idempotent", "openWorld"];
@@ -153,26 +151,14 @@ impl Declared {
         places: &mut HashMap<EntityUid, Place<'a>>,
         problems: &mut Vec<Problem>,
     ) {
-        let items: Vec<&'a RawValue> = match serde_json::from_str(&file.text) {
-            Ok(items) => items,
-            Err(error) => {
-                problems.push(json_problem(file, &error));
-                return;
+        for (offset, read) in entity_file::read(file, Some(vocabulary), problems) {
+            let entity_file::Read { uid, attributes, parents } = read;
+            if let Some(first) = places.get(&uid) {
+                problems.push(Problem::at(file, offset, 1, format!("`{uid}` is already declared at {}", first.text())));
+                continue;
             }
-        };
-        for raw in items {
-            let offset = offset_in(&file.text, raw.get());
-            match read_entity(file, offset, raw, vocabulary) {
-                Ok((uid, _)) if places.contains_key(&uid) => {
-                    let first = places.get(&uid).map(Place::text).unwrap_or_default();
-                    problems.push(Problem::at(file, offset, raw.get().len(), format!("`{uid}` is already declared at {first}")));
-                }
-                Ok((uid, draft)) => {
-                    places.insert(uid.clone(), Place { file, offset });
-                    self.drafts.insert(uid, draft);
-                }
-                Err(problem) => problems.push(*problem),
-            }
+            places.insert(uid.clone(), Place { file, offset });
+            self.drafts.insert(uid, Draft { attributes, parents });
         }
     }
 
@@ -284,89 +270,5 @@ impl Place<'_> {
     fn text(&self) -> String {
         let (line, _) = super::report::position(&self.file.text, self.offset);
         format!("{}:{line}", self.file.name)
-    }
-}
-
-fn json_problem(file: &SourceFile, error: &serde_json::Error) -> Problem {
-    let before: usize = file.text.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum();
-    let message = error.to_string();
-    let message = message.split(" at line ").next().unwrap_or(&message).to_owned();
-    Problem::at(file, before + error.column().saturating_sub(1), 1, message)
-        .with_help("an entities file is a JSON array of { \"uid\": …, \"attrs\": …, \"parents\": … }".to_owned())
-}
-
-/// Reads one entity of a file.
-fn read_entity(
-    file: &SourceFile,
-    offset: usize,
-    raw: &RawValue,
-    vocabulary: &Vocabulary,
-) -> Result<(EntityUid, Draft), Box<Problem>> {
-    let at = |part: &RawValue, message: String| {
-        Box::new(Problem::at(file, offset_in(&file.text, part.get()), part.get().len(), message))
-    };
-    let members = object(raw).map_err(|reason| at(raw, format!("the entity {reason}")))?;
-    let (mut uid, mut draft) = (None, Draft::default());
-    let mut attrs = None;
-    for (key, value) in members {
-        match &*key {
-            "uid" => {
-                uid = Some((
-                    value,
-                    reference(value).ok_or_else(|| at(value, "`uid` is not { \"type\": …, \"id\": … }".to_owned()))?,
-                ))
-            }
-            "attrs" => attrs = Some(value),
-            "parents" => draft.parents = parents(value).map_err(|message| at(value, message))?,
-            other => {
-                return Err(at(value, format!("unknown key `{other}`")).into_help("the keys are `uid`, `attrs` and `parents`"));
-            }
-        }
-    }
-    let (place, uid) = uid.ok_or_else(|| Box::new(Problem::at(file, offset, 1, "the entity has no `uid`")))?;
-    let ty = uid.type_name();
-    let Some(fields) = vocabulary.shapes.get(ty) else {
-        return Err(at(place, format!("unknown entity type `{ty}`")).into_help(&similar(ty, vocabulary)));
-    };
-    let of_server = [&LEARNED[..], &["Mcp::Tool"]].concat().contains(&&*ty.to_string());
-    if of_server && !uid.id().unescaped().contains('/') {
-        return Err(at(place, format!("`{uid}` names no server"))
-            .into_help("the id is the server's name, a slash and the thing's own name: \"shop/refund\""));
-    }
-    if let Some(attrs) = attrs {
-        let tool = ty.to_string() == "Mcp::Tool";
-        draft.attributes = attributes(attrs.get(), fields, tool || LEARNED.contains(&&*ty.to_string())).map_err(|unfit| {
-            Box::new(Problem::at(file, offset_in(&file.text, attrs.get()) + unfit.offset, 1, format!("attribute {unfit}")))
-        })?;
-        if tool && draft.attributes.contains_key("pinned") {
-            return Err(at(attrs, "`pinned` cannot be set".to_owned())
-                .into_help("state all of readOnly, destructive, idempotent and openWorld"));
-        }
-    }
-    Ok((uid, draft))
-}
-
-/// Types whose own attributes come from the server, so that a file need not repeat them.
-const LEARNED: [&str; 2] = ["Mcp::Resource", "Mcp::Prompt"];
-
-fn parents(raw: &RawValue) -> Result<HashSet<EntityUid>, String> {
-    let items: Vec<&RawValue> = serde_json::from_str(raw.get()).map_err(|_| "`parents` is not an array".to_owned())?;
-    let wrong = || "a parent is not { \"type\": …, \"id\": … }".to_owned();
-    items.into_iter().map(|item| reference(item).ok_or_else(wrong)).collect()
-}
-
-fn similar(ty: &EntityTypeName, vocabulary: &Vocabulary) -> String {
-    let mut known: Vec<String> = vocabulary.shapes.keys().map(ToString::to_string).collect();
-    known.sort();
-    format!("`{ty}` is not in the schema; known are {}", known.join(", "))
-}
-
-trait IntoHelp {
-    fn into_help(self, help: &str) -> Self;
-}
-
-impl IntoHelp for Box<Problem> {
-    fn into_help(self, help: &str) -> Self {
-        Self::new((*self).with_help(help.to_owned()))
     }
 }

@@ -264,3 +264,37 @@ fn a_server_cannot_take_over_the_name_of_a_base_action() {
         now
     ));
 }
+
+#[test]
+fn a_name_without_end_is_denied() {
+    let read =
+        |length: usize| World::new(EVERYTHING).decide(Action::ResourcesRead, Target::Resource("x".repeat(length).into()), "{}");
+    assert_eq!(line(&read(8 << 10)), "allow: agent permitted [all]");
+    assert_eq!(line(&read((8 << 10) + 1)), "deny: agent invalid_request the name of what is asked for is longer than 8192 bytes");
+}
+
+#[test]
+fn a_schema_can_be_written_in_json_as_well() {
+    let record = |attributes: &str| format!(r#"{{"type":"Record","attributes":{{{attributes}}}}}"#);
+    let input = record(r#""we\"ird\n::key":{"type":"EntityOrCommon","name":"Long"},"on":{"type":"Boolean","required":false}"#);
+    let context = record(&format!(r#""input":{input}"#));
+    let schema = format!(
+        r#"{{"Mcp":{{"entityTypes":{{}},"actions":{{"shop/refund":{{"memberOf":[{{"id":"tools/call"}}],
+            "appliesTo":{{"principalTypes":["Agent","User"],"resourceTypes":["Tool"],"context":{context}}}}}}}}}}}"#
+    );
+    let mut world = World::new(
+        r#"@id("one") permit (principal, action == Mcp::Action::"shop/refund", resource) when { context.input["we\"ird\n::key"] == 1 };"#,
+    );
+    world.schema.push(("s.cedarschema.json", schema));
+    assert_eq!(line(&world.call("refund", r#"{"we\"ird\n::key":1,"on":true}"#)), "allow: agent permitted [one]");
+    assert_eq!(line(&world.call("refund", r#"{"we\"ird\n::key":2}"#)), "deny: agent no_permit");
+}
+
+#[test]
+fn a_decision_under_way_keeps_its_snapshot_when_another_is_put_in_force() {
+    let store = super::super::PolicyStore::new(World::new(EVERYTHING).snapshot());
+    let before = store.load();
+    store.replace(World::new("").snapshot());
+    assert_eq!((before.policy_count(), store.load().policy_count()), (1, 0));
+    assert_ne!(before.catalog().tools().count(), 0);
+}

@@ -77,7 +77,7 @@ const MAX_TEXT: usize = 256 << 10;
 pub(super) fn convert(text: Option<&[u8]>, ty: &Ty, author: Author) -> Result<RestrictedExpression, Unfit> {
     let whole = Whole::new(text, author)?;
     let raw = whole.raw()?;
-    whole.clone_budget().value(raw, ty, &Path::Root)
+    whole.converter().value(raw, ty, &Path::Root)
 }
 
 /// Converts the attributes of an entity; those that the file leaves out are left out.
@@ -88,7 +88,7 @@ pub(super) fn attributes(
 ) -> Result<BTreeMap<String, RestrictedExpression>, Unfit> {
     let whole = Whole::new(Some(text.as_bytes()), Author::Operator)?;
     let raw = whole.raw()?;
-    whole.clone_budget().fields(raw, fields, &Path::Root, allow_partial)
+    whole.converter().fields(raw, fields, &Path::Root, allow_partial)
 }
 
 /// The text a conversion is about.
@@ -113,7 +113,7 @@ impl<'a> Whole<'a> {
         serde_json::from_str(self.text).map_err(|_| Unfit { pointer: String::new(), reason: "is not JSON".into(), offset: 0 })
     }
 
-    fn clone_budget(&self) -> Converter<'a> {
+    fn converter(&self) -> Converter<'a> {
         Converter { text: self.text, author: self.author, depth: MAX_DEPTH, nodes: MAX_NODES }
     }
 }
@@ -211,12 +211,13 @@ impl<'a> Converter<'a> {
     /// Cedar's explicit form `{"__extn": {"fn": …, "arg": …}}`, for the function that the schema asks for and no other.
     fn explicit(&self, raw: &'a RawValue, path: &Path<'_>, function: &str) -> Result<String, Unfit> {
         let wrong = || self.unfit(raw, path, format!("is not a {function}"));
-        let [("__extn", call)] = &self.borrowed(raw, path)?[..] else { return Err(wrong()) };
-        let mut parts = self.borrowed(call, path)?;
-        parts.sort_by_key(|(key, _)| *key);
-        let [("arg", argument), ("fn", name)] = &parts[..] else { return Err(wrong()) };
-        let named: String = serde_json::from_str(name.get()).map_err(|_| wrong())?;
-        if named != function {
+        let outer = object(raw).map_err(|_| wrong())?;
+        let [(key, call)] = &outer[..] else { return Err(wrong()) };
+        let mut inner = object(call).map_err(|_| wrong())?;
+        inner.sort_by(|(a, _), (b, _)| a.cmp(b));
+        let [(first, argument), (second, name)] = &inner[..] else { return Err(wrong()) };
+        let named = serde_json::from_str::<String>(name.get()).is_ok_and(|name| name == function);
+        if key != "__extn" || first != "arg" || second != "fn" || !named {
             return Err(wrong());
         }
         self.string(argument, path, "is not a string")
@@ -271,14 +272,6 @@ impl<'a> Converter<'a> {
                 Ok(values)
             }
         }
-    }
-
-    fn borrowed(&self, raw: &'a RawValue, path: &Path<'_>) -> Result<Vec<(&'a str, &'a RawValue)>, Unfit> {
-        let members = object(raw).map_err(|reason| self.unfit(raw, path, reason))?;
-        Ok(members
-            .into_iter()
-            .filter_map(|(key, value)| if let Cow::Borrowed(key) = key { Some((key, value)) } else { None })
-            .collect())
     }
 
     fn enter(&mut self, raw: &RawValue, path: &Path<'_>) -> Result<(), Unfit> {

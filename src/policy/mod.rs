@@ -11,7 +11,7 @@
 //! Deciding is synchronous and looks at nothing but its arguments. What authors may write is in `docs/policies.md`, the vocabulary
 //! in `schema/cedarpost.cedarschema`.
 //!
-//! Read in this order: [`settings`], [`load`], [`report`]; then `policies`, `schema`, `entities`, `input` (text to Cedar's values);
+//! Read in this order: [`settings`], [`load`], [`report`]; then `policies`, `schema`, `types`, `entities`, `entity_file`, `input` (text to Cedar's values);
 //! [`snapshot`], `request`, [`evaluate`], `derive` (decisions); [`store`], [`watch`], [`metrics`] (life).
 
 #[cfg(test)]
@@ -21,6 +21,7 @@ mod derive;
 #[cfg(test)]
 mod docs_tests;
 mod entities;
+mod entity_file;
 pub mod evaluate;
 #[cfg(test)]
 mod fixture;
@@ -35,6 +36,7 @@ pub mod settings;
 mod slice;
 pub mod snapshot;
 pub mod store;
+mod types;
 pub mod watch;
 
 pub use catalog::Catalog;

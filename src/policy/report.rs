@@ -110,6 +110,14 @@ impl Problem {
         problem.with_help(diagnostic.help().map(|help| help.to_string()).or(expected))
     }
 
+    /// A problem with a JSON text, at the place the parser names.
+    pub(super) fn from_json(file: &SourceFile, error: &serde_json::Error) -> Self {
+        let before: usize = file.text.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum();
+        let message = error.to_string();
+        let message = message.split(" at line ").next().unwrap_or(&message).to_owned();
+        Self::at(file, before + error.column().saturating_sub(1), 1, message)
+    }
+
     /// Adds what to do about it.
     #[must_use]
     pub(super) fn with_help(mut self, help: impl Into<Option<String>>) -> Self {

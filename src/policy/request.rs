@@ -9,6 +9,9 @@ use super::input::{Author, convert};
 use super::snapshot::PolicySnapshot;
 use crate::domain::{Action, Arguments, Caller, Cause, Principal, ServerName, Source, Target, Timestamp};
 
+/// The longest tool name, URI, prompt name or method, in bytes. Patterns are matched against it, and it is kept for a while.
+const MAX_NAME: usize = 8 << 10;
+
 /// What somebody wants to do, and under which circumstances: everything a decision looks at besides the snapshot.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Question<'a> {
@@ -40,6 +43,9 @@ impl PolicySnapshot {
             && !self.catalog.has(question.server, tool)
         {
             return Err(Cause::UnknownTool);
+        }
+        if question.target.name().is_some_and(|name| name.len() > MAX_NAME) {
+            return Err(invalid(format!("the name of what is asked for is longer than {MAX_NAME} bytes")));
         }
         if !self.core.servers.contains(question.server) {
             return Err(invalid(format!("server `{}` is not configured", question.server)));

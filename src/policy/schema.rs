@@ -9,9 +9,10 @@ use std::collections::{BTreeMap, HashMap};
 use cedar_policy::{EntityTypeName, EntityUid, Schema, SchemaFragment};
 use serde_json::{Map, Value};
 
-use super::input::{Field, Fields, Ty};
+use super::input::{Fields, Ty};
 use super::load::SourceFile;
 use super::report::{LoadError, Problem};
+use super::types::{MAX_NESTING, Types, members, names_entity, qualified};
 
 /// The base vocabulary's text.
 pub(super) const BASE: &str = include_str!("../../schema/cedarpost.cedarschema");
@@ -19,8 +20,6 @@ pub(super) const BASE: &str = include_str!("../../schema/cedarpost.cedarschema")
 const NAMESPACE: &str = "Mcp";
 /// Entity types that come from servers at run time: nobody could give them a required attribute.
 const LEARNED: [&str; 3] = ["Tool", "Resource", "Prompt"];
-/// How deep common types may refer to each other.
-const MAX_NESTING: u32 = 32;
 
 /// The schema in force, and what is compiled from it.
 #[derive(Debug)]
@@ -69,6 +68,8 @@ pub(super) fn build(files: &[SourceFile], problems: &mut Vec<Problem>) -> Result
 fn parse(file: &SourceFile) -> Result<Map<String, Value>, Box<Problem>> {
     let failed = |error: &dyn miette::Diagnostic| Box::new(Problem::from_diagnostic(file, error));
     let fragment = if file.name.ends_with(".json") {
+        // Cedar's own error has the place only in its sentence.
+        serde_json::from_str::<serde::de::IgnoredAny>(&file.text).map_err(|error| Box::new(Problem::from_json(file, &error)))?;
         SchemaFragment::from_json_str(&file.text).map_err(|error| failed(&error))?
     } else {
         SchemaFragment::from_cedarschema_str(&file.text).map_err(|error| failed(&error))?.0
@@ -143,7 +144,6 @@ impl Merged {
 
     /// Gives each action of the author the base context, after checking that it is an action for a tool.
     fn complete_actions(&mut self, problems: &mut Vec<Problem>) {
-        let before = problems.len();
         let base = self.base_context.clone();
         let common = self.part("commonTypes");
         let groups = self.part("actions");
@@ -163,7 +163,6 @@ impl Merged {
                 ));
             }
         }
-        debug_assert!(problems.len() >= before);
     }
 
     fn action_mut(&mut self, name: &str) -> Option<&mut Map<String, Value>> {
@@ -230,7 +229,7 @@ fn extend_entity(file: &SourceFile, name: &str, existing: &mut Value, addition: 
     if let Some(Value::Array(more)) = addition.get("memberOfTypes")
         && let Some(parents) = existing.entry("memberOfTypes").or_insert_with(|| Value::Array(Vec::new())).as_array_mut()
     {
-        parents.extend(more.iter().filter(|parent| !more_than_once(parents, parent)).cloned().collect::<Vec<_>>());
+        parents.extend(more.iter().filter(|parent| !parents.contains(parent)).cloned().collect::<Vec<_>>());
     }
     let attributes = addition.get("shape").map(|shape| members(shape, "attributes")).unwrap_or_default();
     if attributes.is_empty() {
@@ -251,10 +250,6 @@ fn extend_entity(file: &SourceFile, name: &str, existing: &mut Value, addition: 
             declared.insert(attribute, ty);
         }
     }
-}
-
-fn more_than_once(parents: &[Value], parent: &Value) -> bool {
-    parents.contains(parent)
 }
 
 fn applies(action: &Map<String, Value>) -> bool {
@@ -332,91 +327,6 @@ fn reference_name(ty: &Value) -> Option<&str> {
         "Record" | "Set" | "String" | "Long" | "Boolean" | "Bool" | "Entity" | "Extension" => None,
         common => Some(common),
     }
-}
-
-/// Resolves type expressions to [`Ty`], by the rules of Cedar: the own namespace, then the empty one, then what is built in.
-struct Types<'a> {
-    namespaces: &'a Map<String, Value>,
-}
-
-impl Types<'_> {
-    fn compile(&self, namespace: &str, ty: &Value, depth: u32) -> Result<Ty, String> {
-        let depth = depth.checked_sub(1).ok_or("types are nested too deep")?;
-        let text = |key: &str| ty.get(key).and_then(Value::as_str).unwrap_or_default();
-        match text("type") {
-            "String" => Ok(Ty::Str),
-            "Long" => Ok(Ty::Long),
-            "Boolean" | "Bool" => Ok(Ty::Bool),
-            "Set" => {
-                let element = ty.get("element").ok_or("a set without a type of its elements")?;
-                Ok(Ty::Set(Box::new(self.compile(namespace, element, depth)?)))
-            }
-            "Record" => self.record(namespace, ty, depth),
-            "Entity" => self.named(namespace, text("name"), depth),
-            "Extension" => builtin(text("name")).ok_or_else(|| format!("unknown extension type `{}`", text("name"))),
-            "EntityOrCommon" => self.named(namespace, text("name"), depth),
-            common => self.named(namespace, common, depth),
-        }
-    }
-
-    fn record(&self, namespace: &str, ty: &Value, depth: u32) -> Result<Ty, String> {
-        if ty.get("additionalAttributes") == Some(&Value::Bool(true)) {
-            return Err("a record with `additionalAttributes` has no type".to_owned());
-        }
-        let mut fields = Fields::new();
-        for (name, ty) in members(ty, "attributes") {
-            let required = ty.get("required") != Some(&Value::Bool(false));
-            fields.insert(name, Field { ty: self.compile(namespace, &ty, depth)?, required });
-        }
-        Ok(Ty::Record(fields))
-    }
-
-    fn named(&self, namespace: &str, name: &str, depth: u32) -> Result<Ty, String> {
-        let candidates = match name.rsplit_once("::") {
-            Some((space, base)) => vec![(space, base)],
-            None => vec![(namespace, name), ("", name)],
-        };
-        for (space, base) in candidates {
-            let Some(body) = self.namespaces.get(space) else { continue };
-            if let Some(common) = members(body, "commonTypes").get(base) {
-                return self.compile(space, common, depth);
-            }
-            if members(body, "entityTypes").contains_key(base) {
-                return qualified(space, base).parse().map(Ty::Entity).map_err(|_| format!("`{name}` is not a type name"));
-            }
-        }
-        builtin(name.strip_prefix("__cedar::").unwrap_or(name)).ok_or_else(|| format!("unknown type `{name}`"))
-    }
-}
-
-fn builtin(name: &str) -> Option<Ty> {
-    match name {
-        "String" => Some(Ty::Str),
-        "Long" => Some(Ty::Long),
-        "Bool" | "Boolean" => Some(Ty::Bool),
-        "decimal" => Some(Ty::Decimal),
-        "datetime" => Some(Ty::Datetime),
-        "duration" => Some(Ty::Duration),
-        "ipaddr" => Some(Ty::Ip),
-        _ => None,
-    }
-}
-
-fn names_entity(ty: &Ty) -> bool {
-    match ty {
-        Ty::Entity(_) => true,
-        Ty::Set(element) => names_entity(element),
-        Ty::Record(fields) => fields.values().any(|field| names_entity(&field.ty)),
-        Ty::Bool | Ty::Long | Ty::Str | Ty::Decimal | Ty::Datetime | Ty::Duration | Ty::Ip => false,
-    }
-}
-
-fn qualified(namespace: &str, name: &str) -> String {
-    if namespace.is_empty() { name.to_owned() } else { format!("{namespace}::{name}") }
-}
-
-fn members(value: &Value, key: &str) -> Map<String, Value> {
-    value.get(key).and_then(Value::as_object).cloned().unwrap_or_default()
 }
 
 fn empty() -> Value {

@@ -13,6 +13,7 @@ use ring::digest::{Context as Sha256, SHA256};
 use super::catalog::Catalog;
 use super::derive::Unknown;
 use super::entities::{Declared, Names};
+use super::entity_file;
 use super::load::PolicyFiles;
 use super::policies::{Policies, in_order};
 use super::report::{LoadError, Problem};
@@ -71,6 +72,10 @@ impl PolicySnapshot {
             problems.append(&mut entity_problems);
             (vocabulary, warnings, declared)
         });
+        if checked.is_none() {
+            // The author should hear of these in the same run, not once the schema is mended.
+            files.entities.iter().for_each(|file| drop(entity_file::read(file, None, &mut problems)));
+        }
         in_order(&mut problems);
         let Some((vocabulary, warnings, declared)) = checked.filter(|_| problems.is_empty()) else { return Err(problems.into()) };
         let core = Core {
