@@ -170,3 +170,13 @@ fn a_rule_that_can_never_apply_is_a_warning_and_no_mistake() {
     let warnings: Vec<String> = world.snapshot().warnings().iter().map(ToString::to_string).collect();
     assert_eq!(warnings, ["p.cedar:1:1: policy is impossible: the policy expression evaluates to false for all valid requests"]);
 }
+
+#[test]
+fn a_typed_action_for_no_server_is_a_warning() {
+    let world = World::new(FINE).schema(REFUND.replace("shop/", "shpo/"));
+    let warnings: Vec<String> = world.snapshot().warnings().iter().map(ToString::to_string).collect();
+    assert_eq!(
+        warnings,
+        ["action `shpo/refund` is for no configured server (a typed action is named `server/tool`, after a configured server)"]
+    );
+}

@@ -83,7 +83,7 @@ impl PolicySnapshot {
             approval: derived(&policies, &vocabulary, Unknown::ApprovalContents)?,
             concrete: Sliced::new(policies.set.clone(), &vocabulary.schema)?,
             servers: settings.servers.iter().cloned().collect(),
-            warnings: with_own_warnings(warnings, &policies),
+            warnings: with_own_warnings(warnings, settings, &policies, &vocabulary),
             digest: settings_digest(settings, files),
             vocabulary,
             policies,
@@ -169,10 +169,26 @@ fn derived(policies: &Policies, vocabulary: &Vocabulary, unknown: Unknown) -> Re
     set.map(|set| Sliced::new(set, &vocabulary.schema)).transpose()
 }
 
-fn with_own_warnings(mut warnings: Vec<Problem>, policies: &Policies) -> Vec<Problem> {
+/// Adds what Cedar cannot know: that nothing is permitted at all, and that a typed action is for no server there is.
+fn with_own_warnings(
+    mut warnings: Vec<Problem>,
+    settings: &Settings,
+    policies: &Policies,
+    vocabulary: &Vocabulary,
+) -> Vec<Problem> {
     if policies.set.is_empty() {
         let help = "without a permit every call is denied".to_owned();
         warnings.push(Problem::nowhere("", "there are no policies").with_help(help));
+    }
+    let configured = |tool: &str| {
+        let server = tool.split_once('/').map(|(server, _)| server);
+        settings.servers.iter().any(|name| Some(name.as_str()) == server)
+    };
+    let mut orphans: Vec<&String> = vocabulary.tools.keys().filter(|tool| !configured(tool)).collect();
+    orphans.sort();
+    for tool in orphans {
+        let help = "a typed action is named `server/tool`, after a configured server".to_owned();
+        warnings.push(Problem::nowhere("", format!("action `{tool}` is for no configured server")).with_help(help));
     }
     warnings
 }
