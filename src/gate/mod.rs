@@ -1,1 +1,28 @@
-//! stub: gate
+//! The one door: every call, and every change of the world, passes here.
+//!
+//! A face brings a caller and a call. The gate asks `policy` for a decision against one snapshot, has `audit` write it down, and
+//! only when the record is durable hands out a [`Permit`]. Nothing else can make one, and nothing goes to a server without one,
+//! so "recorded before it acts" is a fact about types, not about discipline.
+//!
+//! One file a verb: [`admit`](Gate::admit) a call, [`settle`](Settlement::settle) how it ended, tell what is
+//! [`visible`](Gate::view), [`adopt`](Gate::adopt) new policies, [`learn`](Gate::learn) a server's tools.
+//!
+//! The gate deliberately knows no protocol: what a refusal looks like on a wire is the faces' business.
+
+mod admit;
+mod adopt;
+mod door;
+mod learn;
+mod metrics;
+mod permit;
+mod refusal;
+mod settle;
+mod visible;
+
+pub use adopt::{AdoptError, PolicyReport, PolicyStatus};
+pub use door::Gate;
+pub use metrics::Metrics;
+pub use permit::Permit;
+pub use refusal::{Doubt, Refusal};
+pub use settle::Settlement;
+pub use visible::View;

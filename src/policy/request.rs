@@ -40,7 +40,7 @@ impl PolicySnapshot {
     pub(super) fn prepare(&self, question: &Question<'_>) -> Result<Prepared, Cause> {
         let invalid = |message: String| Cause::InvalidRequest(message.into());
         if let Target::Tool(tool) = question.target
-            && !self.catalog.has(question.server, tool)
+            && !self.knows_tool(question.server, tool)
         {
             return Err(Cause::UnknownTool);
         }

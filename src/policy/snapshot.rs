@@ -132,6 +132,12 @@ impl PolicySnapshot {
         &self.core.warnings
     }
 
+    /// Whether there is such a tool: its server lists it, or an entities file declares it.
+    #[must_use]
+    pub fn knows_tool(&self, server: &ServerName, tool: &str) -> bool {
+        self.catalog.has(server, tool) || self.entities.get(&self.core.names.target(server, &Target::Tool(tool.into()))).is_some()
+    }
+
     /// The catalog this snapshot was built with.
     #[must_use]
     pub const fn catalog(&self) -> &Catalog {

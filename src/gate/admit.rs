@@ -1,0 +1,61 @@
+//! May this call go on? Decide, write it down, and only then say so.
+
+use std::time::Instant;
+
+use super::settle::Settlement;
+use super::{Gate, Permit, Refusal};
+use crate::audit::{DecisionRecord, Record};
+use crate::domain::{Call, Caller, Decision};
+use crate::policy::Request;
+
+impl Gate {
+    /// Decides a call for its agent and its actor, against one snapshot, and records the decision durably.
+    ///
+    /// # Errors
+    ///
+    /// A [`Refusal`] when policy does not allow the call as it stands, or when the decision could not be recorded in time: then
+    /// nothing may happen, whatever policy said.
+    ///
+    /// # Cancel safety
+    ///
+    /// A future that is dropped may leave a recorded decision whose call is never carried out, and never the other way round.
+    pub async fn admit(&self, caller: &Caller, call: Call) -> Result<Permit, Refusal> {
+        let id = self.new_decision_id();
+        let begun = Instant::now();
+        let now = self.shared.clock.now();
+        let decision = self.shared.policies.load().decide(&Request { caller, call: &call, now });
+        let took = begun.elapsed();
+        self.shared.metrics.decided(&call, &decision, took);
+        log(id, caller, &call, &decision);
+
+        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        let record = DecisionRecord { id, caller, call: &call, decision: &decision, micros };
+        let receipt = match self.shared.audit.append(Record::Decision(record)).await {
+            Ok(receipt) => receipt,
+            Err(error) => {
+                tracing::error!(%id, error = &error as &dyn std::error::Error, "the decision could not be recorded; the call is refused");
+                self.shared.metrics.unrecorded();
+                return Err(Refusal::not_recorded(id));
+            }
+        };
+        match decision {
+            Decision::Allow(_) => Ok(Permit::new(call, Settlement::new(self.clone(), id, receipt))),
+            Decision::Deny(grounds) | Decision::RequireApproval(grounds) => Err(Refusal::denied(id, &grounds)),
+        }
+    }
+}
+
+fn log(id: crate::domain::DecisionId, caller: &Caller, call: &Call, decision: &Decision) {
+    let deciding = decision.grounds().deciding();
+    tracing::debug!(
+        %id,
+        agent = %caller.agent,
+        actor = caller.actor.person().map(tracing::field::display),
+        server = %call.server,
+        action = call.action.name(),
+        target = call.target.name(),
+        decision = decision.name(),
+        cause = deciding.map(|judgement| judgement.cause.name()),
+        "decided"
+    );
+}

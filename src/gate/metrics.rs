@@ -1,0 +1,97 @@
+//! What the gate counts.
+
+use std::time::Duration;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+
+use crate::audit::Outcome;
+use crate::domain::{Call, Decision};
+
+/// Decision latency buckets, seconds: a decision takes microseconds, so the usual buckets would all be one.
+const DECISION_BUCKETS: [f64; 10] = [5e-6, 1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 1e-2, 1e-1];
+
+/// Call latency buckets, seconds: up to the longest tool anybody waits for.
+const CALL_BUCKETS: [f64; 12] = [5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2, 2.5e-2, 5e-2, 0.1, 0.5, 1.0, 10.0, 60.0];
+
+/// Counters of decisions and calls.
+#[derive(Debug, Clone)]
+pub struct Metrics {
+    decisions: Family<DecisionLabels, Counter>,
+    decision_seconds: Histogram,
+    unrecorded: Counter,
+    calls: Family<OutcomeLabels, Counter>,
+    call_seconds: Histogram,
+}
+
+// Tool names stay out of the labels: a server may invent as many as it likes, and each would be a time series for ever.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct DecisionLabels {
+    server: String,
+    action: &'static str,
+    decision: &'static str,
+    cause: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OutcomeLabels {
+    outcome: &'static str,
+}
+
+impl Metrics {
+    /// Registers the gate's metrics.
+    #[must_use]
+    pub fn new(registry: &mut Registry) -> Self {
+        let metrics = Self {
+            decisions: Family::default(),
+            decision_seconds: Histogram::new(DECISION_BUCKETS),
+            unrecorded: Counter::default(),
+            calls: Family::default(),
+            call_seconds: Histogram::new(CALL_BUCKETS),
+        };
+        registry.register("decisions", "Decisions made, by server, action, decision and cause", metrics.decisions.clone());
+        registry.register_with_unit(
+            "decision_duration",
+            "Time policy evaluation took, without the log",
+            Unit::Seconds,
+            metrics.decision_seconds.clone(),
+        );
+        registry.register(
+            "unrecorded_decisions",
+            "Calls refused because the log could not be written",
+            metrics.unrecorded.clone(),
+        );
+        registry.register("calls", "Admitted calls, by how they ended", metrics.calls.clone());
+        registry.register_with_unit(
+            "call_duration",
+            "Time from admission to the end of a call",
+            Unit::Seconds,
+            metrics.call_seconds.clone(),
+        );
+        metrics
+    }
+
+    pub(super) fn decided(&self, call: &Call, decision: &Decision, took: Duration) {
+        let cause = decision.grounds().deciding().map_or("none", |judgement| judgement.cause.name());
+        let labels = DecisionLabels {
+            server: call.server.as_str().to_owned(),
+            action: call.action.name(),
+            decision: decision.name(),
+            cause,
+        };
+        self.decisions.get_or_create(&labels).inc();
+        self.decision_seconds.observe(took.as_secs_f64());
+    }
+
+    pub(super) fn unrecorded(&self) {
+        self.unrecorded.inc();
+    }
+
+    pub(super) fn settled(&self, outcome: &Outcome, took: Duration) {
+        self.calls.get_or_create(&OutcomeLabels { outcome: outcome.name() }).inc();
+        self.call_seconds.observe(took.as_secs_f64());
+    }
+}
