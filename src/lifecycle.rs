@@ -44,6 +44,12 @@ impl Stop {
         self.0.cancelled().await;
     }
 
+    /// The same wish as a plain token, for parts that know no other.
+    #[must_use]
+    pub fn token(&self) -> CancellationToken {
+        self.0.clone()
+    }
+
     /// A token that ends with this one, and can be pulled alone.
     #[must_use]
     pub fn child(&self) -> Self {

@@ -16,6 +16,7 @@ mod inspect;
 mod json;
 mod jsonrpc;
 mod malformed;
+mod mirror;
 mod mirrored;
 mod params;
 mod splice;
@@ -34,6 +35,7 @@ pub use inspect::{Elicitation, InputRequest, Inspection, ResultKind, elicitation
 pub use jsonrpc::{Kind, Limits, Message};
 pub use malformed::{HEADER_MISMATCH, INTERNAL_ERROR, INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND, Malformed, PARSE_ERROR};
 pub use method::{ListKind, Route, Sender, route};
+pub use mirror::{argument_headers, mirrored_headers};
 pub use mirrored::check_params;
 pub use params::CompletionRef;
 pub use target::{arguments, target};

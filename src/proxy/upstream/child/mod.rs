@@ -14,7 +14,6 @@
 
 mod exchange;
 mod health;
-mod lines;
 mod mailbox;
 mod metrics;
 mod pipes;
@@ -27,9 +26,8 @@ mod wire;
 mod worker;
 
 pub use exchange::{Exchange, Incoming, OpenError, Request, Session};
-pub use health::Failure;
 pub use metrics::Metrics;
 pub use pool::{ChildState, Pool, PoolSettings, Unavailable};
-pub use process::{Child, ChildExit, ChildSettings, End, SendError, SpawnError, Stderr};
+pub use process::{Child, ChildSettings, SendError, SpawnError, Stderr};
 pub use unsolicited::Unsolicited;
 pub use wire::Key;

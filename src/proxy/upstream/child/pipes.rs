@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::lines::{LineTooLong, Lines};
+use crate::proxy::lines::{LineTooLong, Lines};
 
 /// How much is read at once.
 const CHUNK_BYTES: usize = 16 * 1024;

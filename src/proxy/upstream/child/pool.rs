@@ -187,6 +187,12 @@ impl Pool {
         worker.ok_or(SendError::Gone)?.child.send(line).await
     }
 
+    /// What is started, for somebody who runs a child without the pool.
+    #[must_use]
+    pub fn child_settings(&self) -> ChildSettings {
+        self.inner.common.settings.child.clone()
+    }
+
     /// How the children are.
     #[must_use]
     pub fn state(&self) -> ChildState {

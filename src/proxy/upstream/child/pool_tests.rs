@@ -39,8 +39,8 @@ struct Fixture {
 impl Fixture {
     fn new(change: impl FnOnce(&mut PoolSettings)) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let mut child = ChildSettings::new("shop", ["sh", "-c", SERVER].map(String::from).to_vec());
-        child.env = vec![("CANCELLED".into(), directory.path().join("cancelled").display().to_string())];
+        let mut child = ChildSettings::new("shop", ["sh", "-c", SERVER].map(std::ffi::OsString::from).to_vec());
+        child.env = vec![("CANCELLED".into(), directory.path().join("cancelled").into())];
         let mut settings = PoolSettings { pick_timeout: Duration::from_millis(300), ..PoolSettings::new(child) };
         change(&mut settings);
         let mut registry = Registry::default();
@@ -264,7 +264,7 @@ async fn a_child_that_goes_away_ends_its_exchanges_and_the_next_caller_is_told_a
 #[tokio::test]
 async fn a_command_that_dies_at_once_or_does_not_exist_is_backed_off_from() {
     for command in [vec!["sh", "-c", "exit 9"], vec!["/no/such/program"]] {
-        let shop = Fixture::new(|settings| settings.child.command = command.iter().map(ToString::to_string).collect());
+        let shop = Fixture::new(|settings| settings.child.command = command.iter().map(std::ffi::OsString::from).collect());
         let began = Instant::now();
         while began.elapsed() < Duration::from_millis(1000) {
             if let Ok(exchange) = shop.shared("a", 1, "echo").await {
@@ -338,7 +338,7 @@ async fn a_session_that_crashes_its_child_keeps_nobody_else_waiting() {
 #[tokio::test]
 async fn a_child_that_does_not_read_is_replaced() {
     let shop = Fixture::new(|settings| {
-        settings.child.command = ["sh", "-c", "trap '' TERM; sleep 1000"].map(String::from).to_vec();
+        settings.child.command = ["sh", "-c", "trap '' TERM; sleep 1000"].map(std::ffi::OsString::from).to_vec();
         settings.child.send_timeout = Duration::from_millis(50);
         settings.child.stdin_close_grace = Duration::from_millis(50);
         settings.child.term_grace = Duration::from_millis(50);

@@ -2,6 +2,7 @@
 //!
 //! The receiver that [`Child::spawn`] gives carries the lines of its stdout. What they say is not looked at here.
 
+use std::ffi::OsString;
 use std::fmt;
 use std::io;
 use std::os::unix::process::ExitStatusExt;
@@ -26,9 +27,9 @@ pub struct ChildSettings {
     /// The server's name, for the log.
     pub name: String,
     /// The program and its arguments. The program is searched in `PATH`.
-    pub command: Vec<String>,
+    pub command: Vec<OsString>,
     /// Environment variables to set, over those that are inherited.
-    pub env: Vec<(String, String)>,
+    pub env: Vec<(OsString, OsString)>,
     /// Whether the child sees our own environment. Without it the child has `env` only, so `env` has to name a `PATH`.
     pub inherit_env: bool,
     /// The directory to start in; ours if `None`.
@@ -49,7 +50,7 @@ impl ChildSettings {
     /// The defaults for `command`: our environment and directory, stderr to the log, lines up to 4 MiB, 10 s to take a line,
     /// 2 s to exit after stdin is closed, and 3 s after SIGTERM.
     #[must_use]
-    pub fn new(name: impl Into<String>, command: Vec<String>) -> Self {
+    pub fn new(name: impl Into<String>, command: Vec<OsString>) -> Self {
         Self {
             name: name.into(),
             command,
@@ -289,7 +290,7 @@ fn start(settings: &ChildSettings) -> Result<tokio::process::Child, SpawnError> 
         Stderr::Inherit => Stdio::inherit(),
         Stderr::Log => Stdio::piped(),
     });
-    command.spawn().map_err(|source| SpawnError::Start { program: program.clone(), source })
+    command.spawn().map_err(|source| SpawnError::Start { program: program.to_string_lossy().into_owned(), source })
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ fn script(script: &str) -> ChildSettings {
         send_timeout: Duration::from_millis(200),
         stdin_close_grace: Duration::from_millis(200),
         term_grace: Duration::from_millis(200),
-        ..ChildSettings::new("test", ["sh", "-c", script].map(String::from).to_vec())
+        ..ChildSettings::new("test", ["sh", "-c", script].map(std::ffi::OsString::from).to_vec())
     }
 }
 
@@ -177,7 +177,7 @@ async fn a_flood_waits_for_a_slow_reader_instead_of_filling_our_memory() {
     let progress = directory.path().join("progress");
     let flood =
         "i=0; while [ $i -lt 2000 ]; do i=$((i+1)); head -c 5000 /dev/zero | tr '\\0' x; echo; echo $i >\"$PROGRESS\"; done";
-    let env = vec![("PROGRESS".into(), progress.display().to_string())];
+    let env = vec![("PROGRESS".into(), progress.clone().into())];
     let (child, mut lines) = spawn(&ChildSettings { env, ..script(flood) });
     let written = || std::fs::read_to_string(&progress).ok().and_then(|text| text.trim().parse::<usize>().ok()).unwrap_or(0);
 
@@ -237,7 +237,7 @@ async fn a_child_that_closes_its_stdout_but_lives_is_ended() {
 
 #[tokio::test]
 async fn the_environment_is_passed_on_only_if_asked_for() {
-    let env = vec![("GREETING".to_owned(), "hello".to_owned())];
+    let env = vec![("GREETING".into(), "hello".into())];
     let text = "echo \"$GREETING ${CARGO_MANIFEST_DIR:+inherited}\"";
     for (inherit_env, expected) in [(true, "hello inherited"), (false, "hello ")] {
         let settings = ChildSettings { env: env.clone(), inherit_env, ..script(text) };

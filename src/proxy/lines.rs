@@ -75,6 +75,15 @@ fn without_cr(line: &[u8]) -> &[u8] {
     line.strip_suffix(b"\r").unwrap_or(line)
 }
 
+/// The message as one line. A line break in JSON text can only stand between tokens, where a space means the same; on a transport of
+/// lines it would end the message.
+pub(super) fn on_one_line(message: Bytes) -> Bytes {
+    if memchr::memchr2(b'\n', b'\r', &message).is_none() {
+        return message;
+    }
+    message.iter().map(|byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { *byte }).collect()
+}
+
 #[cfg(test)]
 #[path = "lines_tests.rs"]
 mod tests;

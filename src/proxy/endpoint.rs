@@ -1,0 +1,176 @@
+//! One server, as clients reach it: its line, its upstream, its sessions, its bounds.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::conversation::Conversation;
+use super::learner::{Learner, Learning};
+use super::line::Line;
+use super::metrics::Metrics;
+use super::owners::TaskOwners;
+use super::session::Sessions;
+use super::upstream::{Upstream, UpstreamError, UpstreamSettings};
+use crate::clock::Clock;
+use crate::domain::{Caller, ServerName, Transport};
+use crate::gate::Gate;
+use crate::lifecycle::Stop;
+use crate::mcp;
+
+/// Bounds on everything that somebody else could make large or long.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// A message from a client.
+    pub request: mcp::Limits,
+    /// A message from a server.
+    pub answer: mcp::Limits,
+    /// Open sessions, per server.
+    pub sessions: usize,
+    /// Requests in flight, per server.
+    pub in_flight: usize,
+    /// Time for a request's body to arrive.
+    pub body_timeout: Duration,
+    /// Time for an answer's body to arrive, and for the next event of a stream to be taken by a client.
+    pub answer_timeout: Duration,
+    /// Time a session may go unused.
+    pub session_idle: Duration,
+    /// Time a client may keep a filtered list.
+    pub list_ttl: Duration,
+}
+
+/// What an endpoint is told at the start.
+#[derive(Debug, Clone)]
+pub struct EndpointSettings {
+    /// The server's name in policies and records.
+    pub name: ServerName,
+    /// Where clients find it.
+    pub path: String,
+    /// How it is reached.
+    pub upstream: UpstreamSettings,
+    /// Methods outside the specification that policy may allow.
+    pub extensions: Vec<String>,
+    /// Whether the deprecated HTTP+SSE transport of 2024-11-05 is offered; the server has to speak it too.
+    pub legacy_sse: bool,
+    /// Bounds.
+    pub limits: Limits,
+}
+
+/// A server's state, for operators.
+#[derive(Debug, Clone, Serialize)]
+pub struct ServerState {
+    /// The server's name.
+    pub name: String,
+    /// Where clients find it.
+    pub path: String,
+    /// What it is, and whether it is up as far as the sidecar can tell.
+    pub upstream: serde_json::Value,
+    /// Open sessions.
+    pub sessions: usize,
+}
+
+/// One server as clients reach it.
+pub struct Endpoint {
+    pub(super) line: Line,
+    pub(super) upstream: Upstream,
+    pub(super) sessions: Sessions,
+    pub(super) limits: Limits,
+    pub(super) legacy_sse: bool,
+    pub(super) metrics: Metrics,
+    path: String,
+    places: Arc<Semaphore>,
+    learning: parking_lot::Mutex<Option<Learning>>,
+}
+
+impl Endpoint {
+    /// Prepares a server; nothing is connected or started yet.
+    ///
+    /// # Errors
+    ///
+    /// When the upstream cannot be prepared.
+    pub fn new(
+        settings: EndpointSettings,
+        gate: Gate,
+        metrics: Metrics,
+        clock: &Clock,
+        stop: &Stop,
+    ) -> Result<Self, UpstreamError> {
+        let (learner, learning) = Learner::new(gate.clone(), settings.name.clone());
+        let upstream = Upstream::new(settings.upstream, &metrics.children, clock, stop)?;
+        Ok(Self {
+            line: Line {
+                gate,
+                server: settings.name,
+                extensions: settings.extensions.into_iter().collect(),
+                request_limits: settings.limits.request,
+                answer_limits: settings.limits.answer,
+                list_ttl: settings.limits.list_ttl,
+                owners: TaskOwners::default(),
+                learner,
+            },
+            upstream,
+            sessions: Sessions::new(settings.limits.sessions, settings.limits.session_idle),
+            places: Arc::new(Semaphore::new(settings.limits.in_flight)),
+            limits: settings.limits,
+            legacy_sse: settings.legacy_sse,
+            metrics,
+            path: settings.path,
+            learning: parking_lot::Mutex::new(Some(learning)),
+        })
+    }
+
+    /// Where clients find the server.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// Looks after the server until told to stop: learns its tools, ends idle sessions.
+    pub async fn run(self: Arc<Self>, stop: Stop) {
+        if let Some(learning) = self.take_learning() {
+            let upstream = self.upstream.clone();
+            tokio::spawn(learning.run(upstream, stop.clone()));
+        }
+        let mut sweep = tokio::time::interval(Duration::from_secs(10));
+        loop {
+            tokio::select! {
+                () = stop.wait() => break,
+                _ = sweep.tick() => self.sessions.sweep(),
+            }
+        }
+        self.upstream.close().await;
+    }
+
+    /// The server's state, for operators.
+    #[must_use]
+    pub fn state(&self) -> ServerState {
+        ServerState {
+            name: self.line.server.to_string(),
+            path: self.path.clone(),
+            upstream: self.upstream.state(),
+            sessions: self.sessions.len(),
+        }
+    }
+
+    /// The task that learns the server's tools; it is there once.
+    pub(super) fn take_learning(&self) -> Option<Learning> {
+        self.learning.lock().take()
+    }
+
+    /// A place among the requests in flight; `None` when there is none.
+    pub(super) fn place(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.places).try_acquire_owned().ok()
+    }
+
+    pub(super) fn conversation(&self, caller: &Caller, transport: Transport, ip: Option<IpAddr>) -> Arc<Conversation> {
+        Arc::new(Conversation::new(caller.clone(), transport, ip, self.limits.in_flight))
+    }
+}
+
+impl std::fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Endpoint").field("server", &self.line.server).field("path", &self.path).finish_non_exhaustive()
+    }
+}

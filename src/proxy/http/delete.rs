@@ -1,0 +1,33 @@
+//! DELETE: a client ends its session.
+
+use std::sync::Arc;
+
+use http::{Method, Request, Response, StatusCode};
+use hyper::body::Incoming;
+
+use super::super::body::Body;
+use super::super::endpoint::Endpoint;
+use super::super::upstream::{self, Upstream};
+use super::respond;
+use super::stream::of_session;
+use crate::domain::Caller;
+
+pub(super) async fn delete(endpoint: Arc<Endpoint>, caller: &Caller, request: Request<Incoming>) -> Response<Body> {
+    let headers = request.into_parts().0.headers;
+    let session = match of_session(&endpoint, caller, &headers) {
+        Ok(session) => session,
+        Err(lost) => return lost.response(),
+    };
+    let status = match &endpoint.upstream {
+        Upstream::Http(server) => match server.bare(Method::DELETE, upstream::request_headers(&headers)).await {
+            Ok(response) => response.status(),
+            Err(error) => return respond::failed(None, error.sentence()),
+        },
+        Upstream::Child(_) => StatusCode::OK,
+    };
+    // A server that does not let clients end sessions (405) keeps it, and so do we.
+    if status.is_success() || status == StatusCode::NOT_FOUND {
+        endpoint.sessions.close(&session.id);
+    }
+    respond::empty(status)
+}

@@ -1,0 +1,98 @@
+//! Answers of the face's own.
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
+
+use super::super::body::Body;
+use super::super::guard::Stranger;
+use crate::domain::DecisionId;
+use crate::mcp::{RawId, reply};
+
+/// Names the decision that an answer rests on.
+const DECISION_ID: HeaderName = HeaderName::from_static("cedarpost-decision-id");
+
+const INVALID_REQUEST: i32 = -32600;
+const INTERNAL_ERROR: i32 = -32603;
+/// What the official SDKs use for a session that does not exist; clients open a new one on it.
+const SESSION_NOT_FOUND: i32 = -32001;
+
+pub(super) fn json(status: StatusCode, body: Bytes) -> Response<Body> {
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+pub(super) fn with_decision(mut response: Response<Body>, decision: Option<DecisionId>) -> Response<Body> {
+    if let Some(value) = decision.and_then(|id| HeaderValue::from_str(&id.to_string()).ok()) {
+        response.headers_mut().insert(DECISION_ID, value);
+    }
+    response
+}
+
+/// An answer of the server, with its status and what of its headers is for the client.
+pub(super) fn relayed(status: StatusCode, headers: HeaderMap, body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    response
+}
+
+pub(super) fn accepted() -> Response<Body> {
+    empty(StatusCode::ACCEPTED)
+}
+
+pub(super) fn empty(status: StatusCode) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
+    response
+}
+
+pub(super) fn plain(status: StatusCode, text: &'static str) -> Response<Body> {
+    let mut response = Response::new(Body::from(Bytes::from_static(text.as_bytes())));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    response
+}
+
+pub(super) fn method_not_allowed() -> Response<Body> {
+    let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed.");
+    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST, GET, DELETE"));
+    response
+}
+
+pub(super) fn stranger(stranger: Stranger) -> Response<Body> {
+    let sentence = match stranger {
+        Stranger::Host => "Forbidden: this host name is not served here.",
+        Stranger::Origin => "Forbidden: requests from this origin are not served.",
+    };
+    json(StatusCode::FORBIDDEN, reply::error(None, INVALID_REQUEST, sentence, None))
+}
+
+pub(super) fn unknown_session() -> Response<Body> {
+    json(StatusCode::NOT_FOUND, reply::error(None, SESSION_NOT_FOUND, "Session not found", None))
+}
+
+pub(super) fn refused(status: StatusCode, sentence: &str) -> Response<Body> {
+    json(status, reply::error(None, INVALID_REQUEST, sentence, None))
+}
+
+/// Too much at once: HTTP says so, since the client is to come back later.
+pub(super) fn overloaded() -> Response<Body> {
+    let body = reply::error(None, INTERNAL_ERROR, "The sidecar is busy; try again later.", None);
+    let mut response = json(StatusCode::SERVICE_UNAVAILABLE, body);
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    response
+}
+
+/// What a request gets that the server did not answer. Not an HTTP error: some clients take those for the end of the session.
+pub(super) fn failed(id: Option<&RawId>, sentence: &str) -> Response<Body> {
+    match id {
+        Some(_) => json(StatusCode::OK, failure(id, sentence)),
+        None => json(StatusCode::BAD_GATEWAY, failure(None, sentence)),
+    }
+}
+
+pub(super) fn failure(id: Option<&RawId>, sentence: &str) -> Bytes {
+    reply::error(id, INTERNAL_ERROR, sentence, None)
+}

@@ -1,0 +1,161 @@
+//! Finds out what tools a server has, so that policies know them before anybody calls one.
+//!
+//! It asks by itself at the start, when a tool is called that nobody knows, and when the server says that its list changed; and it
+//! overhears the lists that clients are given. Asking is bounded: one question at a time, and no more than one a second.
+//!
+//! What was once listed stays known: servers list different tools to different sessions, so a tool missing from one list is no
+//! proof that it is gone, and a call of one that is gone fails at the server.
+
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, sleep_until, timeout};
+
+use crate::domain::{ServerName, ToolDefinition};
+use crate::gate::Gate;
+use crate::lifecycle::Stop;
+use crate::mcp::{self, Message};
+
+/// Longest time a call waits for news about a tool that nobody knows.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+/// Shortest time between two questions to the server.
+const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
+/// Pauses between attempts while a server has never answered.
+const FIRST_RETRY: Duration = Duration::from_millis(500);
+const LONGEST_RETRY: Duration = Duration::from_secs(30);
+
+/// How to ask a server for its whole tool list.
+pub(super) trait AskTools: Send {
+    /// Asks once; `None` when the server does not answer with a list.
+    fn ask_tools(&mut self) -> impl Future<Output = Option<Vec<ToolDefinition>>> + Send;
+}
+
+#[derive(Debug)]
+enum News {
+    Wanted(Option<oneshot::Sender<()>>),
+    Overheard(Vec<ToolDefinition>),
+}
+
+/// The wish to know more; cheap to use from any message's path.
+#[derive(Debug)]
+pub(super) struct Learner {
+    news: mpsc::Sender<News>,
+}
+
+/// The task behind a [`Learner`].
+pub(super) struct Learning {
+    gate: Gate,
+    server: ServerName,
+    news: mpsc::Receiver<News>,
+    /// When the server may be asked again.
+    not_before: Instant,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Heard {
+    Nothing,
+    Stop,
+}
+
+impl Learner {
+    pub(super) fn new(gate: Gate, server: ServerName) -> (Self, Learning) {
+        let (sender, news) = mpsc::channel(64);
+        (Self { news: sender }, Learning { gate, server, news, not_before: Instant::now() })
+    }
+
+    /// Asks the server again and waits for the end of that, within bounds. Afterwards the tool is known, or not to be had.
+    pub(super) async fn refresh(&self) {
+        let (done, finished) = oneshot::channel();
+        if self.news.try_send(News::Wanted(Some(done))).is_ok() {
+            // Too late and never are the same here: the tool stays unknown.
+            let _ = timeout(LONGEST_WAIT, finished).await;
+        }
+    }
+
+    /// Asks the server again, some time soon. A full queue means that this is going to happen anyway.
+    pub(super) fn refresh_soon(&self) {
+        let _ = self.news.try_send(News::Wanted(None));
+    }
+
+    /// Takes in a list, or a page of one, that the server gave to a client. A full queue loses it: the next list repeats it, and a
+    /// call of a tool that is not known asks again.
+    pub(super) fn overheard(&self, list: &Message) {
+        if let Ok(page) = mcp::list::tools(list.body())
+            && !page.tools.is_empty()
+        {
+            let _ = self.news.try_send(News::Overheard(page.tools));
+        }
+    }
+}
+
+impl Learning {
+    /// Learns until told to stop. At first it asks by itself until the server has answered once.
+    pub(super) async fn run(mut self, mut server: impl AskTools, stop: Stop) {
+        let mut pause = FIRST_RETRY;
+        while !self.ask(&mut server).await {
+            let retry = Instant::now() + pause;
+            pause = (pause * 2).min(LONGEST_RETRY);
+            if self.wait_until(retry, &mut server, &stop).await == Heard::Stop {
+                return;
+            }
+        }
+        self.run_when_asked(server, stop).await;
+    }
+
+    /// Learns until told to stop, and asks only when somebody wants to know.
+    pub(super) async fn run_when_asked(mut self, mut server: impl AskTools, stop: Stop) {
+        let no_end = Instant::now() + Duration::from_secs(100 * 365 * 24 * 3600);
+        while self.wait_until(no_end, &mut server, &stop).await != Heard::Stop {}
+    }
+
+    /// Serves who wants to know, until a point in time.
+    async fn wait_until(&mut self, end: Instant, server: &mut impl AskTools, stop: &Stop) -> Heard {
+        loop {
+            let news = tokio::select! {
+                () = stop.wait() => return Heard::Stop,
+                () = sleep_until(end) => return Heard::Nothing,
+                news = self.news.recv() => news,
+            };
+            match news {
+                None => return Heard::Stop,
+                Some(News::Overheard(tools)) => {
+                    self.gate.learn(&self.server, false, tools).await;
+                }
+                Some(News::Wanted(first)) => {
+                    sleep_until(self.not_before).await;
+                    let waiting = self.drain(first).await;
+                    self.ask(server).await;
+                    for done in waiting {
+                        // Whoever has stopped waiting need not hear it.
+                        let _ = done.send(());
+                    }
+                }
+            }
+        }
+    }
+
+    /// Everybody who wants to know at this moment is served by one question.
+    async fn drain(&mut self, first: Option<oneshot::Sender<()>>) -> Vec<oneshot::Sender<()>> {
+        let mut waiting: Vec<_> = first.into_iter().collect();
+        while let Ok(news) = self.news.try_recv() {
+            match news {
+                News::Wanted(done) => waiting.extend(done),
+                News::Overheard(tools) => {
+                    self.gate.learn(&self.server, false, tools).await;
+                }
+            }
+        }
+        waiting
+    }
+
+    async fn ask(&mut self, server: &mut impl AskTools) -> bool {
+        let asked = server.ask_tools().await;
+        self.not_before = Instant::now() + SHORTEST_PAUSE;
+        let Some(tools) = asked else {
+            tracing::debug!(server = %self.server, "the server does not tell its tools");
+            return false;
+        };
+        self.gate.learn(&self.server, false, tools).await;
+        true
+    }
+}

@@ -1,0 +1,40 @@
+//! The path of one message between a client and a server, for every transport: this is where a message becomes a call, and where
+//! what comes back becomes what the client may see.
+//!
+//! Everything here works on whole messages. How they travel (HTTP bodies, events, lines) is the business of the files around.
+
+mod inbound;
+mod outbound;
+mod refused;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::learner::Learner;
+use super::owners::TaskOwners;
+use crate::domain::ServerName;
+use crate::gate::Gate;
+use crate::mcp;
+
+pub(super) use inbound::{Inbound, method};
+
+/// What a message has to pass on its way to one server and back.
+pub(super) struct Line {
+    pub(super) gate: Gate,
+    pub(super) server: ServerName,
+    /// Methods outside the specification that policy may allow.
+    pub(super) extensions: Extensions,
+    /// Bounds of a message from a client.
+    pub(super) request_limits: mcp::Limits,
+    /// Bounds of a message from the server.
+    pub(super) answer_limits: mcp::Limits,
+    /// Longest time a client may keep a filtered list (`ttlMs`).
+    pub(super) list_ttl: Duration,
+    /// Who created which task.
+    pub(super) owners: TaskOwners,
+    /// Finds out what tools the server has.
+    pub(super) learner: Learner,
+}
+
+/// Methods outside the specification that the configuration lets through to policy.
+pub(super) type Extensions = BTreeSet<String>;

@@ -1,0 +1,221 @@
+//! From the client to the server.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::StatusCode;
+
+use super::Line;
+use super::refused;
+use crate::audit::Outcome;
+use crate::domain::{Action, Call, DecisionId, Source, Target, TraceId};
+use crate::mcp::listen::{self, ListenFilter};
+use crate::mcp::{self, Kind, Message, RawId, Route, Sender};
+use crate::proxy::cleared::Cleared;
+use crate::proxy::conversation::Conversation;
+use crate::proxy::flight::{Cancelled, Expect, Flight};
+
+/// What becomes of a client's message.
+#[derive(Debug)]
+pub(in crate::proxy) enum Inbound {
+    /// It goes on to the server.
+    Forward {
+        message: Cleared,
+        /// The request that now awaits an answer; absent for notifications and answers.
+        request: Option<RawId>,
+        /// The decision that allowed it, if it needed one.
+        decision: Option<DecisionId>,
+    },
+    /// The sidecar answers by itself; nothing reaches the server.
+    Answer(Answer),
+    /// It ends here, and there is nothing to say about it.
+    Swallow,
+}
+
+/// An answer of the sidecar's own.
+#[derive(Debug)]
+pub(in crate::proxy) struct Answer {
+    pub(in crate::proxy) body: Bytes,
+    /// What HTTP says with it; other transports have no such thing.
+    pub(in crate::proxy) status: StatusCode,
+    pub(in crate::proxy) decision: Option<DecisionId>,
+}
+
+impl Answer {
+    const fn new(status: StatusCode, body: Bytes) -> Self {
+        Self { body, status, decision: None }
+    }
+}
+
+impl Line {
+    /// Decides what becomes of a message from the client; `body` is the text it was read from.
+    pub(in crate::proxy) async fn inbound(&self, with: &Conversation, message: &Message, body: Bytes) -> Inbound {
+        match message.kind() {
+            Kind::Request { id, .. } => match with.flights.board(id) {
+                Ok(()) => self.request(with, id, message, body).await,
+                Err(grounded) => Inbound::Answer(Answer::new(StatusCode::OK, refused::grounded(id, grounded))),
+            },
+            Kind::Notification { .. } => self.notification(with, message, body).await,
+            Kind::Response { id, .. } => match id.as_ref().and_then(|id| with.questions.answered(id)) {
+                Some(asked) => Inbound::Forward { message: Cleared::answer(asked, body), request: None, decision: None },
+                None => {
+                    tracing::debug!(server = %self.server, "an answer to a question that nobody asked is dropped");
+                    Inbound::Swallow
+                }
+            },
+        }
+    }
+
+    /// INVARIANT: the id has been boarded; every way out of here departs with it or gives it back.
+    async fn request(&self, with: &Conversation, id: &RawId, message: &Message, body: Bytes) -> Inbound {
+        let answer = match self.route(message) {
+            Route::Check(action) => match self.checked(with, id, message, body, action).await {
+                Ok(forward) => return forward,
+                Err(answer) => answer,
+            },
+            Route::Filter(kind) => match self.depart(with, id, message, body, Expect::List(kind)) {
+                Ok(forward) => return forward,
+                Err(answer) => answer,
+            },
+            Route::Pass => match self.passing(with, id, message, body).await {
+                Ok(forward) => return forward,
+                Err(answer) => answer,
+            },
+            Route::Refuse => {
+                tracing::info!(server = %self.server, method = method(message), "a method that is not in the table is refused");
+                Answer::new(refused::unknown_method_status(message.era()), refused::unknown_method(id))
+            }
+        };
+        with.flights.disembark(id);
+        Inbound::Answer(answer)
+    }
+
+    /// A request that policy decides.
+    async fn checked(
+        &self,
+        with: &Conversation,
+        id: &RawId,
+        message: &Message,
+        body: Bytes,
+        action: Action,
+    ) -> Result<Inbound, Answer> {
+        let target = mcp::target(message, action).map_err(|malformed| Answer::new(StatusCode::OK, malformed.reply()))?;
+        if let Target::Tool(name) = &target
+            && !self.gate.knows_tool(&self.server, name)
+        {
+            self.learner.refresh().await;
+        }
+        let call = self.call(with.source(), message, action, target);
+        let permit = self.gate.admit(&with.caller, call).await.map_err(|refusal| Answer {
+            body: refused::refusal(id, message, action, &refusal),
+            status: StatusCode::OK,
+            decision: Some(refusal.id()),
+        })?;
+        let (cleared, settlement) = Cleared::permitted(permit, body);
+        let decision = settlement.decision();
+        let expect = if action == Action::ToolsCall { Expect::ToolResult } else { Expect::Plain };
+        let flight = Flight { era: message.era(), expect, settlement: Some(settlement) };
+        with.flights.depart(id, flight).map_err(|flight| {
+            if let Some(settlement) = flight.settlement {
+                settlement.settle(Outcome::Cancelled, 0);
+            }
+            Answer { body: refused::cancelled(id), status: StatusCode::OK, decision: Some(decision) }
+        })?;
+        Ok(Inbound::Forward { message: cleared, request: Some(id.clone()), decision: Some(decision) })
+    }
+
+    /// A request that needs no decision of its own.
+    async fn passing(&self, with: &Conversation, id: &RawId, message: &Message, body: Bytes) -> Result<Inbound, Answer> {
+        if let Some(task) = message.task_id()
+            && !self.owners.owns(&with.caller, task)
+        {
+            return Err(Answer::new(StatusCode::OK, refused::unknown_task(id)));
+        }
+        if method(message) == "initialize" {
+            return self.depart(with, id, message, body, Expect::Handshake);
+        }
+        if method(message) == "subscriptions/listen" {
+            let filter = listen::filter(message).map_err(|malformed| Answer::new(StatusCode::BAD_REQUEST, malformed.reply()))?;
+            let body = self.without_denied(with, message, &filter).await?;
+            return self.depart(with, id, message, body, Expect::Subscription { tools: filter.tools_list_changed });
+        }
+        self.depart(with, id, message, body, Expect::Plain)
+    }
+
+    /// Each resource a client subscribes to is a decision; the denied ones are cut out of the request, and the server's
+    /// acknowledgement tells the client what is left. The same goes for the tasks of others.
+    async fn without_denied(&self, with: &Conversation, message: &Message, filter: &ListenFilter) -> Result<Bytes, Answer> {
+        let mut allowed = BTreeSet::new();
+        for uri in &filter.resource_subscriptions {
+            let call = self.call(with.source(), message, Action::ResourcesSubscribe, Target::Resource(Arc::clone(uri)));
+            if let Ok(permit) = self.gate.admit(&with.caller, call).await {
+                permit.spend().settle(Outcome::Ok, 0);
+                allowed.insert(Arc::clone(uri));
+            }
+        }
+        listen::retain(message, |uri| allowed.contains(uri), |task| self.owners.owns(&with.caller, task))
+            .map_err(|malformed| Answer::new(StatusCode::BAD_REQUEST, malformed.reply()))
+    }
+
+    fn depart(&self, with: &Conversation, id: &RawId, message: &Message, body: Bytes, expect: Expect) -> Result<Inbound, Answer> {
+        let Some(cleared) = Cleared::undecided(message, body, &self.extensions) else {
+            return Err(Answer::new(StatusCode::OK, refused::unknown_method(id)));
+        };
+        match with.flights.depart(id, Flight { era: message.era(), expect, settlement: None }) {
+            Ok(()) => Ok(Inbound::Forward { message: cleared, request: Some(id.clone()), decision: None }),
+            Err(_) => Err(Answer::new(StatusCode::OK, refused::cancelled(id))),
+        }
+    }
+
+    async fn notification(&self, with: &Conversation, message: &Message, body: Bytes) -> Inbound {
+        if let Some(request) = message.request_id()
+            && with.flights.cancel(request) == Cancelled::BeforeDeparture
+        {
+            return Inbound::Swallow;
+        }
+        match self.route(message) {
+            Route::Check(action) => {
+                let target = Target::Method(method(message).into());
+                match self.gate.admit(&with.caller, self.call(with.source(), message, action, target)).await {
+                    Ok(permit) => {
+                        let (message, settlement) = Cleared::permitted(permit, body);
+                        let decision = Some(settlement.decision());
+                        settlement.settle(Outcome::Ok, 0);
+                        Inbound::Forward { message, request: None, decision }
+                    }
+                    Err(_) => Inbound::Swallow,
+                }
+            }
+            Route::Pass | Route::Filter(_) => match Cleared::undecided(message, body, &self.extensions) {
+                Some(message) => Inbound::Forward { message, request: None, decision: None },
+                None => Inbound::Swallow,
+            },
+            Route::Refuse => {
+                tracing::info!(server = %self.server, method = method(message), "a notification that is not in the table is refused");
+                Inbound::Answer(Answer::new(StatusCode::BAD_REQUEST, refused::unknown_notification()))
+            }
+        }
+    }
+
+    fn route(&self, message: &Message) -> Route {
+        mcp::route(message, Sender::Client, |method| self.extensions.contains(method))
+    }
+
+    pub(super) fn call(&self, source: Source, message: &Message, action: Action, target: Target) -> Call {
+        Call {
+            server: self.server.clone(),
+            action,
+            target,
+            arguments: mcp::arguments(message, action),
+            source,
+            request: message.id().map(|id| id.to_string().into()),
+            trace: message.traceparent().and_then(|value| TraceId::from_traceparent(value)),
+        }
+    }
+}
+
+/// The method's name; empty for an answer, which has none.
+pub(in crate::proxy) fn method(message: &Message) -> &str {
+    message.method().map_or("", mcp::method::Method::name)
+}

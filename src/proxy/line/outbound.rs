@@ -1,0 +1,205 @@
+//! From the server to the client.
+
+use bytes::Bytes;
+
+use super::inbound::method;
+use super::{Line, refused};
+use crate::audit::Outcome;
+use crate::domain::{Action, Target};
+use crate::gate::Settlement;
+use crate::mcp::list::{self, CachePolicy, Item};
+use crate::mcp::{self, Era, Inspection, Kind, ListKind, Message, RawId, ResultKind, Route, Sender, reply};
+use crate::proxy::cleared::Cleared;
+use crate::proxy::conversation::Conversation;
+use crate::proxy::flight::{Expect, Flight};
+
+/// What becomes of a server's message.
+#[derive(Debug, Default)]
+pub(in crate::proxy) struct Outbound {
+    /// What the client gets: the message itself, or what stands in its place. Absent when it gets nothing.
+    pub(in crate::proxy) to_client: Option<Bytes>,
+    /// What the server gets back at once: the answer to a question that the client never sees.
+    pub(in crate::proxy) to_server: Option<Cleared>,
+    /// The request that this message answers.
+    pub(in crate::proxy) landed: Option<RawId>,
+}
+
+impl Outbound {
+    fn to_client(body: Bytes) -> Self {
+        Self { to_client: Some(body), ..Self::default() }
+    }
+
+    fn to_server(body: Bytes) -> Self {
+        Self { to_server: Some(Cleared::own(body)), ..Self::default() }
+    }
+}
+
+impl Line {
+    /// Decides what becomes of a message from the server. A message that cannot be read the same way by everybody goes nowhere.
+    pub(in crate::proxy) async fn outbound(&self, with: &Conversation, body: Bytes) -> Outbound {
+        let message = match Message::parse_from_server(&body, &self.answer_limits) {
+            Ok(message) => message,
+            Err(malformed) => {
+                tracing::warn!(server = %self.server, reason = malformed.sentence(), "a message of the server is withheld");
+                return Outbound::default();
+            }
+        };
+        match message.kind() {
+            Kind::Response { id: Some(id), .. } => self.response(with, id.clone(), &message, body).await,
+            // An error about a request that the server could not read; it carries no result to be filtered.
+            Kind::Response { id: None, .. } => Outbound::to_client(body),
+            Kind::Request { id, .. } => self.question(with, id, &message, body).await,
+            Kind::Notification { .. } => self.news(with, &message, body),
+        }
+    }
+
+    async fn response(&self, with: &Conversation, id: RawId, message: &Message, body: Bytes) -> Outbound {
+        let (size, flight) = (body.len() as u64, with.flights.land(&id));
+        let answer = match Inspection::of(message) {
+            Ok(inspection) => self.answer(with, &id, flight.as_ref(), message, &inspection).await,
+            Err(_) => Err(refused::unreadable_answer(&id)),
+        };
+        let (to_client, outcome) = match answer {
+            Ok((body, outcome)) => (body, outcome),
+            Err(withheld) => (withheld, Outcome::Failed("withheld".into())),
+        };
+        if let Some(settlement) = flight.and_then(|flight| flight.settlement) {
+            settlement.settle(outcome, size);
+        }
+        Outbound { to_client: Some(to_client), to_server: None, landed: Some(id) }
+    }
+
+    /// What of an answer the client gets, or what stands in its place.
+    async fn answer(
+        &self,
+        with: &Conversation,
+        id: &RawId,
+        flight: Option<&Flight>,
+        message: &Message,
+        inspection: &Inspection,
+    ) -> Result<(Bytes, Outcome), Bytes> {
+        let expect = flight.map(|flight| flight.expect);
+        let era = flight.map_or(Era::Legacy, |flight| flight.era);
+        // Nobody waits for an answer without a flight: a replay on a resumed stream, say. Then its shape tells whether it is a list.
+        let list = match expect {
+            Some(Expect::List(kind)) => Some(kind),
+            Some(_) => None,
+            None => inspection.list,
+        };
+        if let Some(kind) = list {
+            return self.filtered(with, kind, era, message).map(|body| (body, Outcome::Ok)).map_err(|unreadable| {
+                tracing::warn!(server = %self.server, error = %unreadable, "a list of the server is withheld");
+                refused::unreadable_list(id)
+            });
+        }
+        for request in &inspection.input_requests {
+            match request.method.action() {
+                Some(action) => match self.ask(with, message, action).await {
+                    Ok(settlement) => settlement.settle(Outcome::Ok, 0),
+                    Err(refusal) => return Err(refused::question_in_result(id, expect, era, &refusal)),
+                },
+                None => return Err(refused::unreadable_answer(id)),
+            }
+        }
+        if let ResultKind::Task(task) = &inspection.kind {
+            self.owners.note(task, &with.caller);
+        }
+        if expect == Some(Expect::Handshake) && announces_tools(message) {
+            with.note_announces_tools();
+        }
+        Ok((message.body().clone(), outcome(inspection)))
+    }
+
+    /// A list, without what this caller may not use. What cannot be read safely is withheld whole.
+    fn filtered(&self, with: &Conversation, kind: ListKind, era: Era, message: &Message) -> Result<Bytes, list::Unreadable> {
+        if kind == ListKind::Tools {
+            self.learner.overheard(message);
+        }
+        let source = with.source();
+        let view = self.gate.view(&with.caller, &self.server, &source);
+        let keep = |item: &Item<'_>| {
+            let name = || item.name.as_ref().into();
+            match kind {
+                ListKind::Tools => view.shows(Action::ToolsCall, &Target::Tool(name())),
+                ListKind::Resources | ListKind::ResourceTemplates => view.shows(Action::ResourcesRead, &Target::Resource(name())),
+                ListKind::Prompts => view.shows(Action::PromptsGet, &Target::Prompt(name())),
+                ListKind::Tasks => self.owners.owns(&with.caller, &item.name),
+            }
+        };
+        let cache = match era {
+            Era::Modern => CachePolicy::Private { max_ttl_ms: u64::try_from(self.list_ttl.as_millis()).unwrap_or(u64::MAX) },
+            Era::Legacy => CachePolicy::Untouched,
+        };
+        list::filter(message.body(), kind, keep, cache)
+    }
+
+    /// The server asks the client for something: that is a decision too.
+    async fn question(&self, with: &Conversation, id: &RawId, message: &Message, body: Bytes) -> Outbound {
+        match mcp::route(message, Sender::Server, |_| false) {
+            Route::Check(action) => match self.ask(with, message, action).await {
+                Ok(settlement) => pose(with, id, Some(settlement), body),
+                Err(_) => Outbound::to_server(reply::declined(id, action)),
+            },
+            Route::Pass | Route::Filter(_) => pose(with, id, None, body),
+            Route::Refuse => {
+                tracing::info!(server = %self.server, method = method(message), "a request of the server is not in the table and is refused");
+                Outbound::to_server(refused::unknown_method(id))
+            }
+        }
+    }
+
+    async fn ask(&self, with: &Conversation, message: &Message, action: Action) -> Result<Settlement, crate::gate::Refusal> {
+        let call = self.call(with.source(), message, action, Target::Server);
+        self.gate.admit(&with.caller, call).await.map(crate::gate::Permit::spend)
+    }
+
+    /// A notification of the server.
+    fn news(&self, with: &Conversation, message: &Message, body: Bytes) -> Outbound {
+        let Some(method) = message.method() else { return Outbound::default() };
+        if mcp::route(message, Sender::Server, |method| self.extensions.contains(method)) == Route::Refuse {
+            tracing::info!(server = %self.server, %method, "a notification of the server is not in the table and is dropped");
+            return Outbound::default();
+        }
+        match method.name() {
+            "notifications/tools/list_changed" => self.learner.refresh_soon(),
+            "notifications/resources/updated" => {
+                let source = with.source();
+                let view = self.gate.view(&with.caller, &self.server, &source);
+                let shown =
+                    message.uri().is_some_and(|uri| view.shows(Action::ResourcesSubscribe, &Target::Resource(uri.clone())));
+                if !shown {
+                    return Outbound::default();
+                }
+            }
+            _ => {}
+        }
+        Outbound::to_client(body)
+    }
+}
+
+/// Lets a question through to the client, unless too many are open.
+fn pose(with: &Conversation, id: &RawId, settlement: Option<Settlement>, body: Bytes) -> Outbound {
+    match with.questions.ask(id.clone(), settlement) {
+        Ok(()) => Outbound::to_client(body),
+        Err(settlement) => {
+            if let Some(settlement) = settlement {
+                settlement.settle(Outcome::Failed("too many questions".into()), 0);
+            }
+            Outbound::to_server(refused::too_many_questions(id))
+        }
+    }
+}
+
+fn outcome(inspection: &Inspection) -> Outcome {
+    match inspection.kind {
+        ResultKind::Error(_) => Outcome::RpcError,
+        _ if inspection.is_error => Outcome::ToolError,
+        _ => Outcome::Ok,
+    }
+}
+
+/// Whether the answer to `initialize` says that the server tells of changes of its tool list.
+fn announces_tools(message: &Message) -> bool {
+    let result = message.outcome().and_then(|result| serde_json::from_slice::<serde_json::Value>(result).ok());
+    result.is_some_and(|result| result.pointer("/capabilities/tools/listChanged") == Some(&serde_json::Value::Bool(true)))
+}

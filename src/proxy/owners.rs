@@ -1,0 +1,46 @@
+//! Who created which task: a task id is good only for the caller whose call made it.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use crate::domain::Caller;
+
+/// Most tasks remembered per server; the oldest are forgotten first, and a forgotten task is nobody's.
+const MOST_TASKS: usize = 10_000;
+
+/// The owners of the tasks of one server.
+#[derive(Debug, Default)]
+pub(super) struct TaskOwners {
+    known: Mutex<Known>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    owners: HashMap<Arc<str>, Caller>,
+    order: VecDeque<Arc<str>>,
+}
+
+impl TaskOwners {
+    /// Notes that a call of `caller` created a task. A task that already has an owner keeps it.
+    pub(super) fn note(&self, task: &str, caller: &Caller) {
+        let mut known = self.known.lock();
+        if known.owners.contains_key(task) {
+            return;
+        }
+        if known.order.len() >= MOST_TASKS
+            && let Some(oldest) = known.order.pop_front()
+        {
+            known.owners.remove(&oldest);
+        }
+        let task: Arc<str> = task.into();
+        known.order.push_back(Arc::clone(&task));
+        known.owners.insert(task, caller.clone());
+    }
+
+    /// Whether the task is this caller's.
+    pub(super) fn owns(&self, caller: &Caller, task: &str) -> bool {
+        self.known.lock().owners.get(task) == Some(caller)
+    }
+}
