@@ -2,10 +2,13 @@
 //!
 //! Only commands write to standard output, and `stdio` writes nothing there but MCP. Errors travel to `main`, which prints them.
 
+mod audit;
 mod completions;
 mod config;
+mod demo;
 mod exit;
 mod output;
+mod policy;
 mod problem;
 mod serve;
 
@@ -23,11 +26,11 @@ pub fn run(command: Command, environment: Environment) -> anyhow::Result<Exit> {
     match command {
         Command::Serve(flags) => serve::serve(&flags, environment),
         Command::Stdio(flags) => serve::stdio(&flags, environment),
-        Command::Demo(flags) => serve::demo(&flags, &environment),
+        Command::Demo(flags) => demo::demo(&flags, &environment),
         Command::Config(ConfigCommand::Check(flags)) => config::check(&flags, environment),
         Command::Config(ConfigCommand::Show(flags)) => config::show(&flags, environment),
-        Command::Policy(command) => serve::policy(&command, environment),
-        Command::Audit(command) => serve::audit(&command, environment),
+        Command::Policy(command) => policy::policy(&command, environment),
+        Command::Audit(command) => audit::audit(&command, environment),
         Command::Completions { shell } => completions::print(shell),
         Command::Version => output::print(concat!("cedarpost ", env!("CARGO_PKG_VERSION"), "\n").as_bytes()),
     }

@@ -274,6 +274,18 @@ pub struct AuditShowFlags {
     /// How many records to print at most
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub limit: u64,
+    /// Only decisions with this word (allow, deny, require_approval), or outcomes with it (ok, tool_error, failed …)
+    #[arg(long, value_name = "WORD")]
+    pub decision: Option<String>,
+    /// Only the decision with this id, and its outcome
+    #[arg(long, value_name = "ID")]
+    pub id: Option<String>,
+    /// Only what this agent asked for
+    #[arg(long, value_name = "ID")]
+    pub agent: Option<String>,
+    /// Only what was asked of this tool, resource or prompt
+    #[arg(long, value_name = "NAME")]
+    pub tool: Option<String>,
 }
 
 /// `demo`

@@ -1,0 +1,113 @@
+//! The rooms and the gate before them.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use prometheus_client::registry::Registry;
+use ring::digest::{SHA256, digest};
+
+use crate::audit::{self, AuditReader, AuditWriter};
+use crate::clock::Clock;
+use crate::config::{AuditSettings, Config, IdentitySettings, PolicySettings};
+use crate::domain::{Actor, AgentId, Caller, ServerName, UserId};
+use crate::gate::{self, AdoptError, Gate};
+use crate::identity::Identity;
+use crate::lifecycle::{Reload, Stop};
+use crate::policy::{self, DeclaredPrincipal, PrincipalKind, Watch};
+
+/// What is open once a sidecar runs.
+pub(super) struct Rooms {
+    pub(super) gate: Gate,
+    pub(super) identity: Identity,
+    pub(super) writer: AuditWriter,
+    pub(super) reader: AuditReader,
+    pub(super) watch: Watch,
+    pub(super) clock: Clock,
+}
+
+impl Rooms {
+    /// Opens the log, loads the policies, puts the gate before them.
+    pub(super) async fn open(config: &Config, registry: &mut Registry) -> anyhow::Result<Self> {
+        let clock = Clock::System;
+        let settings = audit_settings(&config.audit, &config.show());
+        let (writer, reader) = audit::open(&settings, &clock, registry)
+            .with_context(|| format!("failed to open the audit log in `{}`", settings.directory.display()))?;
+        let servers = config.servers.iter().map(|server| server.name.clone()).collect();
+        let settings = policy_settings(&config.policy, Some(&config.identity), servers);
+        let files = policy::read(&settings).map_err(AdoptError::Invalid).context("failed to load the policies")?;
+        let watch = Watch::new(&settings, &files);
+        let metrics = (gate::Metrics::new(registry), policy::Metrics::new(registry));
+        let gate = Gate::open(settings, files, writer.clone(), clock.clone(), metrics.0, metrics.1)
+            .await
+            .context("failed to load the policies")?;
+        for warning in gate.snapshot().warnings() {
+            tracing::warn!("{warning}");
+        }
+        Ok(Self { gate, identity: Identity::configured(caller(&config.identity)), writer, reader, watch, clock })
+    }
+}
+
+/// Puts every change of the policy files in force, or says why not, until told to stop.
+pub(super) async fn keep_policies(gate: Gate, settings: Arc<policy::Settings>, mut watch: Watch, mut reload: Reload, stop: Stop) {
+    loop {
+        tokio::select! {
+            () = stop.wait() => return,
+            () = watch.changed() => {}
+            () = reload.requested() => {}
+        }
+        let settings = Arc::clone(&settings);
+        let Ok(read) = tokio::task::spawn_blocking(move || policy::read(&settings)).await else { return };
+        match gate.adopt(read).await {
+            Ok(fingerprint) => tracing::info!(%fingerprint, "new policies are in force"),
+            Err(AdoptError::Invalid(error)) => {
+                for problem in error.problems() {
+                    tracing::error!("{problem}");
+                }
+                tracing::error!("the policies are not valid; those before stay in force");
+            }
+            Err(error) => tracing::error!(error = &error as &dyn std::error::Error, "new policies did not take effect"),
+        }
+    }
+}
+
+pub(super) fn caller(settings: &IdentitySettings) -> Caller {
+    let actor = settings.actor.as_deref().map_or(Actor::Unattended, |user| Actor::Person(UserId::new(user)));
+    Caller { agent: AgentId::new(settings.agent.as_str()), actor }
+}
+
+/// What the policy room is told, from what the configuration says. Whoever the configuration names is known to the policies.
+#[must_use]
+pub fn policy_settings(
+    settings: &PolicySettings,
+    identity: Option<&IdentitySettings>,
+    servers: Vec<ServerName>,
+) -> policy::Settings {
+    let principals = identity.map(principals).unwrap_or_default();
+    policy::Settings {
+        policies: settings.policies.clone(),
+        schema: settings.schema.clone(),
+        entities: settings.entities.clone(),
+        timezone: settings.timezone.clone(),
+        poll_interval: settings.poll_interval,
+        principals,
+        servers,
+    }
+}
+
+fn principals(identity: &IdentitySettings) -> Vec<DeclaredPrincipal> {
+    let agent = DeclaredPrincipal { kind: PrincipalKind::Agent, id: identity.agent.clone(), roles: identity.agent_roles.clone() };
+    let actor =
+        identity.actor.clone().map(|id| DeclaredPrincipal { kind: PrincipalKind::User, id, roles: identity.actor_roles.clone() });
+    [agent].into_iter().chain(actor).collect()
+}
+
+fn audit_settings(settings: &AuditSettings, config: &str) -> audit::Settings {
+    let digest: String = digest(&SHA256, config.as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    audit::Settings {
+        config: format!("sha256:{digest}"),
+        append_deadline: settings.append_deadline,
+        queue: settings.queue,
+        low_water: settings.low_water_bytes,
+        ..audit::Settings::new(settings.directory.clone(), settings.origin.clone())
+    }
+}

@@ -1,0 +1,83 @@
+//! What operators see: readiness and status.
+
+use std::sync::Arc;
+
+use prometheus_client::registry::Registry;
+use serde_json::{Value, json};
+
+use crate::audit::{AuditReader, Health};
+use crate::config::AdminSettings;
+use crate::domain::Timestamp;
+use crate::gate::Gate;
+use crate::lifecycle::Stop;
+use crate::proxy::Endpoint;
+use crate::rest::{Check, Readiness, Sources, Verdict};
+
+/// What the admin face shows of a running sidecar.
+pub(super) fn sources(
+    gate: &Gate,
+    reader: AuditReader,
+    endpoints: Vec<Arc<Endpoint>>,
+    registry: Registry,
+    admin: &AdminSettings,
+    stop: Stop,
+) -> Sources {
+    let status_gate = gate.clone();
+    Sources {
+        readiness: readiness(gate),
+        registry,
+        status: Box::new(move || status(&status_gate, &reader, &endpoints)),
+        stop,
+        allowed_hosts: admin.allowed_hosts.clone(),
+    }
+}
+
+/// Ready with policies in force and a log that can be written.
+fn readiness(gate: &Gate) -> Readiness {
+    let (policies, log) = (gate.clone(), gate.clone());
+    Readiness::new(vec![
+        Check::new("policies", move || {
+            let snapshot = policies.snapshot();
+            Verdict::Holds(format!("{} policies in force, {}", snapshot.policy_count(), snapshot.fingerprint()))
+        }),
+        Check::new("audit_log", move || match log.audit_health() {
+            Health::Writable => Verdict::Holds("writable".to_owned()),
+            Health::Failed(reason) => Verdict::Fails(reason.to_string()),
+        }),
+    ])
+}
+
+fn status(gate: &Gate, reader: &AuditReader, endpoints: &[Arc<Endpoint>]) -> Value {
+    let policy = gate.policy_status();
+    let health = match gate.audit_health() {
+        Health::Writable => json!({ "writable": true }),
+        Health::Failed(reason) => json!({ "writable": false, "reason": &*reason }),
+    };
+    let tools: serde_json::Map<String, Value> =
+        policy.tools.iter().map(|(server, count)| (server.to_string(), (*count).into())).collect();
+    json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "policy": {
+            "fingerprint": policy.fingerprint.to_string(),
+            "policies": policy.policies,
+            "warnings": strings(&policy.warnings),
+            "last_load": {
+                "at": time(policy.last_report.at),
+                "accepted": policy.last_report.accepted,
+                "problems": strings(&policy.last_report.problems),
+            },
+        },
+        "audit": { "records": reader.len().ok(), "health": health },
+        "servers": endpoints.iter().map(|endpoint| endpoint.state()).collect::<Vec<_>>(),
+        "tools": tools,
+    })
+}
+
+/// RFC 3339, UTC.
+fn time(at: Timestamp) -> Option<String> {
+    jiff::Timestamp::from_microsecond(at.as_micros()).ok().map(|at| at.to_string())
+}
+
+fn strings<T: ToString>(items: &[T]) -> Vec<String> {
+    items.iter().map(ToString::to_string).collect()
+}
