@@ -4,8 +4,16 @@
 #[cfg(test)]
 mod architecture;
 #[cfg(test)]
+mod bench_stats;
+#[cfg(test)]
 mod commands;
 #[cfg(test)]
 mod corpus;
 #[cfg(test)]
+mod crash;
+#[cfg(test)]
 mod examples;
+#[cfg(test)]
+mod support;
+#[cfg(test)]
+mod wire;

@@ -1,0 +1,162 @@
+//! A small MCP client over one HTTP/1.1 connection, which sends whatever it is given: it must be able to misbehave.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Bytes;
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper_util::rt::TokioIo;
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+
+use super::PATH;
+
+/// The stateful protocol version that these tests speak.
+pub(crate) const LEGACY: &str = "2025-11-25";
+/// The stateless one.
+pub(crate) const MODERN: &str = "2026-07-28";
+
+const DEADLINE: Duration = Duration::from_secs(20);
+
+/// A whole HTTP answer.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+impl Reply {
+    /// The JSON-RPC message in the body, also when it is the last event of a stream; null when there is none.
+    pub(crate) fn json(&self) -> Value {
+        let text = String::from_utf8_lossy(&self.body);
+        let event = || text.lines().rev().find_map(|line| line.strip_prefix("data:"));
+        serde_json::from_str(&text).ok().or_else(|| serde_json::from_str(event()?).ok()).unwrap_or_default()
+    }
+
+    /// The code of a JSON-RPC error.
+    pub(crate) fn code(&self) -> Option<i64> {
+        self.json()["error"]["code"].as_i64()
+    }
+
+    /// Whether this is a result that reports no tool error.
+    pub(crate) fn is_good(&self) -> bool {
+        let message = self.json();
+        self.status == 200 && message["result"].is_object() && message["result"]["isError"] != true
+    }
+
+    /// The id of the decision when this is the refusal of a tool in the form every client survives.
+    pub(crate) fn denial(&self) -> Option<String> {
+        let result = &self.json()["result"];
+        let shaped = self.status == 200 && result["isError"] == true && result["structuredContent"].is_null();
+        let id = result["_meta"]["dev.cedarpost/decision"]["id"].as_str().filter(|id| shaped && !id.is_empty());
+        id.map(str::to_owned)
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<String> {
+        self.headers.get(name)?.to_str().ok().map(str::to_owned)
+    }
+}
+
+/// One keep-alive connection.
+pub(crate) struct Connection {
+    sender: SendRequest<Full<Bytes>>,
+}
+
+impl Connection {
+    pub(crate) async fn open(address: SocketAddr) -> io::Result<Self> {
+        let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
+        tokio::spawn(connection);
+        Ok(Self { sender })
+    }
+
+    /// Sends exactly these headers and this body, and reads the answer to its end.
+    pub(crate) async fn send(&mut self, method: Method, path: &str, headers: &HeaderMap, body: &[u8]) -> io::Result<Reply> {
+        let mut request = Request::builder().method(method).uri(path).body(Full::from(body.to_vec())).unwrap();
+        request.headers_mut().clone_from(headers);
+        let exchange = async {
+            self.sender.ready().await?;
+            let (parts, body) = self.sender.send_request(request).await?.into_parts();
+            let body = body.collect().await?.to_bytes();
+            Ok::<_, hyper::Error>(Reply { status: parts.status.as_u16(), headers: parts.headers, body })
+        };
+        tokio::time::timeout(DEADLINE, exchange).await?.map_err(io::Error::other)
+    }
+}
+
+/// Which generation of the protocol a client speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Era {
+    Legacy,
+    Modern,
+}
+
+/// A well-behaved client that has shaken hands and asked for the tools.
+pub(crate) struct Mcp {
+    pub(crate) connection: Connection,
+    era: Era,
+    host: String,
+    session: Option<String>,
+}
+
+impl Mcp {
+    pub(crate) async fn connect(address: SocketAddr, era: Era) -> io::Result<Self> {
+        let connection = Connection::open(address).await?;
+        let mut client = Self { connection, era, host: address.to_string(), session: None };
+        if era == Era::Legacy {
+            let hello = json!({"protocolVersion": LEGACY, "capabilities": {}, "clientInfo": {"name": "lab", "version": "1"}});
+            let reply = client.request("hello", "initialize", None, hello).await?;
+            client.session = reply.header("mcp-session-id");
+            let done = json!({"jsonrpc": "2.0", "method": "notifications/initialized"}).to_string();
+            let headers = client.headers("notifications/initialized", None);
+            client.connection.send(Method::POST, PATH, &headers, done.as_bytes()).await?;
+        }
+        client.request("tools", "tools/list", None, json!({})).await?;
+        Ok(client)
+    }
+
+    pub(crate) async fn call(&mut self, id: &str, tool: &str, arguments: Value) -> io::Result<Reply> {
+        self.request(id, "tools/call", Some(tool), json!({"name": tool, "arguments": arguments})).await
+    }
+
+    pub(crate) async fn request(&mut self, id: &str, method: &str, name: Option<&str>, mut params: Value) -> io::Result<Reply> {
+        if self.era == Era::Modern {
+            params["_meta"] = modern_meta();
+        }
+        let body = json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}).to_string();
+        let headers = self.headers(method, name);
+        self.connection.send(Method::POST, PATH, &headers, body.as_bytes()).await
+    }
+
+    /// The headers of a correct request.
+    pub(crate) fn headers(&self, method: &str, name: Option<&str>) -> HeaderMap {
+        let mut headers = vec![
+            ("host", self.host.as_str()),
+            ("content-type", "application/json"),
+            ("accept", "application/json, text/event-stream"),
+        ];
+        match self.era {
+            Era::Modern => headers.extend([("mcp-protocol-version", MODERN), ("mcp-method", method)]),
+            Era::Legacy if self.session.is_some() => headers.push(("mcp-protocol-version", LEGACY)),
+            Era::Legacy => {}
+        }
+        headers.extend(name.filter(|_| self.era == Era::Modern).map(|name| ("mcp-name", name)));
+        headers.extend(self.session.as_deref().map(|session| ("mcp-session-id", session)));
+        let header = |(name, value)| (HeaderName::from_static(name), HeaderValue::from_str(value).unwrap());
+        headers.into_iter().map(header).collect()
+    }
+}
+
+/// The `_meta` member of every request of a stateless client.
+pub(crate) fn modern_meta() -> Value {
+    json!({
+        "io.modelcontextprotocol/protocolVersion": MODERN,
+        "io.modelcontextprotocol/clientInfo": {"name": "lab", "version": "1"},
+        "io.modelcontextprotocol/clientCapabilities": {}
+    })
+}

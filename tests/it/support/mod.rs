@@ -1,0 +1,9 @@
+//! What the tests of the whole binary share: a sidecar, an MCP client, and a server without any scruples.
+
+mod client;
+mod sidecar;
+mod upstream;
+
+pub(crate) use client::{Connection, Era, LEGACY, MODERN, Mcp, Reply, modern_meta};
+pub(crate) use sidecar::{Home, PATH, Sidecar, cedarpost};
+pub(crate) use upstream::{Framing, Upstream};

@@ -1,0 +1,124 @@
+//! The binary under test: a home with everything it reads and writes, and the running process.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Output, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
+use tokio::process::{Child, ChildStderr, Command};
+
+/// The path on which the sidecar serves the server of these tests.
+pub(crate) const PATH: &str = "/lab";
+
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// Configuration, policies and audit log. Outlives the processes that use it, as a disk does.
+pub(crate) struct Home(TempDir);
+
+impl Home {
+    /// A home for a sidecar in front of `upstream` that permits what `policies` permit to everybody.
+    pub(crate) fn new(upstream: SocketAddr, policies: &str) -> Self {
+        let home = Self(tempfile::tempdir().unwrap());
+        fs::create_dir(home.0.path().join("policies")).unwrap();
+        fs::write(home.0.path().join("policies/lab.cedar"), policies).unwrap();
+        let config = format!(
+            r#"
+            [listen]
+            address = "127.0.0.1:0"
+            [admin]
+            address = "127.0.0.1:0"
+            [limits]
+            max_message_bytes = 65536
+            max_depth = 64
+            [identity]
+            agent = "assistant"
+            actor = "alice"
+            [policy]
+            policies = ["{root}/policies"]
+            [audit]
+            directory = "{root}/audit"
+            [log]
+            format = "json"
+            level = "info"
+            [[server]]
+            name = "lab"
+            url = "http://{upstream}/mcp"
+            "#,
+            root = home.0.path().display(),
+        );
+        fs::write(home.config(), config).unwrap();
+        home
+    }
+
+    fn config(&self) -> PathBuf {
+        self.0.path().join("cedarpost.toml")
+    }
+
+    pub(crate) fn audit(&self) -> PathBuf {
+        self.0.path().join("audit")
+    }
+}
+
+/// A running `cedarpost serve`. Dropping it kills it.
+pub(crate) struct Sidecar {
+    process: Child,
+    pub(crate) address: SocketAddr,
+}
+
+impl Sidecar {
+    /// Starts the binary and waits until its log says where it serves MCP.
+    pub(crate) async fn start(home: &Home) -> Self {
+        let mut process = Command::new(env!("CARGO_BIN_EXE_cedarpost"))
+            .arg("serve")
+            .arg("--config")
+            .arg(home.config())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let mut log = BufReader::new(process.stderr.take().unwrap()).lines();
+        let address = tokio::time::timeout(DEADLINE, listening(&mut log)).await.expect("the sidecar says where it listens");
+        // A pipe that nobody reads would stop the sidecar.
+        tokio::spawn(async move { while let Ok(Some(_)) = log.next_line().await {} });
+        Self { process, address }
+    }
+
+    /// SIGKILL: no handler runs, no buffer is flushed.
+    pub(crate) async fn kill(mut self) {
+        self.process.kill().await.unwrap();
+    }
+
+    /// SIGTERM, and waits for the orderly end.
+    pub(crate) async fn stop(mut self) {
+        let pid = Pid::from_raw(i32::try_from(self.process.id().unwrap()).unwrap()).unwrap();
+        kill_process(pid, Signal::TERM).unwrap();
+        let status = tokio::time::timeout(DEADLINE, self.process.wait()).await.expect("the sidecar stops in time").unwrap();
+        assert!(status.success(), "an orderly stop ends with {status}");
+    }
+}
+
+/// Runs a command of the binary to its end.
+pub(crate) async fn cedarpost(arguments: &[&str]) -> Output {
+    let run = Command::new(env!("CARGO_BIN_EXE_cedarpost")).args(arguments).stdin(Stdio::null()).output();
+    tokio::time::timeout(DEADLINE, run).await.expect("the command ends in time").unwrap()
+}
+
+/// Reads the log up to the line that tells where MCP is served. The admin listener, which says so too, is not it.
+async fn listening(log: &mut Lines<BufReader<ChildStderr>>) -> SocketAddr {
+    let mut said = Vec::new();
+    while let Some(line) = log.next_line().await.unwrap() {
+        let parsed: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
+        let fields = parsed.get("fields").unwrap_or(&parsed);
+        if fields["event"] == "listening" && fields["face"] != "admin" {
+            return fields["address"].as_str().unwrap().parse().unwrap();
+        }
+        said.push(line);
+    }
+    panic!("the sidecar ended before it listened, and said:\n{}", said.join("\n"));
+}
