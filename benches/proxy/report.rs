@@ -43,55 +43,62 @@ impl Report {
     }
 
     fn latency(&self, out: &mut String, direct: &Subject, bare: &Subject) -> std::fmt::Result {
-        writeln!(out, "\n1 client (microseconds)")?;
-        writeln!(out, "{:<18}{:>9}{:>9}{:>9}{:>9}{:>9}{:>9}{:>9}", "", "p50", "p99", "+p50", "+p99", "x bare", "cpu", "x bare")?;
+        heading(out, "1 client, us", &["p50", "p99", "+p50", "+p99", "x bare", "cpu", "x bare"])?;
         for subject in &self.subjects {
-            let added = paired(&subject.alone, &direct.alone, |this, direct| this.p50 - direct.p50);
-            let added_tail = paired(&subject.alone, &direct.alone, |this, direct| this.p99 - direct.p99);
-            writeln!(
-                out,
-                "{:<18}{:>9.1}{:>9.1}{:>9.1}{:>9.1}{:>9.2}{:>9.1}{:>9.2}",
-                subject.name,
-                median(subject.alone.iter().map(|sample| sample.p50)),
-                median(subject.alone.iter().map(|sample| sample.p99)),
-                added,
-                added_tail,
-                median(added_ratios(subject, bare, direct)),
-                median(subject.alone.iter().map(|sample| sample.cpu)),
-                paired(&subject.alone, &bare.alone, |this, bare| this.cpu / bare.cpu),
-            )?;
+            let cells = [
+                (median(subject.alone.iter().map(|sample| sample.p50)), 1),
+                (median(subject.alone.iter().map(|sample| sample.p99)), 1),
+                (paired(&subject.alone, &direct.alone, |this, direct| this.p50 - direct.p50), 1),
+                (paired(&subject.alone, &direct.alone, |this, direct| this.p99 - direct.p99), 1),
+                (median(added_ratios(subject, bare, direct)), 2),
+                (median(subject.alone.iter().map(|sample| sample.cpu)), 1),
+                (paired(&subject.alone, &bare.alone, |this, bare| this.cpu / bare.cpu), 2),
+            ];
+            row(out, subject.name, &cells)?;
         }
         Ok(())
     }
 
     fn throughput(&self, out: &mut String, direct: &Subject, bare: &Subject) -> std::fmt::Result {
-        writeln!(out, "\n{} clients", self.clients)?;
-        writeln!(out, "{:<18}{:>9}{:>9}{:>9}{:>9}{:>9}{:>9}", "", "calls/s", "x direct", "x bare", "p99 ms", "cpu us", "x bare")?;
+        let title = format!("{} clients", self.clients);
+        heading(out, &title, &["calls/s", "x direct", "x bare", "p99 ms", "cpu us", "x bare"])?;
         for subject in &self.subjects {
-            writeln!(
-                out,
-                "{:<18}{:>9.0}{:>9.2}{:>9.2}{:>9.2}{:>9.1}{:>9.2}",
-                subject.name,
-                median(subject.crowd.iter().map(|sample| sample.rate)),
-                paired(&subject.crowd, &direct.crowd, |this, direct| this.rate / direct.rate),
-                paired(&subject.crowd, &bare.crowd, |this, bare| this.rate / bare.rate),
-                median(subject.crowd.iter().map(|sample| sample.p99)) / 1000.0,
-                median(subject.crowd.iter().map(|sample| sample.cpu)),
-                paired(&subject.crowd, &bare.crowd, |this, bare| this.cpu / bare.cpu),
-            )?;
+            let cells = [
+                (median(subject.crowd.iter().map(|sample| sample.rate)), 0),
+                (paired(&subject.crowd, &direct.crowd, |this, direct| this.rate / direct.rate), 2),
+                (paired(&subject.crowd, &bare.crowd, |this, bare| this.rate / bare.rate), 2),
+                (median(subject.crowd.iter().map(|sample| sample.p99)) / 1000.0, 2),
+                (median(subject.crowd.iter().map(|sample| sample.cpu)), 1),
+                (paired(&subject.crowd, &bare.crowd, |this, bare| this.cpu / bare.cpu), 2),
+            ];
+            row(out, subject.name, &cells)?;
         }
         Ok(())
     }
 
     fn footprint(&self, out: &mut String) -> std::fmt::Result {
-        writeln!(out, "\nprocess")?;
-        writeln!(out, "{:<18}{:>9}{:>10}{:>10}", "", "start ms", "idle MiB", "peak MiB")?;
+        heading(out, "process", &["start ms", "idle MiB", "peak MiB"])?;
         for subject in &self.subjects {
             let start = median(subject.starts_ms.iter().copied());
-            writeln!(out, "{:<18}{:>9.1}{:>10.1}{:>10.1}", subject.name, start, subject.idle_mib, subject.peak_mib)?;
+            row(out, subject.name, &[(start, 1), (subject.idle_mib, 1), (subject.peak_mib, 1)])?;
         }
         Ok(())
     }
+}
+
+fn heading(out: &mut String, title: &str, columns: &[&str]) -> std::fmt::Result {
+    write!(out, "\n{title:<18}")?;
+    columns.iter().try_for_each(|column| write!(out, "{column:>10}"))?;
+    writeln!(out)
+}
+
+/// A line of cells, each with its number of decimals; what was not measured is a dash.
+fn row(out: &mut String, name: &str, cells: &[(f64, usize)]) -> std::fmt::Result {
+    write!(out, "{name:<18}")?;
+    for (value, decimals) in cells {
+        if value.is_finite() { write!(out, "{value:>10.decimals$}")? } else { write!(out, "{:>10}", "-")? }
+    }
+    writeln!(out)
 }
 
 /// Per round: how much the subject adds to a direct call, against how much the bare proxy adds.

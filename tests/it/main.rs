@@ -10,6 +10,8 @@ mod commands;
 #[cfg(test)]
 mod corpus;
 #[cfg(test)]
+mod bench_stats;
+#[cfg(test)]
 mod crash;
 #[cfg(test)]
 mod examples;

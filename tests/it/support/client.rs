@@ -30,11 +30,11 @@ pub(crate) struct Reply {
 }
 
 impl Reply {
-    /// The JSON-RPC message in the body, also when it is the last event of a stream; null when there is none.
+    /// The JSON-RPC message in the body, or the last one of an event stream; null when there is none.
     pub(crate) fn json(&self) -> Value {
         let text = String::from_utf8_lossy(&self.body);
-        let event = || text.lines().rev().find_map(|line| line.strip_prefix("data:"));
-        serde_json::from_str(&text).ok().or_else(|| serde_json::from_str(event()?).ok()).unwrap_or_default()
+        let events = || last_event(&text.replace("\r\n", "\n").replace('\r', "\n"));
+        serde_json::from_str(&text).ok().or_else(events).unwrap_or_default()
     }
 
     /// The code of a JSON-RPC error.
@@ -59,6 +59,12 @@ impl Reply {
     pub(crate) fn header(&self, name: &str) -> Option<String> {
         self.headers.get(name)?.to_str().ok().map(str::to_owned)
     }
+}
+
+/// The JSON of the last event that has any; the data of an event may be spread over several lines.
+fn last_event(stream: &str) -> Option<Value> {
+    let data = |event: &str| event.lines().filter_map(|line| line.strip_prefix("data:")).collect::<Vec<_>>().join("\n");
+    stream.rsplit("\n\n").find_map(|event| serde_json::from_str(&data(event)).ok())
 }
 
 /// One keep-alive connection.
