@@ -32,7 +32,7 @@ impl Home {
             [admin]
             address = "127.0.0.1:0"
             [limits]
-            max_message_bytes = 65536
+            max_message = "64KiB"
             max_depth = 64
             [identity]
             agent = "assistant"

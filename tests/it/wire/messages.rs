@@ -2,7 +2,7 @@
 
 use super::{Case, INVALID, Lab, UNREADABLE, Want, call, json, modern_call, modern_meta};
 
-/// A size beyond `max_message_bytes`, and a depth beyond `max_depth`, of the sidecar in these tests.
+/// A size beyond `max_message`, and a depth beyond `max_depth`, of the sidecar in these tests.
 const TOO_LARGE: usize = 70_000;
 const TOO_DEEP: usize = 100;
 
