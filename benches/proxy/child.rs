@@ -15,6 +15,9 @@ use tokio::process::{ChildStderr, Command};
 /// How long a process may take to say where it listens.
 const START_DEADLINE: Duration = Duration::from_secs(20);
 
+/// The unit of process times: Linux shows hundredths of a second to programs, whatever its own clock does.
+const TICK: Duration = Duration::from_millis(10);
+
 /// A running process. Dropping it kills it.
 pub(crate) struct Child {
     process: tokio::process::Child,
@@ -47,16 +50,13 @@ impl Child {
         self.address
     }
 
-    /// CPU time that the living threads have used.
+    /// CPU time that the process has used, in user space and kernel, by living and by ended threads.
     pub(crate) fn cpu(&self) -> Result<Duration> {
-        let mut nanoseconds = 0;
-        for thread in fs::read_dir(self.proc("task")?).context("failed to list the threads")? {
-            // A thread may end between the listing and the reading.
-            if let Ok(text) = fs::read_to_string(thread?.path().join("schedstat")) {
-                nanoseconds += text.split(' ').next().unwrap_or_default().parse::<u64>()?;
-            }
-        }
-        Ok(Duration::from_nanos(nanoseconds))
+        let stat = fs::read_to_string(self.proc("stat")?).context("failed to read the process times")?;
+        // The second field is the program's name in brackets, which may contain anything; utime and stime are fields 14 and 15.
+        let (_, fields) = stat.rsplit_once(") ").context("the process times have no name")?;
+        let ticks = fields.split(' ').skip(11).take(2).map(str::parse::<u64>).sum::<Result<u64, _>>()?;
+        Ok(TICK * u32::try_from(ticks)?)
     }
 
     pub(crate) fn memory(&self) -> Result<Memory> {
