@@ -81,7 +81,7 @@ fn executed(upstream: &Upstream) -> Vec<String> {
 async fn check(home: &Home, acknowledged: &[Acknowledged], executed: &[String]) {
     let directory = home.audit();
     let directory = directory.to_str().unwrap();
-    let verified = cedarpost(&["audit", "verify", "--dir", directory]).await;
+    let verified = cedarpost(&["audit", "verify", "--audit-dir", directory]).await;
     assert!(verified.status.success(), "{verified:?}");
     let log = read_log(directory).await;
     for told in acknowledged {
@@ -97,7 +97,7 @@ async fn check(home: &Home, acknowledged: &[Acknowledged], executed: &[String]) 
 }
 
 async fn read_log(directory: &str) -> Log {
-    let shown = cedarpost(&["audit", "show", "--dir", directory, "--json"]).await;
+    let shown = cedarpost(&["audit", "show", "--audit-dir", directory, "--json"]).await;
     assert!(shown.status.success(), "{}", String::from_utf8_lossy(&shown.stderr));
     let mut log = Log { by_id: HashMap::new(), by_call: HashMap::new() };
     for line in String::from_utf8(shown.stdout).unwrap().lines() {

@@ -10,8 +10,6 @@ mod commands;
 #[cfg(test)]
 mod corpus;
 #[cfg(test)]
-mod bench_stats;
-#[cfg(test)]
 mod crash;
 #[cfg(test)]
 mod examples;
