@@ -1,6 +1,7 @@
 //! From the server to the client.
 
 use bytes::Bytes;
+use serde_json::Value;
 
 use super::inbound::method;
 use super::{Line, refused};
@@ -87,7 +88,7 @@ impl Line {
             None => inspection.list,
         };
         if let Some(kind) = list {
-            return self.filtered(with, kind, era, message).map(|body| (body, Outcome::Ok)).map_err(|unreadable| {
+            return self.filtered(with, kind, era, message).await.map(|body| (body, Outcome::Ok)).map_err(|unreadable| {
                 tracing::warn!(server = %self.server, error = %unreadable, "a list of the server is withheld");
                 refused::unreadable_list(id)
             });
@@ -104,16 +105,37 @@ impl Line {
         if let ResultKind::Task(task) = &inspection.kind {
             self.owners.note(task, &with.caller);
         }
-        if expect == Some(Expect::Handshake) && announces_tools(message) {
-            with.note_announces_tools();
+        if expect == Some(Expect::Handshake) {
+            self.greeted(with, message);
         }
         Ok((message.body().clone(), outcome(inspection)))
     }
 
+    /// What the server says of itself in the answer to `initialize` or `server/discover`.
+    fn greeted(&self, with: &Conversation, message: &Message) {
+        let result = message.outcome().and_then(|result| serde_json::from_slice::<Value>(result).ok()).unwrap_or_default();
+        let capabilities = result.get("capabilities");
+        if capabilities.and_then(|all| all.pointer("/tools/listChanged")) == Some(&Value::Bool(true)) {
+            with.note_announces_tools();
+        }
+        let tasks =
+            |all: &Value| all.get("tasks").is_some() || all.pointer("/extensions/io.modelcontextprotocol~1tasks").is_some();
+        if capabilities.is_some_and(tasks) {
+            self.owners.declare();
+        }
+    }
+
     /// A list, without what this caller may not use. What cannot be read safely is withheld whole.
-    fn filtered(&self, with: &Conversation, kind: ListKind, era: Era, message: &Message) -> Result<Bytes, list::Unreadable> {
-        if kind == ListKind::Tools {
-            self.learner.overheard(message);
+    async fn filtered(
+        &self,
+        with: &Conversation,
+        kind: ListKind,
+        era: Era,
+        message: &Message,
+    ) -> Result<Bytes, list::Unreadable> {
+        if kind == ListKind::Tools && matches!(message.kind(), Kind::Response { is_error: false, .. }) {
+            // Learned before it is filtered: a tool that policies do not know yet would be hidden.
+            self.gate.learn(&self.server, false, list::tools(message.body())?.tools).await;
         }
         let source = with.source();
         let view = self.gate.view(&with.caller, &self.server, &source);
@@ -196,10 +218,4 @@ fn outcome(inspection: &Inspection) -> Outcome {
         _ if inspection.is_error => Outcome::ToolError,
         _ => Outcome::Ok,
     }
-}
-
-/// Whether the answer to `initialize` says that the server tells of changes of its tool list.
-fn announces_tools(message: &Message) -> bool {
-    let result = message.outcome().and_then(|result| serde_json::from_slice::<serde_json::Value>(result).ok());
-    result.is_some_and(|result| result.pointer("/capabilities/tools/listChanged") == Some(&serde_json::Value::Bool(true)))
 }
