@@ -19,6 +19,7 @@ mod refusal;
 mod settle;
 mod visible;
 
+pub use crate::audit::Outcome;
 pub use adopt::{AdoptError, PolicyReport, PolicyStatus};
 pub use door::Gate;
 pub use metrics::Metrics;

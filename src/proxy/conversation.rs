@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 
 use super::flight::Flights;
 use crate::domain::{Caller, Source, Transport};
-use crate::gate::Settlement;
+use crate::gate::{Outcome, Settlement};
 use crate::mcp::RawId;
 
 /// One client's conversation with one server: a session, or for versions without sessions a single exchange.
@@ -86,4 +86,15 @@ impl Questions {
     pub(super) fn answered(&self, id: &RawId) -> Option<Option<Settlement>> {
         self.open.lock().remove(id)
     }
+
+    /// The server wants the answer no more.
+    pub(super) fn withdrawn(&self, id: &RawId) {
+        if let Some(settlement) = self.open.lock().remove(id).flatten() {
+            settlement.settle(Outcome::Cancelled, 0);
+        }
+    }
 }
+
+#[cfg(test)]
+#[path = "conversation_tests.rs"]
+mod tests;

@@ -143,3 +143,7 @@ impl Flights {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "flight_tests.rs"]
+mod tests;

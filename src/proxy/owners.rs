@@ -58,3 +58,7 @@ impl TaskOwners {
         self.known.lock().owners.get(task) == Some(caller)
     }
 }
+
+#[cfg(test)]
+#[path = "owners_tests.rs"]
+mod tests;

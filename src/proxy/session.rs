@@ -73,6 +73,15 @@ impl Drop for Session {
     }
 }
 
+/// Why a session cannot be opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unopened {
+    /// Too many are open.
+    TooMany,
+    /// Somebody else has one with this id.
+    Taken,
+}
+
 /// The open sessions of one server, bounded in number and in idle time.
 #[derive(Debug)]
 pub(super) struct Sessions {
@@ -86,14 +95,20 @@ impl Sessions {
         Self { open: Mutex::default(), most, longest_idle }
     }
 
-    /// Adds a session; `false` when there are too many, or the id is taken.
-    pub(super) fn open(&self, session: Arc<Session>) -> bool {
+    /// Adds a session. Some servers give every client the same id: a caller's own session makes way for the new one, and somebody
+    /// else's does not.
+    pub(super) fn open(&self, session: Arc<Session>) -> Result<(), Unopened> {
         let mut open = self.open.lock();
-        if open.len() >= self.most || open.contains_key(&session.id) {
-            return false;
+        match open.get(&session.id) {
+            Some(other) if other.conversation.caller != session.conversation.caller => return Err(Unopened::Taken),
+            Some(_) => {}
+            None if open.len() >= self.most => return Err(Unopened::TooMany),
+            None => {}
         }
-        open.insert(Arc::clone(&session.id), session);
-        true
+        if let Some(before) = open.insert(Arc::clone(&session.id), session) {
+            before.ended.cancel();
+        }
+        Ok(())
     }
 
     /// Whether another session could be opened now.
@@ -134,3 +149,7 @@ impl Sessions {
         self.open.lock().len()
     }
 }
+
+#[cfg(test)]
+#[path = "session_tests.rs"]
+mod tests;

@@ -3,6 +3,7 @@
 //! A legacy session has a process of its own, whose id is the sidecar's to give. Modern requests share processes.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
@@ -20,7 +21,7 @@ use super::exchange::{Exchange, STREAM_BUFFER, stream_headers};
 use super::post::SESSION_ID;
 use super::pump::event;
 use super::respond;
-use crate::audit::Outcome;
+use crate::gate::Outcome;
 use crate::mcp::{Era, ListKind, Message, reply};
 
 type Reply = oneshot::Sender<Response<Body>>;
@@ -68,9 +69,7 @@ impl Exchange {
         let child = ChildSession::start(pool)?;
         self.conversation.belongs_to(&id);
         let session = Arc::new(Session::new(Arc::clone(&id), Arc::clone(&self.conversation)).with_child(Arc::clone(&child)));
-        if !self.endpoint.sessions.open(Arc::clone(&session)) {
-            return Err(UpstreamError::NoSession);
-        }
+        self.endpoint.sessions.open(Arc::clone(&session)).map_err(|_| UpstreamError::NoSession)?;
         let (endpoint, ended) = (Arc::clone(&self.endpoint), session.ended.clone());
         tokio::spawn(async move {
             tokio::select! {
@@ -233,7 +232,7 @@ async fn relay_unsolicited(
     child: Arc<ChildSession>,
     pieces: mpsc::Sender<Bytes>,
 ) {
-    let mut adoptions = endpoint.line.gate.adoptions();
+    let (mut adoptions, patience) = (endpoint.line.gate.adoptions(), endpoint.limits.answer_timeout);
     let mut unsolicited = tokio::select! {
         lock = child.unsolicited.lock() => lock,
         () = pieces.closed() => return,
@@ -244,8 +243,10 @@ async fn relay_unsolicited(
             () = pieces.closed() => return,
             () = session.ended.cancelled() => return,
             Ok(()) = adoptions.changed(), if session.conversation.announces_tools() => {
-                if let Some(notification) = reply::list_changed(ListKind::Tools, None) {
-                    let _ = pieces.send(event(&notification)).await;
+                if let Some(notification) = reply::list_changed(ListKind::Tools, None)
+                    && !take(&pieces, &notification, patience).await
+                {
+                    return;
                 }
                 continue;
             }
@@ -255,11 +256,16 @@ async fn relay_unsolicited(
             let _ = child.requests.send(answer.into_bytes()).await;
         }
         if let Some(message) = outbound.to_client
-            && pieces.send(event(&message)).await.is_err()
+            && !take(&pieces, &message, patience).await
         {
             return;
         }
     }
+}
+
+/// Whether the client takes a message in time. A stream that nobody reads must not hold its session for ever.
+async fn take(pieces: &mpsc::Sender<Bytes>, message: &[u8], patience: Duration) -> bool {
+    matches!(tokio::time::timeout(patience, pieces.send(event(message))).await, Ok(Ok(())))
 }
 
 /// A session id that cannot be guessed: 128 random bits.

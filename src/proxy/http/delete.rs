@@ -25,9 +25,13 @@ pub(super) async fn delete(endpoint: Arc<Endpoint>, caller: &Caller, request: Re
         },
         Upstream::Child(_) => StatusCode::OK,
     };
+    if status == StatusCode::NOT_FOUND {
+        endpoint.sessions.close(&session.id);
+        return respond::unknown_session();
+    }
     // A server that does not let clients end sessions (405) keeps it, and so do we.
-    if status.is_success() || status == StatusCode::NOT_FOUND {
+    if status.is_success() {
         endpoint.sessions.close(&session.id);
     }
-    respond::empty(status)
+    respond::empty(if status.is_redirection() || status.is_informational() { StatusCode::BAD_GATEWAY } else { status })
 }

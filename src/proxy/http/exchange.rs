@@ -13,17 +13,20 @@ use super::super::cleared::Cleared;
 use super::super::collect::collect;
 use super::super::conversation::Conversation;
 use super::super::endpoint::Endpoint;
-use super::super::session::Session;
-use super::super::upstream::{self, HttpUpstream, Upstream, is_event_stream};
+use super::super::session::{Session, Unopened};
+use super::super::upstream::{self, HttpUpstream, Upstream, is_event_stream, is_plain};
 use super::post::SESSION_ID;
 use super::pump::Pump;
 use super::{read, respond};
-use crate::audit::Outcome;
 use crate::domain::DecisionId;
+use crate::gate::Outcome;
 use crate::mcp::{Era, Message, RawId};
 
 /// Pieces of a stream that may wait for a slow client before its server has to wait too.
 pub(super) const STREAM_BUFFER: usize = 16;
+
+/// Where a client wants a broken stream to go on (2025-03-26 to 2025-11-25, on GET).
+const LAST_EVENT_ID: &str = "last-event-id";
 
 /// Everything that one exchange with a server needs to know.
 pub(super) struct Exchange {
@@ -52,8 +55,10 @@ impl Exchange {
     }
 
     async fn over_http(self, server: &HttpUpstream, cleared: Cleared, mut reply: Reply) {
-        let headers = upstream::request_headers(&self.headers);
+        let headers = self.request_headers();
         let sent = tokio::select! {
+            // Whoever hung up while the call was being decided wants nothing sent.
+            biased;
             // In the modern era a client that hangs up cancels; in the older ones it only stops listening.
             () = reply.closed(), if self.cancels_by_leaving() => {
                 self.settle(Outcome::Cancelled);
@@ -65,6 +70,17 @@ impl Exchange {
             Ok(response) => self.relay(response, reply).await,
             Err(error) => self.fail(&error, reply),
         }
+    }
+
+    /// What of the client's headers goes to the server. A modern message belongs to no session and resumes no stream: a server of both
+    /// eras must not find somebody else's by a header that nobody has checked.
+    fn request_headers(&self) -> HeaderMap {
+        let mut headers = upstream::request_headers(&self.headers);
+        if self.era == Era::Modern {
+            headers.remove(SESSION_ID);
+            headers.remove(LAST_EVENT_ID);
+        }
+        headers
     }
 
     pub(super) fn cancels_by_leaving(&self) -> bool {
@@ -87,13 +103,15 @@ impl Exchange {
             self.endpoint.sessions.close(&session.id);
         }
         let Some(id) = self.request.clone() else {
-            let response = respond::empty(if head.status.is_success() { StatusCode::ACCEPTED } else { head.status });
-            let _ = reply.send(respond::with_decision(response, self.decision));
+            let _ = reply.send(respond::with_decision(self.taken(&head), self.decision));
             return;
         };
+        if !is_plain(&head) {
+            return self.unreadable(&id, reply);
+        }
         let session = match self.opened(&head) {
             Ok(opened) => opened.or_else(|| self.session.clone()),
-            Err(TooMany) => return self.turn_away(&head, &id, reply).await,
+            Err(unopened) => return self.turn_away(unopened, &head, &id, reply).await,
         };
         if is_event_stream(&head.headers) {
             self.stream(session, head, body, reply).await;
@@ -102,8 +120,18 @@ impl Exchange {
         }
     }
 
+    /// The answer to a message that awaits none.
+    fn taken(&self, head: &Parts) -> Response<Body> {
+        match head.status {
+            StatusCode::NOT_FOUND if self.session.is_some() => respond::unknown_session(),
+            status if status.is_success() => respond::accepted(),
+            status if status.is_client_error() || status.is_server_error() => respond::empty(status),
+            _ => respond::empty(StatusCode::BAD_GATEWAY),
+        }
+    }
+
     /// Registers the session that the answer to an `initialize` opens.
-    fn opened(&self, head: &Parts) -> Result<Option<Arc<Session>>, TooMany> {
+    fn opened(&self, head: &Parts) -> Result<Option<Arc<Session>>, Unopened> {
         if !self.opens || !head.status.is_success() {
             return Ok(None);
         }
@@ -111,14 +139,20 @@ impl Exchange {
         let id: Arc<str> = id.into();
         self.conversation.belongs_to(&id);
         let session = Arc::new(Session::new(id, Arc::clone(&self.conversation)));
-        if self.endpoint.sessions.open(Arc::clone(&session)) { Ok(Some(session)) } else { Err(TooMany) }
+        self.endpoint.sessions.open(Arc::clone(&session)).map(|()| Some(session))
     }
 
-    /// A session that cannot be kept is ended at the server too.
-    async fn turn_away(self, head: &Parts, id: &RawId, reply: Reply) {
-        self.settle(Outcome::Failed("too many sessions".into()));
-        let _ = reply.send(respond::failed(Some(id), "The sidecar has too many open sessions; try again later."));
-        if let (Upstream::Http(server), Some(session)) = (&self.endpoint.upstream, head.headers.get(SESSION_ID)) {
+    /// A session that cannot be kept is ended at the server too, unless it is somebody else's.
+    async fn turn_away(self, unopened: Unopened, head: &Parts, id: &RawId, reply: Reply) {
+        self.settle(Outcome::Failed("no session".into()));
+        let sentence = match unopened {
+            Unopened::TooMany => "The sidecar has too many open sessions; try again later.",
+            Unopened::Taken => "The server gave out a session that is in use.",
+        };
+        let _ = reply.send(respond::failed(Some(id), sentence));
+        if unopened == Unopened::TooMany
+            && let (Upstream::Http(server), Some(session)) = (&self.endpoint.upstream, head.headers.get(SESSION_ID))
+        {
             let mut headers = upstream::request_headers(&self.headers);
             headers.insert(SESSION_ID, session.clone());
             let _ = server.bare(Method::DELETE, headers).await;
@@ -126,9 +160,15 @@ impl Exchange {
     }
 
     /// An answer in one piece.
-    async fn whole(self, head: Parts, body: Incoming, id: &RawId, reply: Reply) {
+    async fn whole(self, head: Parts, body: Incoming, id: &RawId, mut reply: Reply) {
         let limits = &self.endpoint.limits;
-        let read = collect(body, limits.answer.max_bytes, limits.answer_timeout).await;
+        let read = tokio::select! {
+            () = reply.closed(), if self.cancels_by_leaving() => {
+                self.settle(Outcome::Cancelled);
+                return;
+            }
+            read = collect(body, limits.answer.max_bytes, limits.answer_timeout) => read,
+        };
         let body = match read {
             Ok(body) if read::is_json(&head.headers) => body,
             // An HTTP error without a JSON-RPC message: the status says it all, and what else it says is for nobody's parser.
@@ -152,6 +192,10 @@ impl Exchange {
 
     fn bare_error(self, head: &Parts, id: &RawId, reply: Reply) {
         self.settle(Outcome::Failed("http error".into()));
+        if head.status == StatusCode::NOT_FOUND && self.session.is_some() {
+            let _ = reply.send(respond::with_decision(respond::unknown_session(), self.decision));
+            return;
+        }
         let body = respond::failure(Some(id), "The MCP server answered with an HTTP error.");
         let mut headers = upstream::response_headers(&head.headers);
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -183,8 +227,6 @@ impl Exchange {
         }
     }
 }
-
-struct TooMany;
 
 /// The server's headers for a stream, plus those that keep boxes in between from holding events back.
 pub(super) fn stream_headers(server: &HeaderMap) -> HeaderMap {

@@ -16,15 +16,15 @@ use super::super::body::Body;
 use super::super::endpoint::Endpoint;
 use super::super::line::Inbound;
 use super::super::session::Session;
-use super::super::upstream::{self, HttpUpstream, Upstream, is_event_stream};
+use super::super::upstream::{self, HttpUpstream, Upstream, is_event_stream, is_plain};
 use super::child::new_session_id;
 use super::exchange::{STREAM_BUFFER, stream_headers};
-use super::post::SESSION_ID;
+use super::post::{SESSION_ID, raw_values};
 use super::pump::{Pump, event};
 use super::{read, respond};
-use crate::audit::Outcome;
 use crate::domain::{Caller, Transport};
-use crate::mcp::{Era, Message, sse};
+use crate::gate::Outcome;
+use crate::mcp::{self, Era, Message, sse};
 
 /// The last part of the path to which clients post.
 const MESSAGE: &str = "message";
@@ -76,7 +76,7 @@ async fn listen(
         Err(error) => return respond::failed(None, error.sentence()),
     };
     let (head, body) = response.into_parts();
-    if !head.status.is_success() || !is_event_stream(&head.headers) {
+    if !head.status.is_success() || !is_event_stream(&head.headers) || !is_plain(&head) {
         return respond::empty(StatusCode::BAD_GATEWAY);
     }
     let (pieces, stream) = mpsc::channel::<Bytes>(STREAM_BUFFER);
@@ -84,7 +84,7 @@ async fn listen(
     let Some(id) = new_session_id() else { return respond::overloaded() };
     conversation.belongs_to(&id);
     let session = Arc::new(Session::new(id, Arc::clone(&conversation)).with_sse(pieces.clone()));
-    if !endpoint.sessions.open(Arc::clone(&session)) {
+    if endpoint.sessions.open(Arc::clone(&session)).is_err() {
         return respond::overloaded();
     }
     let pump = Pump::new(endpoint, &conversation, Some(Arc::clone(&session)), headers, Era::Legacy, None);
@@ -130,7 +130,11 @@ async fn speak(endpoint: &Arc<Endpoint>, server: &HttpUpstream, caller: &Caller,
         Ok(message) => message,
         Err(malformed) => return respond::json(StatusCode::BAD_REQUEST, malformed.reply()),
     };
+    if let Err(mismatch) = mcp::headers::check(&message, |name| raw_values(&head.headers, name)) {
+        return respond::json(StatusCode::BAD_REQUEST, mismatch.reply());
+    }
     let Some(place) = endpoint.place() else { return respond::overloaded() };
+    let patience = endpoint.limits.answer_timeout;
     let (endpoint, server, headers) = (Arc::clone(endpoint), server.clone(), upstream::request_headers(&head.headers));
     tokio::spawn(async move {
         let _place = place;
@@ -149,8 +153,8 @@ async fn speak(endpoint: &Arc<Endpoint>, server: &HttpUpstream, caller: &Caller,
             },
         };
         if let Some(sse) = &session.sse {
-            // A client that left its stream hears nothing any more.
-            let _ = sse.voice.send(event(&answer)).await;
+            // A client that left its stream, or does not read it, hears nothing any more.
+            let _ = tokio::time::timeout(patience, sse.voice.send(event(&answer))).await;
         }
     });
     respond::accepted()

@@ -119,7 +119,7 @@ impl NoSession {
 }
 
 /// All values of a header, as they are.
-fn raw_values<'a>(headers: &'a HeaderMap, name: &str) -> Vec<&'a [u8]> {
+pub(super) fn raw_values<'a>(headers: &'a HeaderMap, name: &str) -> Vec<&'a [u8]> {
     headers.get_all(name).iter().map(http::HeaderValue::as_bytes).collect()
 }
 

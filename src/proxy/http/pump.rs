@@ -16,8 +16,9 @@ use super::super::endpoint::Endpoint;
 use super::super::flight::Expect;
 use super::super::session::Session;
 use super::super::upstream::Upstream;
+use super::post::SESSION_ID;
 use super::{legacy_sse, respond};
-use crate::audit::Outcome;
+use crate::gate::Outcome;
 use crate::mcp::{Era, ListKind, RawId, reply, sse};
 
 /// A stream that is quiet for this long gets a comment, so that nothing in between takes it for dead.
@@ -37,6 +38,8 @@ pub(super) struct Pump {
     ended: CancellationToken,
     adoptions: watch::Receiver<u64>,
     client_left: bool,
+    /// An event had an id: the server lets the client resume this stream.
+    resumable: bool,
 }
 
 enum Step {
@@ -66,6 +69,7 @@ impl Pump {
             awaited,
             adoptions: endpoint.line.gate.adoptions(),
             client_left: false,
+            resumable: false,
         }
     }
 
@@ -88,13 +92,11 @@ impl Pump {
                 }
                 Step::PoliciesChanged => self.announce(&pieces).await,
                 Step::Quiet => self.send(&pieces, Bytes::from_static(b":\n\n")).await,
-                Step::ClientLeft => {
-                    self.client_left = true;
-                    if self.gives_up() {
-                        break;
-                    }
-                }
+                Step::ClientLeft => self.client_left = true,
                 Step::End => break,
+            }
+            if self.client_left && self.gives_up() {
+                break;
             }
         }
         self.finish(&pieces).await;
@@ -142,8 +144,12 @@ impl Pump {
         {
             return self.send(pieces, event).await;
         }
+        self.resumable |= event.id.as_ref().is_some_and(|id| !id.is_empty());
         let Some(data) = event.data.as_ref().filter(|data| !data.is_empty()) else {
-            return self.send(pieces, event.raw.clone()).await;
+            if says_nothing(event) {
+                self.send(pieces, event.raw.clone()).await;
+            }
+            return;
         };
         let outbound = self.endpoint.line.outbound(&self.conversation, data.clone()).await;
         if let Some(answer) = outbound.to_server {
@@ -168,6 +174,11 @@ impl Pump {
     async fn talk_back(&self, answer: Cleared) {
         let Upstream::Http(server) = &self.endpoint.upstream else { return };
         let mut headers = HeaderMap::new();
+        if let Some(id) = self.session.as_ref().filter(|session| session.sse.is_none())
+            && let Ok(id) = HeaderValue::from_str(&id.id)
+        {
+            headers.insert(SESSION_ID, id);
+        }
         for name in BACK_TALK {
             if let Some(value) = self.headers.get(name) {
                 headers.insert(name, value.clone());
@@ -175,7 +186,12 @@ impl Pump {
         }
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(header::ACCEPT, HeaderValue::from_static("application/json, text/event-stream"));
-        if let Err(error) = server.post(answer, headers).await {
+        let target = self.session.as_ref().and_then(|session| session.sse.as_ref()?.target.get().cloned());
+        let posted = match target {
+            Some(target) => server.post_to(target, answer, headers).await,
+            None => server.post(answer, headers).await,
+        };
+        if let Err(error) = posted {
             tracing::warn!(server = %self.endpoint.line.server, error = &error as &dyn std::error::Error, "a refusal did not reach the server");
         }
     }
@@ -184,8 +200,7 @@ impl Pump {
     async fn finish(mut self, pieces: &mpsc::Sender<Bytes>) {
         let Some(id) = self.awaited.clone() else { return };
         let cancelled = self.client_left && self.era == Era::Modern;
-        let resumable = self.session.is_some() && !self.ended.is_cancelled() && !cancelled;
-        if resumable {
+        if self.resumable && self.session.is_some() && !self.ended.is_cancelled() && !cancelled {
             return;
         }
         let Some(flight) = self.conversation.flights.land(&id) else { return };
@@ -195,6 +210,17 @@ impl Pump {
         let failure = respond::failure(Some(&id), "The server ended the stream without an answer.");
         self.send(pieces, event(&failure)).await;
     }
+}
+
+/// Whether an event without data is what it seems: ids, comments, pauses. A stream that is none, plain JSON say, has other lines; what
+/// a client would make of those nobody knows.
+fn says_nothing(event: &sse::Event) -> bool {
+    let known = |line: &[u8]| {
+        let name = line.split(|byte| *byte == b':').next().unwrap_or_default();
+        matches!(name, b"" | b"id" | b"event" | b"retry" | b"data")
+    };
+    let text = event.raw.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&event.raw);
+    text.split(|byte| matches!(byte, b'\n' | b'\r')).all(known)
 }
 
 /// A message of the sidecar's own as an event.

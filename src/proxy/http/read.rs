@@ -61,3 +61,7 @@ pub(super) fn is_json(headers: &HeaderMap) -> bool {
                 })
         })
 }
+
+#[cfg(test)]
+#[path = "read_tests.rs"]
+mod tests;

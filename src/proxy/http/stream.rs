@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, Response};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use tokio::sync::mpsc;
 
 use super::super::body::Body;
 use super::super::endpoint::Endpoint;
 use super::super::session::Session;
-use super::super::upstream::{self, HttpUpstream, Upstream, is_event_stream};
+use super::super::upstream::{self, HttpUpstream, Upstream, is_event_stream, is_plain};
 use super::exchange::{STREAM_BUFFER, stream_headers};
 use super::post::{NoSession, SESSION_ID, values};
 use super::pump::Pump;
@@ -45,8 +45,15 @@ async fn over_http(endpoint: &Arc<Endpoint>, server: &HttpUpstream, session: Arc
         Err(error) => return respond::failed(None, error.sentence()),
     };
     let (head, body) = response.into_parts();
-    if !head.status.is_success() || !is_event_stream(&head.headers) {
-        return respond::empty(if head.status.is_success() { http::StatusCode::BAD_GATEWAY } else { head.status });
+    if head.status == StatusCode::NOT_FOUND {
+        endpoint.sessions.close(&session.id);
+        return respond::unknown_session();
+    }
+    if head.status.is_client_error() || head.status.is_server_error() {
+        return respond::empty(head.status);
+    }
+    if !head.status.is_success() || !is_event_stream(&head.headers) || !is_plain(&head) {
+        return respond::empty(StatusCode::BAD_GATEWAY);
     }
     let (pieces, stream) = mpsc::channel::<Bytes>(STREAM_BUFFER);
     let conversation = Arc::clone(&session.conversation);

@@ -8,8 +8,8 @@ use http::StatusCode;
 
 use super::Line;
 use super::refused;
-use crate::audit::Outcome;
 use crate::domain::{Action, Call, DecisionId, Source, Target, TraceId};
+use crate::gate::Outcome;
 use crate::mcp::listen::{self, ListenFilter};
 use crate::mcp::method::{Eras, Method};
 use crate::mcp::{self, Era, Kind, Message, RawId, Route, Sender};

@@ -5,9 +5,8 @@ use serde_json::Value;
 
 use super::inbound::method;
 use super::{Line, refused};
-use crate::audit::Outcome;
 use crate::domain::{Action, Target};
-use crate::gate::Settlement;
+use crate::gate::{Outcome, Settlement};
 use crate::mcp::list::{self, CachePolicy, Item};
 use crate::mcp::{self, Era, Inspection, Kind, ListKind, Message, RawId, ResultKind, Route, Sender, reply};
 use crate::proxy::cleared::Cleared;
@@ -50,7 +49,7 @@ impl Line {
             // An error about a request that the server could not read; it carries no result to be filtered.
             Kind::Response { id: None, .. } => Outbound::to_client(body),
             Kind::Request { id, .. } => self.question(with, id, &message, body).await,
-            Kind::Notification { .. } => self.news(with, &message, body),
+            Kind::Notification { .. } => self.news(with, &message, body).await,
         }
     }
 
@@ -81,26 +80,21 @@ impl Line {
     ) -> Result<(Bytes, Outcome), Bytes> {
         let expect = flight.map(|flight| flight.expect);
         let era = flight.map_or(Era::Legacy, |flight| flight.era);
+        self.demands(with, message, inspection).await.map_err(|undue| match undue {
+            Undue::Denied(refusal) => refused::question_in_result(id, expect, era, &refusal),
+            Undue::Unknown => refused::unreadable_answer(id),
+        })?;
         // Nobody waits for an answer without a flight: a replay on a resumed stream, say. Then its shape tells whether it is a list.
         let list = match expect {
-            Some(Expect::List(kind)) => Some(kind),
-            Some(_) => None,
-            None => inspection.list,
+            Some(Expect::List(kind)) => Some(self.filtered(with, kind, era, message).await),
+            None if inspection.list.is_some() => Some(self.filtered_by_shape(with, era, message).await),
+            Some(_) | None => None,
         };
-        if let Some(kind) = list {
-            return self.filtered(with, kind, era, message).await.map(|body| (body, Outcome::Ok)).map_err(|unreadable| {
+        if let Some(filtered) = list {
+            return filtered.map(|body| (body, outcome(inspection))).map_err(|unreadable| {
                 tracing::warn!(server = %self.server, error = %unreadable, "a list of the server is withheld");
                 refused::unreadable_list(id)
             });
-        }
-        for request in &inspection.input_requests {
-            match request.method.action() {
-                Some(action) => match self.ask(with, message, action).await {
-                    Ok(settlement) => settlement.settle(Outcome::Ok, 0),
-                    Err(refusal) => return Err(refused::question_in_result(id, expect, era, &refusal)),
-                },
-                None => return Err(refused::unreadable_answer(id)),
-            }
         }
         if let ResultKind::Task(task) = &inspection.kind {
             self.owners.note(task, &with.caller);
@@ -134,9 +128,32 @@ impl Line {
         message: &Message,
     ) -> Result<Bytes, list::Unreadable> {
         if kind == ListKind::Tools && matches!(message.kind(), Kind::Response { is_error: false, .. }) {
-            // Learned before it is filtered: a tool that policies do not know yet would be hidden.
-            self.gate.learn(&self.server, false, list::tools(message.body())?.tools).await;
+            self.learn(message).await?;
         }
+        self.without_hidden(with, kind, era, message.body())
+    }
+
+    /// The same for an answer of which nobody knows what was asked: every list in it is filtered, whichever the client reads.
+    async fn filtered_by_shape(&self, with: &Conversation, era: Era, message: &Message) -> Result<Bytes, list::Unreadable> {
+        match self.learn(message).await {
+            Ok(()) | Err(list::Unreadable::NoList) => {}
+            Err(unreadable) => return Err(unreadable),
+        }
+        ListKind::ALL.into_iter().try_fold(message.body().clone(), |body, kind| {
+            match self.without_hidden(with, kind, era, &body) {
+                Err(list::Unreadable::NoList) => Ok(body),
+                filtered => filtered,
+            }
+        })
+    }
+
+    /// A list is learned before it is filtered: a tool that policies do not know yet would be hidden.
+    async fn learn(&self, message: &Message) -> Result<(), list::Unreadable> {
+        self.gate.learn(&self.server, false, list::tools(message.body())?.tools).await;
+        Ok(())
+    }
+
+    fn without_hidden(&self, with: &Conversation, kind: ListKind, era: Era, body: &Bytes) -> Result<Bytes, list::Unreadable> {
         let source = with.source();
         let view = self.gate.view(&with.caller, &self.server, &source);
         let keep = |item: &Item<'_>| {
@@ -152,7 +169,7 @@ impl Line {
             Era::Modern => CachePolicy::Private { max_ttl_ms: u64::try_from(self.list_ttl.as_millis()).unwrap_or(u64::MAX) },
             Era::Legacy => CachePolicy::Untouched,
         };
-        list::filter(message.body(), kind, keep, cache)
+        list::filter(body, kind, keep, cache)
     }
 
     /// The server asks the client for something: that is a decision too.
@@ -170,20 +187,40 @@ impl Line {
         }
     }
 
+    /// Decides the requests to the client that a message brings along.
+    async fn demands(&self, with: &Conversation, message: &Message, inspection: &Inspection) -> Result<(), Undue> {
+        for request in &inspection.input_requests {
+            let action = request.method.action().ok_or(Undue::Unknown)?;
+            self.ask(with, message, action).await.map_err(Undue::Denied)?.settle(Outcome::Ok, 0);
+        }
+        Ok(())
+    }
+
     async fn ask(&self, with: &Conversation, message: &Message, action: Action) -> Result<Settlement, crate::gate::Refusal> {
         let call = self.call(with.source(), message, action, Target::Server);
         self.gate.admit(&with.caller, call).await.map(crate::gate::Permit::spend)
     }
 
-    /// A notification of the server.
-    fn news(&self, with: &Conversation, message: &Message, body: Bytes) -> Outbound {
+    /// A notification of the server. The state of a task may bring questions along, and is nobody's business but its owner's.
+    async fn news(&self, with: &Conversation, message: &Message, body: Bytes) -> Outbound {
         let Some(method) = message.method() else { return Outbound::default() };
         if mcp::route(message, Sender::Server, |method| self.extensions.contains(method)) == Route::Refuse {
             tracing::info!(server = %self.server, %method, "a notification of the server is not in the table and is dropped");
             return Outbound::default();
         }
+        let theirs = message.task_id().is_some_and(|task| !self.owners.owns(&with.caller, task));
+        let Ok(inspection) = Inspection::of(message) else { return Outbound::default() };
+        if theirs || self.demands(with, message, &inspection).await.is_err() {
+            tracing::info!(server = %self.server, %method, "a notification of the server is not for this client and is dropped");
+            return Outbound::default();
+        }
         match method.name() {
             "notifications/tools/list_changed" => self.learner.refresh_soon(),
+            "notifications/cancelled" => {
+                if let Some(question) = message.request_id() {
+                    with.questions.withdrawn(question);
+                }
+            }
             "notifications/resources/updated" => {
                 let source = with.source();
                 let view = self.gate.view(&with.caller, &self.server, &source);
@@ -197,6 +234,13 @@ impl Line {
         }
         Outbound::to_client(body)
     }
+}
+
+/// Why something that a message brings along is not for the client.
+enum Undue {
+    Denied(crate::gate::Refusal),
+    /// It asks for something that is not in the table.
+    Unknown,
 }
 
 /// Lets a question through to the client, unless too many are open.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::response::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri, header};
 use http_body_util::Full;
 use hyper::body::Incoming;
@@ -118,6 +119,11 @@ const NOT_FORWARDED: [HeaderName; 14] = [
     header::COOKIE,
 ];
 
+/// Headers of a server that are not for its client: the body is ours, and where the client goes next is not the server's to say. A
+/// client that followed would go past the sidecar.
+const NOT_RELAYED: [HeaderName; 6] =
+    [header::CONTENT_LENGTH, header::SET_COOKIE, header::LOCATION, header::CONTENT_LOCATION, header::REFRESH, header::ALT_SVC];
+
 /// What of a client's headers goes to the server.
 pub(in crate::proxy) fn request_headers(client: &HeaderMap) -> HeaderMap {
     let mut headers = without(client, &NOT_FORWARDED);
@@ -129,8 +135,9 @@ pub(in crate::proxy) fn request_headers(client: &HeaderMap) -> HeaderMap {
 /// What of a server's headers goes to the client.
 pub(in crate::proxy) fn response_headers(server: &HeaderMap) -> HeaderMap {
     let mut headers = without(server, &NOT_FORWARDED[..9]);
-    headers.remove(header::CONTENT_LENGTH);
-    headers.remove(header::SET_COOKIE);
+    for name in NOT_RELAYED {
+        headers.remove(name);
+    }
     headers
 }
 
@@ -151,9 +158,23 @@ fn without(headers: &HeaderMap, dropped: &[HeaderName]) -> HeaderMap {
     kept
 }
 
-/// Whether an answer comes in events.
+/// Whether an answer comes in events. Two types are none: clients differ in which of them counts.
 pub(in crate::proxy) fn is_event_stream(headers: &HeaderMap) -> bool {
-    headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).is_some_and(|value| {
+    let mut values = headers.get_all(header::CONTENT_TYPE).iter();
+    let (Some(value), None) = (values.next(), values.next()) else { return false };
+    value.to_str().is_ok_and(|value| {
         value.split(';').next().is_some_and(|essence| essence.trim().eq_ignore_ascii_case("text/event-stream"))
     })
 }
+
+/// Whether an answer is a final one whose bytes are what they seem. A compressed body cannot be looked into, and a redirection would
+/// lead the client past the sidecar.
+pub(in crate::proxy) fn is_plain(head: &Parts) -> bool {
+    let encoded =
+        head.headers.get_all(header::CONTENT_ENCODING).iter().any(|value| !value.as_bytes().eq_ignore_ascii_case(b"identity"));
+    !encoded && !head.status.is_informational() && !head.status.is_redirection()
+}
+
+#[cfg(test)]
+#[path = "http_tests.rs"]
+mod tests;

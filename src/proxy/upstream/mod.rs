@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 pub use self::http::HttpSettings;
-pub(in crate::proxy) use self::http::{HttpUpstream, is_event_stream, request_headers, response_headers};
+pub(in crate::proxy) use self::http::{HttpUpstream, is_event_stream, is_plain, request_headers, response_headers};
 
 use self::child::{ChildState, OpenError, Pool, PoolSettings, SendError, Unavailable};
 use crate::clock::Clock;

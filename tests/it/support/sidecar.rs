@@ -114,9 +114,9 @@ async fn listening(log: &mut Lines<BufReader<ChildStderr>>) -> SocketAddr {
     let mut said = Vec::new();
     while let Some(line) = log.next_line().await.unwrap() {
         let parsed: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
-        let fields = parsed.get("fields").unwrap_or(&parsed);
-        if fields["event"] == "listening" && fields["face"] != "admin" {
-            return fields["address"].as_str().unwrap().parse().unwrap();
+        let attributes = &parsed["attributes"];
+        if attributes["event"] == "listening" && attributes["face"] == "mcp" {
+            return attributes["address"].as_str().unwrap().parse().unwrap();
         }
         said.push(line);
     }
