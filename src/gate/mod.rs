@@ -27,3 +27,6 @@ pub use permit::Permit;
 pub use refusal::{Doubt, Refusal};
 pub use settle::Settlement;
 pub use visible::View;
+
+#[cfg(test)]
+mod tests;
