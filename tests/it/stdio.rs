@@ -51,7 +51,8 @@ async fn a_tool_is_known_without_the_client_ever_asking_for_a_list() {
     let mut talk = desk.spawn();
     talk.greet().await;
     assert_eq!(talk.call("1", "echo").await["result"]["content"][0]["text"], "done");
-    assert!(is_denied(&talk.call("2", "no-such-tool").await));
+    let unknown = talk.call("2", "no-such-tool").await;
+    assert_eq!(unknown["error"]["code"], -32602, "{unknown}");
     assert!(!desk.seen().contains("no-such-tool"));
 }
 
