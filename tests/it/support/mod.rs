@@ -2,8 +2,10 @@
 
 mod client;
 mod sidecar;
+mod stdio;
 mod upstream;
 
 pub(crate) use client::{Connection, Era, LEGACY, MODERN, Mcp, Reply, modern_meta};
 pub(crate) use sidecar::{Home, PATH, Sidecar, cedarpost};
+pub(crate) use stdio::{Desk, SERVER, Talk, shown, until};
 pub(crate) use upstream::{Framing, Upstream};
