@@ -151,7 +151,8 @@ impl Exchange {
         };
         let _ = reply.send(respond::failed(Some(id), sentence));
         if unopened == Unopened::TooMany
-            && let (Upstream::Http(server), Some(session)) = (&self.endpoint.upstream, head.headers.get(SESSION_ID)) {
+            && let (Upstream::Http(server), Some(session)) = (&self.endpoint.upstream, head.headers.get(SESSION_ID))
+        {
             let mut headers = upstream::request_headers(&self.headers);
             headers.insert(SESSION_ID, session.clone());
             let _ = server.bare(Method::DELETE, headers).await;

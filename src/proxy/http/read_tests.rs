@@ -10,7 +10,9 @@ fn headers(types: &[&str]) -> HeaderMap {
 
 #[test]
 fn json_in_utf_8_is_json() {
-    for kind in ["application/json", "Application/JSON", "application/json;charset=utf-8", "application/json ; Charset=\"UTF-8\" ;"] {
+    for kind in
+        ["application/json", "Application/JSON", "application/json;charset=utf-8", "application/json ; Charset=\"UTF-8\" ;"]
+    {
         assert!(is_json(&headers(&[kind])), "{kind}");
     }
 }

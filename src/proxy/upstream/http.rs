@@ -121,14 +121,8 @@ const NOT_FORWARDED: [HeaderName; 14] = [
 
 /// Headers of a server that are not for its client: the body is ours, and where the client goes next is not the server's to say. A
 /// client that followed would go past the sidecar.
-const NOT_RELAYED: [HeaderName; 6] = [
-    header::CONTENT_LENGTH,
-    header::SET_COOKIE,
-    header::LOCATION,
-    header::CONTENT_LOCATION,
-    header::REFRESH,
-    header::ALT_SVC,
-];
+const NOT_RELAYED: [HeaderName; 6] =
+    [header::CONTENT_LENGTH, header::SET_COOKIE, header::LOCATION, header::CONTENT_LOCATION, header::REFRESH, header::ALT_SVC];
 
 /// What of a client's headers goes to the server.
 pub(in crate::proxy) fn request_headers(client: &HeaderMap) -> HeaderMap {
@@ -176,7 +170,8 @@ pub(in crate::proxy) fn is_event_stream(headers: &HeaderMap) -> bool {
 /// Whether an answer is a final one whose bytes are what they seem. A compressed body cannot be looked into, and a redirection would
 /// lead the client past the sidecar.
 pub(in crate::proxy) fn is_plain(head: &Parts) -> bool {
-    let encoded = head.headers.get_all(header::CONTENT_ENCODING).iter().any(|value| !value.as_bytes().eq_ignore_ascii_case(b"identity"));
+    let encoded =
+        head.headers.get_all(header::CONTENT_ENCODING).iter().any(|value| !value.as_bytes().eq_ignore_ascii_case(b"identity"));
     !encoded && !head.status.is_informational() && !head.status.is_redirection()
 }
 
