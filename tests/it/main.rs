@@ -14,6 +14,8 @@ mod crash;
 #[cfg(test)]
 mod examples;
 #[cfg(test)]
+mod http;
+#[cfg(test)]
 mod stdio;
 #[cfg(test)]
 mod support;

@@ -10,12 +10,12 @@ use tokio::sync::oneshot;
 
 use super::super::body::Body;
 use super::super::endpoint::Endpoint;
-use super::super::line::Inbound;
+use super::super::line::{Inbound, method};
 use super::super::session::Session;
 use super::exchange::Exchange;
 use super::{read, respond};
 use crate::domain::{Caller, Transport};
-use crate::mcp::{self, Era, Message};
+use crate::mcp::{self, Era, Malformed, Message};
 
 /// The header that names a session (2025-03-26 to 2025-11-25).
 pub(super) const SESSION_ID: &str = "mcp-session-id";
@@ -33,7 +33,7 @@ pub(super) async fn post(endpoint: Arc<Endpoint>, caller: &Caller, ip: IpAddr, r
             return respond::json(StatusCode::BAD_REQUEST, malformed.reply());
         }
     };
-    if let Err(mismatch) = mcp::headers::check(&message, |name| raw_values(&head.headers, name)) {
+    if let Err(mismatch) = agree(&endpoint, &message, &head.headers) {
         return respond::json(StatusCode::BAD_REQUEST, mismatch.reply());
     }
     let session = match session(&endpoint, caller, &head.headers, message.era()) {
@@ -53,6 +53,14 @@ pub(super) async fn post(endpoint: Arc<Endpoint>, caller: &Caller, ip: IpAddr, r
         travel(endpoint, conversation, session, head, message, reply).await;
     });
     answer.await.unwrap_or_else(|_| respond::failed(None, "The sidecar failed to answer."))
+}
+
+/// Whether the headers say what the body says, those too that a modern tool's schema asks for.
+fn agree(endpoint: &Endpoint, message: &Message, headers: &HeaderMap) -> Result<(), Malformed> {
+    mcp::headers::check(message, |name| raw_values(headers, name))?;
+    let called = message.name().filter(|_| message.era() == Era::Modern && method(message) == "tools/call");
+    let schema = called.and_then(|tool| endpoint.line.gate.input_schema(&endpoint.line.server, tool));
+    mcp::check_params(message, schema.as_deref(), |name| raw_values(headers, name))
 }
 
 /// The whole way of one message: to a decision, to the server, and back.

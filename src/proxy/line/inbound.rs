@@ -199,7 +199,7 @@ impl Line {
             },
             Route::Refuse => {
                 tracing::info!(server = %self.server, method = method(message), "a notification that is not in the table is refused");
-                Inbound::Answer(Answer::new(StatusCode::BAD_REQUEST, refused::unknown_notification()))
+                Inbound::Answer(Answer::new(StatusCode::BAD_REQUEST, refused::unknown_notification(message)))
             }
         }
     }

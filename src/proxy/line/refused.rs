@@ -51,7 +51,10 @@ pub(super) fn unknown_method(id: &RawId) -> Bytes {
     reply::error(Some(id), METHOD_NOT_FOUND, "Method not found: the sidecar does not know it and refuses it.", None)
 }
 
-pub(super) fn unknown_notification() -> Bytes {
+pub(super) fn unknown_notification(message: &Message) -> Bytes {
+    if message.method().is_some_and(|method| method.row().is_some()) {
+        return reply::error(None, INVALID_REQUEST, "This method is no notification of a client's.", None);
+    }
     reply::error(None, METHOD_NOT_FOUND, "Unknown notification: the sidecar does not know it and refuses it.", None)
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
 use http_body_util::{BodyExt as _, Full};
-use hyper::body::Bytes;
+use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
@@ -95,6 +95,51 @@ impl Connection {
     }
 }
 
+/// An answer that is read piece by piece.
+pub(crate) struct Stream {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    body: Incoming,
+    read: String,
+    /// The connection ends with this.
+    _sender: SendRequest<Full<Bytes>>,
+}
+
+impl Stream {
+    /// Sends a request on a connection of its own, and returns with the head of the answer.
+    pub(crate) async fn open(address: SocketAddr, method: Method, path: &str, headers: &HeaderMap, body: &[u8]) -> Self {
+        let mut sender = Connection::open(address).await.unwrap().sender;
+        let mut request = Request::builder().method(method).uri(path).body(Full::from(body.to_vec())).unwrap();
+        request.headers_mut().clone_from(headers);
+        let sent = tokio::time::timeout(DEADLINE, sender.send_request(request)).await.expect("an answer in time").unwrap();
+        let (parts, body) = sent.into_parts();
+        Self { status: parts.status.as_u16(), headers: parts.headers, body, read: String::new(), _sender: sender }
+    }
+
+    /// The next event with all its lines, byte for byte; `None` when the stream has ended.
+    pub(crate) async fn next(&mut self) -> Option<String> {
+        loop {
+            if let Some(end) = self.read.find("\n\n") {
+                let rest = self.read.split_off(end + 2);
+                return Some(std::mem::replace(&mut self.read, rest));
+            }
+            let frame = tokio::time::timeout(DEADLINE, self.body.frame()).await.expect("an event in time")?;
+            if let Some(data) = frame.ok()?.data_ref() {
+                self.read.push_str(std::str::from_utf8(data).unwrap());
+            }
+        }
+    }
+
+    /// The message in the next event that has one.
+    pub(crate) async fn message(&mut self) -> Option<Value> {
+        loop {
+            if let Some(message) = last_event(&self.next().await?) {
+                return Some(message);
+            }
+        }
+    }
+}
+
 /// Which generation of the protocol a client speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Era {
@@ -112,6 +157,13 @@ pub(crate) struct Mcp {
 
 impl Mcp {
     pub(crate) async fn connect(address: SocketAddr, era: Era) -> io::Result<Self> {
+        let mut client = Self::shake_hands(address, era).await?;
+        client.request("tools", "tools/list", None, json!({})).await?;
+        Ok(client)
+    }
+
+    /// The same without asking for the tools.
+    pub(crate) async fn shake_hands(address: SocketAddr, era: Era) -> io::Result<Self> {
         let connection = Connection::open(address).await?;
         let mut client = Self { connection, era, host: address.to_string(), session: None };
         if era == Era::Legacy {
@@ -122,20 +174,42 @@ impl Mcp {
             let headers = client.headers("notifications/initialized", None);
             client.connection.send(Method::POST, PATH, &headers, done.as_bytes()).await?;
         }
-        client.request("tools", "tools/list", None, json!({})).await?;
         Ok(client)
+    }
+
+    /// Sends a message as it is, with the headers that fit it.
+    pub(crate) async fn say(&mut self, message: &Value) -> io::Result<Reply> {
+        let headers = self.headers(message["method"].as_str().unwrap_or_default(), None);
+        self.connection.send(Method::POST, PATH, &headers, message.to_string().as_bytes()).await
+    }
+
+    /// Sends a request on a connection of its own and reads the answer piece by piece.
+    pub(crate) async fn stream(&self, address: SocketAddr, id: &str, method: &str, name: Option<&str>, params: Value) -> Stream {
+        let (headers, body) = (self.headers(method, name), self.body(id, method, params));
+        Stream::open(address, Method::POST, PATH, &headers, body.as_bytes()).await
+    }
+
+    /// Listens to what the server says by itself.
+    pub(crate) async fn listen(&self, address: SocketAddr, last_event: Option<&str>) -> Stream {
+        let mut headers = self.headers("", None);
+        headers.remove("content-type");
+        headers.extend(last_event.map(|id| (HeaderName::from_static("last-event-id"), HeaderValue::from_str(id).unwrap())));
+        Stream::open(address, Method::GET, PATH, &headers, b"").await
     }
 
     pub(crate) async fn call(&mut self, id: &str, tool: &str, arguments: Value) -> io::Result<Reply> {
         self.request(id, "tools/call", Some(tool), json!({"name": tool, "arguments": arguments})).await
     }
 
-    pub(crate) async fn request(&mut self, id: &str, method: &str, name: Option<&str>, mut params: Value) -> io::Result<Reply> {
+    fn body(&self, id: &str, method: &str, mut params: Value) -> String {
         if self.era == Era::Modern {
             params["_meta"] = modern_meta();
         }
-        let body = json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}).to_string();
-        let headers = self.headers(method, name);
+        json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}).to_string()
+    }
+
+    pub(crate) async fn request(&mut self, id: &str, method: &str, name: Option<&str>, params: Value) -> io::Result<Reply> {
+        let (headers, body) = (self.headers(method, name), self.body(id, method, params));
         self.connection.send(Method::POST, PATH, &headers, body.as_bytes()).await
     }
 

@@ -1,11 +1,15 @@
-//! What the tests of the whole binary share: a sidecar, an MCP client, and a server without any scruples.
+//! What the tests of the whole binary share: a sidecar, an MCP client, and servers without any scruples.
 
 mod client;
+mod records;
+mod scripted;
 mod sidecar;
 mod stdio;
 mod upstream;
 
-pub(crate) use client::{Connection, Era, LEGACY, MODERN, Mcp, Reply, modern_meta};
+pub(crate) use client::{Connection, Era, LEGACY, MODERN, Mcp, Reply, Stream, modern_meta};
+pub(crate) use records::{Entry, entries};
+pub(crate) use scripted::{Answer, Ear, Scripted};
 pub(crate) use sidecar::{Home, PATH, Sidecar, cedarpost};
 pub(crate) use stdio::{Desk, SERVER, Talk, shown, until};
-pub(crate) use upstream::{Framing, Upstream};
+pub(crate) use upstream::{Framing, Seen, Upstream};

@@ -54,6 +54,18 @@ impl Home {
         home
     }
 
+    /// Says more about the server, in TOML.
+    pub(crate) fn with_server(self, keys: &str) -> Self {
+        let config = fs::read_to_string(self.config()).unwrap();
+        fs::write(self.config(), config + keys).unwrap();
+        self
+    }
+
+    /// Replaces the policies while the sidecar runs.
+    pub(crate) fn write_policies(&self, policies: &str) {
+        fs::write(self.0.path().join("policies/lab.cedar"), policies).unwrap();
+    }
+
     fn config(&self) -> PathBuf {
         self.0.path().join("cedarpost.toml")
     }
@@ -72,7 +84,13 @@ pub(crate) struct Sidecar {
 impl Sidecar {
     /// Starts the binary and waits until its log says where it serves MCP.
     pub(crate) async fn start(home: &Home) -> Self {
+        Self::start_with(home, &[]).await
+    }
+
+    /// The same with settings from the environment, which count for more than those of the file.
+    pub(crate) async fn start_with(home: &Home, settings: &[(&str, &str)]) -> Self {
         let mut process = Command::new(env!("CARGO_BIN_EXE_cedarpost"))
+            .envs(settings.iter().copied())
             .arg("serve")
             .arg("--config")
             .arg(home.config())

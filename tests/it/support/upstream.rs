@@ -148,7 +148,7 @@ async fn answer(request: Request<Incoming>, state: Arc<Mutex<State>>) -> Result<
     Ok(response)
 }
 
-fn envelope(message: &Value, framing: Framing) -> Value {
+pub(super) fn envelope(message: &Value, framing: Framing) -> Value {
     json!({"jsonrpc": "2.0", "id": message["id"], "result": result(message, framing)})
 }
 
