@@ -6,6 +6,8 @@ mod architecture;
 #[cfg(test)]
 mod bench_stats;
 #[cfg(test)]
+mod child;
+#[cfg(test)]
 mod commands;
 #[cfg(test)]
 mod corpus;
@@ -13,6 +15,8 @@ mod corpus;
 mod crash;
 #[cfg(test)]
 mod examples;
+#[cfg(test)]
+mod operations;
 #[cfg(test)]
 mod stdio;
 #[cfg(test)]
