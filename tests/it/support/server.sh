@@ -3,6 +3,9 @@ seen=$1
 answer() { printf '{"jsonrpc":"2.0","id":%s,"result":%s}\n' "$id" "$1"; }
 while IFS= read -r line; do
     printf '%s\n' "$line" >>"$seen"
+    case $line in
+    *'": '*) line=$(printf '%s' "$line" | sed 's/": /":/g') ;;
+    esac
     id=${line#*'"id":'}
     id=${id%%[,\}]*}
     case $line in
