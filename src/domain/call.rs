@@ -191,7 +191,7 @@ impl fmt::Display for TraceId {
 }
 
 /// Where a call came from: facts about the connection, for policies (`context.source`, `context.session`) and records.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Source {
     /// How the call came to us.
     pub transport: Transport,

@@ -78,10 +78,15 @@ fn whoever_is_not_among_the_entities_is_denied() {
 }
 
 #[test]
-fn a_tool_that_its_server_does_not_list_is_denied_even_if_a_file_declares_it() {
-    let world = World::new(EVERYTHING).entities(r#"[{"uid":{"type":"Mcp::Tool","id":"shop/secret"}}]"#);
+fn a_tool_is_unknown_unless_its_server_lists_it_or_a_file_declares_it() {
+    let world = World::new(EVERYTHING);
     assert_eq!(line(&world.call("secret", "{}")), "deny: agent unknown_tool");
     assert!(!world.visible("secret"));
+    let world =
+        world.entities(r#"[{"uid":{"type":"Mcp::Tool","id":"shop/secret"}},{"uid":{"type":"Mcp::Tool","id":"other/hidden"}}]"#);
+    assert_eq!(line(&world.call("secret", "{}")), "allow: agent permitted [all]");
+    assert!(world.visible("secret"));
+    assert_eq!(line(&world.call("hidden", "{}")), "deny: agent unknown_tool", "declared at another server");
 }
 
 #[test]

@@ -17,13 +17,13 @@
 #[cfg(test)]
 mod author_tests;
 pub mod catalog;
+mod circumstances;
 mod derive;
 #[cfg(test)]
 mod docs_tests;
 mod entities;
 mod entity_file;
 pub mod evaluate;
-mod extension;
 #[cfg(test)]
 mod fixture;
 mod input;

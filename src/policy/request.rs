@@ -4,15 +4,13 @@ use std::sync::Arc;
 
 use cedar_policy::{Context, Entities, EntityUid, Request as CedarRequest, RestrictedExpression};
 
+use super::circumstances::Fact;
 use super::input::{Author, convert};
 use super::snapshot::PolicySnapshot;
 use crate::domain::{Action, Arguments, Caller, Cause, Principal, ServerName, Source, Target, Timestamp};
 
 /// The longest tool name, URI, prompt name or method, in bytes. Patterns are matched against it, and it is kept for a while.
 const MAX_NAME: usize = 8 << 10;
-
-/// An attribute of the context.
-type Fact = (String, RestrictedExpression);
 
 /// What somebody wants to do, and under which circumstances: everything a decision looks at besides the snapshot.
 #[derive(Debug, Clone, Copy)]
@@ -33,9 +31,6 @@ pub(super) struct Prepared {
     resource: EntityUid,
     agent: EntityUid,
     actor: Option<EntityUid>,
-    /// What policies see of the circumstances, for both principals.
-    facts: Vec<Fact>,
-    /// The agent's context: the facts and nothing else.
     context: Context,
     pub(super) entities: Arc<Entities>,
 }
@@ -57,15 +52,17 @@ impl PolicySnapshot {
         }
         let (action, input) = self.action_and_input(question)?;
         let names = &self.core.names;
-        let mut facts = self.facts(question).map_err(invalid)?;
-        facts.extend(input.map(|input| ("input".to_owned(), input)));
+        let circumstances = self.core.circumstances.of(names, &self.core.zone, question.caller, question.source, question.now);
+        let mut more: Vec<Fact> = input.map(|input| ("input".to_owned(), input)).into_iter().collect();
+        if let Target::Method(method) = question.target {
+            more.push(("method".to_owned(), RestrictedExpression::new_string(method.to_string())));
+        }
         Ok(Prepared {
             action,
             resource: names.target(question.server, question.target),
             agent: names.agent(&question.caller.agent),
             actor: names.actor(question.caller),
-            context: Context::from_pairs(facts.iter().cloned()).map_err(|error| invalid(error.to_string()))?,
-            facts,
+            context: circumstances.and_then(|circumstances| circumstances.with(more)).map_err(invalid)?,
             entities: self.entities_with(question.server, question.target).map_err(invalid)?,
         })
     }
@@ -87,65 +84,27 @@ impl PolicySnapshot {
         Ok((typed.action.clone(), input))
     }
 
-    /// The context that does not depend on the tool.
-    fn facts(&self, question: &Question<'_>) -> Result<Vec<Fact>, String> {
-        let text = |text: &str| RestrictedExpression::new_string(text.to_owned());
-        let record = |pairs: Vec<Fact>| RestrictedExpression::new_record(pairs).map_err(|error| error.to_string());
-        let mut source = vec![("transport".to_owned(), text(question.source.transport.name()))];
-        source.extend(question.source.ip.map(|ip| ("ip".to_owned(), self.core.extensions.address(ip))));
-        let session = question.source.session.iter().map(|id| ("id".to_owned(), text(id))).collect();
-        let mut facts = vec![
-            ("time".to_owned(), record(self.time(question.now)?)?),
-            ("source".to_owned(), record(source)?),
-            ("session".to_owned(), record(session)?),
-        ];
-        if let Some(actor) = self.core.names.actor(question.caller) {
-            facts.push(("actor".to_owned(), RestrictedExpression::new_entity_uid(actor)));
-        }
-        if let Target::Method(method) = question.target {
-            facts.push(("method".to_owned(), text(method)));
-        }
-        Ok(facts)
-    }
-
-    fn time(&self, now: Timestamp) -> Result<Vec<Fact>, String> {
-        let instant = jiff::Timestamp::from_microsecond(now.as_micros()).map_err(|error| error.to_string())?;
-        let local = instant.to_zoned(self.core.zone.clone());
-        let long = |value: i8| RestrictedExpression::new_long(i64::from(value));
-        Ok(vec![
-            ("now".to_owned(), self.core.extensions.instant(instant.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string())),
-            ("hour".to_owned(), long(local.hour())),
-            ("minute".to_owned(), long(local.minute())),
-            ("weekday".to_owned(), long(local.weekday().to_monday_one_offset())),
-        ])
-    }
-
     /// The request for one principal; `None` when there is no such principal.
     ///
-    /// With `validated`, the request is checked against the schema. Discovery cannot, because it leaves out what is not known.
+    /// A request that decides is checked against the schema, as far as that says anything new: both principals' requests have the
+    /// same action, resource and context, and every action of the vocabulary is for both kinds of principal. Discovery cannot be
+    /// checked, because it leaves out what is not known.
     pub(super) fn request(
         &self,
         prepared: &Prepared,
         principal: Principal,
-        validated: bool,
+        decides: bool,
     ) -> Option<Result<CedarRequest, Cause>> {
-        let (uid, context) = match (principal, &prepared.actor) {
-            (Principal::Agent, _) => (&prepared.agent, Ok(prepared.context.clone())),
-            (Principal::Actor, Some(actor)) => {
-                let agent = ("agent".to_owned(), RestrictedExpression::new_entity_uid(prepared.agent.clone()));
-                // From the facts and not from the agent's context: merging contexts evaluates everything once more than that.
-                (actor, Context::from_pairs(prepared.facts.iter().cloned().chain([agent])).map_err(|error| error.to_string()))
-            }
-            (Principal::Actor, None) => return None,
+        let uid = match principal {
+            Principal::Agent => &prepared.agent,
+            Principal::Actor => prepared.actor.as_ref()?,
         };
         if prepared.entities.get(uid).is_none() {
             return Some(Err(Cause::UnknownPrincipal));
         }
-        let schema = validated.then_some(&self.core.vocabulary.schema);
-        let request = context.and_then(|context| {
-            CedarRequest::new(uid.clone(), prepared.action.clone(), prepared.resource.clone(), context, schema)
-                .map_err(|error| error.to_string())
-        });
-        Some(request.map_err(|message| Cause::InvalidRequest(message.into())))
+        let schema = (decides && principal == Principal::Agent).then_some(&self.core.vocabulary.schema);
+        let (action, resource) = (prepared.action.clone(), prepared.resource.clone());
+        let request = CedarRequest::new(uid.clone(), action, resource, prepared.context.clone(), schema);
+        Some(request.map_err(|error| Cause::InvalidRequest(error.to_string().into())))
     }
 }

@@ -21,6 +21,9 @@ const WORTH_IT: usize = 8;
 /// How many picked sets are kept.
 const MAX_KEPT: usize = 1024;
 
+/// Principal, action and resource of a request.
+type Scope = (EntityUid, EntityUid, EntityUid);
+
 /// What a scope asks of the principal or the resource: one entity (itself or as an ancestor), or nothing that the index knows.
 type Key = Option<EntityUid>;
 
@@ -35,8 +38,9 @@ pub(super) struct Sliced {
     resources: HashSet<EntityUid>,
     /// Each action of the schema with the groups it is in, itself included.
     groups: HashMap<EntityUid, HashSet<EntityUid>>,
-    /// Sets that were picked before, by the numbers of their policies.
-    kept: Mutex<HashMap<Vec<usize>, Arc<PolicySet>>>,
+    /// Sets that were picked before, by principal, action and resource: whose ancestors are the same in every store of a snapshot,
+    /// and in every snapshot that shares this index.
+    kept: Mutex<HashMap<Scope, Arc<PolicySet>>>,
 }
 
 #[derive(Debug)]
@@ -100,6 +104,10 @@ impl Sliced {
     /// The candidates for a request; `None` when the request leaves something open, so that all of them are.
     fn pick(&self, request: &Request, entities: &Entities) -> Option<Arc<PolicySet>> {
         let (principal, action, resource) = (request.principal()?, request.action()?, request.resource()?);
+        let scope = (principal.clone(), action.clone(), resource.clone());
+        if let Some(known) = self.kept.lock().get(&scope) {
+            return Some(Arc::clone(known));
+        }
         let groups = self.groups.get(action)?;
         let (principals, resources) = (keys(principal, &self.principals, entities), keys(resource, &self.resources, entities));
         let mut numbers = Vec::new();
@@ -110,7 +118,7 @@ impl Sliced {
             }
         }
         numbers.sort_unstable();
-        self.assemble(numbers)
+        self.assemble(scope, &numbers)
     }
 
     fn is_about(&self, number: usize, groups: &HashSet<EntityUid>) -> bool {
@@ -118,17 +126,14 @@ impl Sliced {
         actions.is_none_or(|actions| actions.iter().any(|action| groups.contains(action)))
     }
 
-    fn assemble(&self, numbers: Vec<usize>) -> Option<Arc<PolicySet>> {
-        if let Some(known) = self.kept.lock().get(&numbers) {
-            return Some(Arc::clone(known));
-        }
+    fn assemble(&self, scope: Scope, numbers: &[usize]) -> Option<Arc<PolicySet>> {
         let chosen = numbers.iter().filter_map(|number| self.policies.get(*number)).map(|indexed| indexed.policy.clone());
         let picked = Arc::new(PolicySet::from_policies(chosen).ok()?);
         let mut kept = self.kept.lock();
         if kept.len() >= MAX_KEPT {
             kept.clear();
         }
-        kept.insert(numbers, Arc::clone(&picked));
+        kept.insert(scope, Arc::clone(&picked));
         Some(picked)
     }
 }

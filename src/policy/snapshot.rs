@@ -11,10 +11,10 @@ use parking_lot::Mutex;
 use ring::digest::{Context as Sha256, SHA256};
 
 use super::catalog::Catalog;
+use super::circumstances::Kept;
 use super::derive::Unknown;
 use super::entities::{Declared, Names};
 use super::entity_file;
-use super::extension::Extensions;
 use super::load::PolicyFiles;
 use super::policies::{Policies, in_order};
 use super::report::{LoadError, Problem};
@@ -47,7 +47,7 @@ pub(super) struct Core {
     pub(super) discovery: Option<Sliced>,
     pub(super) approval: Option<Sliced>,
     pub(super) names: Names,
-    pub(super) extensions: Extensions,
+    pub(super) circumstances: Kept,
     pub(super) zone: TimeZone,
     pub(super) servers: HashSet<ServerName>,
     declared: Declared,
@@ -90,7 +90,7 @@ impl PolicySnapshot {
             vocabulary,
             policies,
             names,
-            extensions: Extensions::default(),
+            circumstances: Kept::default(),
             zone,
             declared,
         };
