@@ -6,7 +6,7 @@ ARGS ?=
 FUZZ_SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run build test check fmt clippy docs deny conformance bench fuzz clean
+.PHONY: help demo run build test check fmt clippy docs deny conformance clients bench fuzz clean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,7 +46,10 @@ deny:
 	fi
 
 conformance: ## The official MCP suite against a server, direct and through the sidecar (needs node)
-	@if [ -x tests/conformance/run ]; then tests/conformance/run $(ARGS); else echo "there is no conformance run in this tree" >&2; exit 1; fi
+	tests/conformance/run.sh $(ARGS)
+
+clients: ## Real MCP clients through the sidecar to real servers (needs node and python3)
+	tests/conformance/clients.sh $(ARGS)
 
 bench: ## Latency, throughput and CPU beside a bare proxy and a direct call
 	$(CARGO) bench --locked $(ARGS)
