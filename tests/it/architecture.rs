@@ -269,7 +269,15 @@ fn character(rest: &str) -> Option<usize> {
 }
 
 fn sources() -> BTreeMap<String, String> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = rust_files("src");
+    // These two only list the modules and call the first.
+    files.retain(|name, _| name != "lib.rs" && name != "main.rs");
+    files
+}
+
+/// The text of each Rust file in a folder of the tree, by its path in there.
+fn rust_files(folder: &str) -> BTreeMap<String, String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let mut folders = vec![root.clone()];
     let mut files = BTreeMap::new();
     while let Some(folder) = folders.pop() {
@@ -283,8 +291,6 @@ fn sources() -> BTreeMap<String, String> {
             }
         }
     }
-    // These two only list the modules and call the first.
-    files.retain(|name, _| name != "lib.rs" && name != "main.rs");
     files
 }
 
@@ -303,6 +309,20 @@ fn each_module_is_on_the_plan_and_each_planned_module_exists() {
     let modules: BTreeSet<&str> = files.keys().map(|name| File(name).module()).collect();
     let planned: BTreeSet<&str> = FLOORS.iter().map(|(name, _)| *name).collect();
     assert_eq!(modules, planned);
+}
+
+#[test]
+fn each_invariant_names_a_test_that_exists() {
+    let text = include_str!("../../ARCHITECTURE.md");
+    let section = text.split("\n## ").find(|section| section.starts_with("What always holds")).unwrap();
+    let files = [rust_files("src"), rust_files("tests")];
+    let numbered = (1..).map(|number| format!("\n{number}. ")).take_while(|number| section.contains(number.as_str())).count();
+    let named: Vec<&str> = section.split('*').skip(1).step_by(2).collect();
+    assert_eq!(named.len(), numbered, "one test for each: {named:?}");
+    for test in named {
+        let declared = format!("fn {test}(");
+        assert!(files.iter().flat_map(BTreeMap::values).any(|code| code.contains(&declared)), "there is no test `{test}`");
+    }
 }
 
 #[test]

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::support::{Connection, Desk, Era, Mcp, PATH, Served, until};
+use crate::support::{Connection, Desk, Era, Mcp, PATH, Served, shown, until};
 
 const ALLOW: &str = "@id(\"all\")\npermit (principal, action, resource);\n";
 
@@ -155,4 +155,22 @@ async fn a_listening_stream_brings_what_the_server_says_by_itself() {
     };
     tokio::time::timeout(Duration::from_secs(10), listening).await.expect("it comes");
     assert!(heard.starts_with("HTTP/1.1 200") && heard.contains("data: {\"jsonrpc\""), "{heard}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_hangs_up_neither_stops_its_call_nor_loses_its_record() {
+    let (desk, served) = served().await;
+    let address = served.mcp;
+    let call = tokio::spawn(async move {
+        let mut client = Mcp::connect(address, Era::Legacy).await.unwrap();
+        client.call("left", "slow", json!({})).await
+    });
+    until("the server has the call", || desk.seen().contains("\"left\"")).await;
+    call.abort();
+    tokio::time::sleep(Duration::from_millis(2500)).await;
+    let records = shown(&desk.audit(1)).await;
+    let decision = records.iter().find(|record| record.to_string().contains("slow")).unwrap_or_else(|| panic!("{records:#?}"));
+    let id = decision["id"].as_str().unwrap();
+    let ends = records.iter().filter(|record| record["t"] == "outcome" && record.to_string().contains(id)).count();
+    assert_eq!(ends, 1, "{records:#?}");
 }

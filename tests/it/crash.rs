@@ -97,7 +97,7 @@ async fn check(home: &Home, acknowledged: &[Acknowledged], executed: &[String]) 
 }
 
 async fn read_log(directory: &str) -> Log {
-    let shown = cedarpost(&["audit", "show", "--audit-dir", directory, "--json"]).await;
+    let shown = cedarpost(&["audit", "show", "--audit-dir", directory, "--json", "--limit", "10000000"]).await;
     assert!(shown.status.success(), "{}", String::from_utf8_lossy(&shown.stderr));
     let mut log = Log { by_id: HashMap::new(), by_call: HashMap::new() };
     for line in String::from_utf8(shown.stdout).unwrap().lines() {

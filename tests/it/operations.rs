@@ -110,7 +110,7 @@ async fn broken_policies_change_nothing_and_everybody_can_see_why() {
     let problem = status["policy"]["last_load"]["problems"][0].as_str().unwrap_or_else(|| panic!("{status:#}")).to_owned();
     assert!(problem.contains("lab.cedar:2:"), "with file and line: {problem}");
     assert_eq!(status["policy"]["fingerprint"], before);
-    assert!(served.log().contains("lab.cedar:2:"));
+    until("the log has it too", || served.log().contains("lab.cedar:2:")).await;
     assert_eq!(served.get("/readyz").await.status, 200);
     let refused = served.metric("cedarpost_policy_reloads_total{result=\"refused\"}").await;
     assert!(refused.is_some_and(|count| count != "0"), "{}", String::from_utf8_lossy(&served.get("/metrics").await.body));
@@ -188,7 +188,7 @@ async fn a_log_that_fails_while_running_stops_all_calls_and_loses_none_that_was_
     }
     assert_eq!(upstream.count(), before);
     refuses_everything(&served, &mut client, &upstream).await;
-    assert!(served.log().contains("every call is refused until a restart"), "{}", served.log());
+    until("it is said", || served.log().contains("every call is refused until a restart")).await;
     served.signal(Signal::TERM);
     let (log, ended) = (served.log(), served.end().await);
     assert_eq!(ended.code(), Some(0), "{log}");

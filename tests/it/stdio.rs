@@ -2,10 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use http::Method;
 use rustix::process::Signal;
 use serde_json::json;
 
-use crate::support::{Desk, cedarpost, shown, until};
+use crate::support::{Desk, Framing, LEGACY, MODERN, Upstream, cedarpost, modern_meta, shown, until};
 
 const POLICIES: &str = r#"
 @id("some")
@@ -31,10 +32,10 @@ async fn a_client_sees_what_it_may_call_and_no_more() {
     let unknown = talk.ask("unknown", "server/shell", json!({})).await;
     assert_eq!(unknown["error"]["code"], -32601);
     talk.call("noisy", "complain").await;
+    until("standard error passes", || talk.log().contains("oh dear\n")).await;
     let log = talk.log();
     let (status, rest) = talk.close().await;
     assert_eq!((status.code(), rest.as_str()), (Some(0), ""), "{log}");
-    assert!(log.contains("oh dear\n"), "standard error passes: {log}");
     let seen = desk.seen();
     assert!(seen.contains("\"good\"") && !seen.contains("\"bad\"") && !seen.contains("shell"), "{seen}");
 
@@ -176,8 +177,8 @@ async fn processes_that_share_a_directory_write_logs_of_their_own_and_places_are
     }
     for number in 1..=3 {
         let directory = desk.audit(number);
-        let writer = talks.iter().filter(|talk| talk.log().contains(&format!("{}\"", directory.display()))).count();
-        assert_eq!(writer, 1, "{}", directory.display());
+        let place = format!("{}\"", directory.display());
+        until("one of them names it", || talks.iter().filter(|talk| talk.log().contains(&place)).count() == 1).await;
         let verified = cedarpost(&["audit", "verify", "--audit-dir", directory.to_str().unwrap()]).await;
         assert!(verified.status.success(), "while it is written: {verified:?}");
         let text = String::from_utf8(verified.stdout).unwrap();
@@ -216,4 +217,31 @@ async fn a_request_that_is_cancelled_is_not_answered_twice() {
     let seen = desk.seen();
     let (call, off) = (seen.find("tools/call"), seen.find("notifications/cancelled"));
     assert!(off.is_none() || call.is_some_and(|call| Some(call) < off), "{seen}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_behind_a_url_gets_the_headers_of_its_transport_and_the_end_of_its_session() {
+    let (upstream, desk) = (Upstream::start().await, Desk::new(POLICIES));
+    let url = format!("http://{}/mcp", upstream.address);
+    let mut talk = desk.spawn_with(&["--upstream", &url]);
+    talk.greet().await;
+    upstream.frame_lists(Framing::SseSplit);
+    let list = talk.ask("list", "tools/list", json!({})).await;
+    assert_eq!(list["result"]["tools"].as_array().map(Vec::len), Some(1), "{list}");
+    assert!(!is_denied(&talk.call("good", "echo").await));
+    assert!(is_denied(&talk.call("bad", "destroy").await));
+    let modern = json!({"name": "echo", "arguments": {}, "_meta": modern_meta()});
+    assert!(talk.ask("new", "tools/call", modern).await["result"]["content"].is_array());
+    let log = talk.log();
+    assert_eq!(talk.close().await.0.code(), Some(0), "{log}");
+
+    let seen = upstream.seen_since(0);
+    let with = |text: &str| seen.iter().find(|seen| String::from_utf8_lossy(&seen.body).contains(text));
+    let [good, new] = [r#""id":"good""#, r#""id":"new""#].map(|id| &with(id).unwrap().headers);
+    assert!(good["mcp-session-id"].to_str().unwrap().starts_with("session-"), "{good:?}");
+    assert_eq!(good["mcp-protocol-version"], LEGACY);
+    assert_eq!([&new["mcp-method"], &new["mcp-name"], &new["mcp-protocol-version"]], ["tools/call", "echo", MODERN]);
+    assert!(with(r#""id":"bad""#).is_none());
+    let ends = |session| seen.iter().any(|seen| seen.method == Method::DELETE && seen.headers["mcp-session-id"] == session);
+    assert!(ends(&good["mcp-session-id"]), "the session is ended");
 }
