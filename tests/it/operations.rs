@@ -24,6 +24,9 @@ async fn in_front_of(upstream: &Upstream, policies: &str) -> (Desk, Served) {
     (desk, served)
 }
 
+/// A way to put other policies in place.
+type Change<'a> = Box<dyn Fn(&str) + 'a>;
+
 /// Calls until the answer is a yes or a no as expected, and returns how long that took.
 async fn until_allowed(client: &mut Mcp, allowed: bool) -> Duration {
     let began = Instant::now();
@@ -44,7 +47,7 @@ async fn a_change_of_policies_is_in_force_within_a_second_however_it_is_made() {
     let (desk, served) = in_front_of(&upstream, ALLOW).await;
     let mut client = Mcp::connect(served.mcp, Era::Modern).await.unwrap();
     let (file, fresh) = (desk.path("policies/lab.cedar"), desk.path("policies/.lab.cedar.new"));
-    let ways: [(&str, Box<dyn Fn(&str)>); 3] = [
+    let ways: [(&str, Change<'_>); 3] = [
         ("written", Box::new(|text| fs::write(&file, text).unwrap())),
         ("renamed over", Box::new(|text| fs::write(&fresh, text).and_then(|()| fs::rename(&fresh, &file)).unwrap())),
         (
