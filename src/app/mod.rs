@@ -4,12 +4,15 @@
 //! Order of shutdown: faces stop taking work and finish what they have; servers that were started are ended; the log records the
 //! stop and closes; the admin face goes last, so that probes see the sidecar going.
 
+mod admin;
+mod log;
 mod rooms;
 mod serve;
 mod servers;
 mod status;
 mod stdio;
 
+pub use log::places;
 pub use rooms::policy_settings;
 pub use serve::serve;
 pub use stdio::stdio;

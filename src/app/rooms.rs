@@ -4,11 +4,10 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use prometheus_client::registry::Registry;
-use ring::digest::{SHA256, digest};
 
-use crate::audit::{self, AuditReader, AuditWriter};
+use super::log::Log;
 use crate::clock::Clock;
-use crate::config::{AuditSettings, Config, IdentitySettings, PolicySettings};
+use crate::config::{Config, IdentitySettings, PolicySettings};
 use crate::domain::{Actor, AgentId, Caller, ServerName, UserId};
 use crate::gate::{self, AdoptError, Gate};
 use crate::identity::Identity;
@@ -19,31 +18,37 @@ use crate::policy::{self, DeclaredPrincipal, PrincipalKind, Watch};
 pub(super) struct Rooms {
     pub(super) gate: Gate,
     pub(super) identity: Identity,
-    pub(super) writer: AuditWriter,
-    pub(super) reader: AuditReader,
+    pub(super) log: Log,
     pub(super) watch: Watch,
     pub(super) clock: Clock,
 }
 
 impl Rooms {
-    /// Opens the log, loads the policies, puts the gate before them.
-    pub(super) async fn open(config: &Config, registry: &mut Registry) -> anyhow::Result<Self> {
-        let clock = Clock::System;
-        let settings = audit_settings(&config.audit, &config.show());
-        let (writer, reader) = audit::open(&settings, &clock, registry)
-            .with_context(|| format!("failed to open the audit log in `{}`", settings.directory.display()))?;
+    /// Loads the policies and puts the gate before them and the log. A log that cannot be used after all is closed in order.
+    pub(super) async fn open(config: &Config, log: Log, clock: Clock, registry: &mut Registry) -> anyhow::Result<Self> {
+        let writer = log.writer.clone();
+        let opened = Self::open_gate(config, log, clock, registry).await;
+        if opened.is_err()
+            && let Err(error) = writer.close().await
+        {
+            tracing::error!(error = &error as &dyn std::error::Error, "the stop could not be recorded");
+        }
+        opened
+    }
+
+    async fn open_gate(config: &Config, log: Log, clock: Clock, registry: &mut Registry) -> anyhow::Result<Self> {
         let servers = config.servers.iter().map(|server| server.name.clone()).collect();
         let settings = policy_settings(&config.policy, Some(&config.identity), servers);
         let files = policy::read(&settings).map_err(AdoptError::Invalid).context("failed to load the policies")?;
         let watch = Watch::new(&settings, &files);
         let metrics = (gate::Metrics::new(registry), policy::Metrics::new(registry));
-        let gate = Gate::open(settings, files, writer.clone(), clock.clone(), metrics.0, metrics.1)
+        let gate = Gate::open(settings, files, log.writer.clone(), clock.clone(), metrics.0, metrics.1)
             .await
             .context("failed to load the policies")?;
         for warning in gate.snapshot().warnings() {
             tracing::warn!("{warning}");
         }
-        Ok(Self { gate, identity: Identity::configured(caller(&config.identity)), writer, reader, watch, clock })
+        Ok(Self { gate, identity: Identity::configured(caller(&config.identity)), log, watch, clock })
     }
 }
 
@@ -99,15 +104,4 @@ fn principals(identity: &IdentitySettings) -> Vec<DeclaredPrincipal> {
     let actor =
         identity.actor.clone().map(|id| DeclaredPrincipal { kind: PrincipalKind::User, id, roles: identity.actor_roles.clone() });
     [agent].into_iter().chain(actor).collect()
-}
-
-fn audit_settings(settings: &AuditSettings, config: &str) -> audit::Settings {
-    let digest: String = digest(&SHA256, config.as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-    audit::Settings {
-        config: format!("sha256:{digest}"),
-        append_deadline: settings.append_deadline,
-        queue: settings.queue,
-        low_water: settings.low_water_bytes,
-        ..audit::Settings::new(settings.directory.clone(), settings.origin.clone())
-    }
 }

@@ -9,19 +9,19 @@ use anyhow::Context;
 use prometheus_client::registry::Registry;
 
 use super::Ended;
+use super::admin::Admin;
+use super::log::Log;
 use super::rooms::{Rooms, keep_policies, policy_settings};
-use super::{servers, status};
-use crate::config::{AdminSettings, Config, ListenSettings};
+use super::servers;
+use crate::clock::Clock;
+use crate::config::{Config, ListenSettings};
 use crate::lifecycle::{Reload, Signals, Stop, TaskError, Tasks};
 use crate::listen::{self, Listener};
 use crate::proxy::{Endpoint, Guard, HttpFace, Metrics};
-use crate::rest::{Admin, Sources, router};
 use crate::telemetry;
 
-/// Most connections to the admin listener at a time.
-const ADMIN_CONNECTIONS: usize = 64;
 /// Time for what ends after the faces: the servers' processes, the log.
-const LAST_GRACE: Duration = Duration::from_secs(10);
+pub(super) const LAST_GRACE: Duration = Duration::from_secs(10);
 
 /// Runs the sidecar over HTTP until it is told to stop. `ready` is called once with the address that it listens on.
 ///
@@ -30,34 +30,28 @@ const LAST_GRACE: Duration = Duration::from_secs(10);
 /// When it cannot start, or a part of it fails.
 pub async fn serve(config: Config, stop: Stop, ready: impl FnOnce(SocketAddr)) -> anyhow::Result<Ended> {
     let listener = Listener::bind(&listen_settings(&config.listen)).await.context("failed to open the MCP listener")?;
-    let address = listener.local_addr();
-    let mut registry = telemetry::registry();
-    let rooms = Rooms::open(&config, &mut registry).await?;
-    let (writer, grace) = (rooms.writer.clone(), config.limits.shutdown_grace);
-    let last = Stop::new();
+    let admin = Admin::bind(config.admin.as_ref()).await?;
+    let (address, clock, mut registry) = (listener.local_addr(), Clock::System, telemetry::registry());
+    let log = Log::open(&config, &clock, &mut registry)?;
+    let rooms = Rooms::open(&config, log, clock, &mut registry).await?;
+    let (gate, writer, reader) = (rooms.gate.clone(), rooms.log.writer.clone(), rooms.log.reader.clone());
     let (reload, requested) = Reload::channel();
+    let signals = Signals::catch().context("failed to catch signals")?;
 
     let mut parts = Tasks::new(stop.clone());
-    let mut admin = Tasks::new(last.clone());
-    let (gate, reader) = (rooms.gate.clone(), rooms.reader.clone());
     let endpoints = start(&config, rooms, &mut registry, listener, requested, &stop, &mut parts)?;
-    if let Some(settings) = &config.admin {
-        let sources = status::sources(&gate, reader, endpoints, registry, settings, stop.clone());
-        start_admin(settings, sources, &last, &mut admin).await?;
-    }
+    let admin = admin.start(&gate, reader, endpoints, registry, &stop);
     tracing::info!(event = "listening", face = "mcp", %address, "the sidecar is ready for clients");
     ready(address);
 
-    let signals = Signals::catch().context("failed to catch signals")?;
     let drained = tokio::select! {
-        drained = drain(parts, grace) => drained,
+        drained = drain(parts, config.limits.shutdown_grace) => drained,
         () = signals.run(stop.clone(), reload) => return Ok(Ended::Interrupted),
     };
     if let Err(error) = writer.close().await {
         tracing::error!(error = &error as &dyn std::error::Error, "the stop could not be recorded");
     }
-    last.request();
-    admin.wait(Duration::from_secs(1)).await.context("failed to end the admin face")?;
+    admin.end().await;
     drained.context("the sidecar did not end in order")?;
     Ok(Ended::Drained)
 }
@@ -106,18 +100,6 @@ fn start(
         Ok::<(), Infallible>(())
     });
     Ok(endpoints)
-}
-
-async fn start_admin(settings: &AdminSettings, sources: Sources, last: &Stop, admin: &mut Tasks) -> anyhow::Result<()> {
-    let listen = listen::Settings {
-        address: settings.address,
-        plaintext_non_loopback: settings.plaintext_non_loopback,
-        max_connections: ADMIN_CONNECTIONS,
-    };
-    let listener = Listener::bind(&listen).await.context("failed to open the admin listener")?;
-    tracing::info!(event = "listening", face = "admin", address = %listener.local_addr(), "the admin face is ready");
-    admin.spawn("the admin face", Admin::new(listener, router(sources)).run(last.clone()));
-    Ok(())
 }
 
 fn listen_settings(settings: &ListenSettings) -> listen::Settings {

@@ -6,8 +6,12 @@ use std::time::Duration;
 use anyhow::Context;
 
 use super::Ended;
+use super::admin::Admin;
+use super::log::Log;
 use super::rooms::{Rooms, keep_policies, policy_settings};
+use super::serve::LAST_GRACE;
 use super::servers;
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::lifecycle::{Reload, Signals, Stop};
 use crate::proxy::{Metrics, StdioEnd, StdioFace};
@@ -19,8 +23,10 @@ use crate::telemetry;
 ///
 /// When it cannot start.
 pub async fn stdio(config: Config) -> anyhow::Result<Ended> {
-    let mut registry = telemetry::registry();
-    let rooms = Rooms::open(&config, &mut registry).await?;
+    let admin = Admin::bind(config.admin.as_ref()).await?;
+    let (clock, mut registry) = (Clock::System, telemetry::registry());
+    let log = Log::open_free(&config, &clock, &mut registry)?;
+    let rooms = Rooms::open(&config, log, clock, &mut registry).await?;
     let metrics = Metrics::new(&mut registry);
     let stop = Stop::new();
     let endpoint = servers::endpoints(&config, &rooms, &metrics, &stop)?.into_iter().next().context("no server is configured")?;
@@ -28,22 +34,32 @@ pub async fn stdio(config: Config) -> anyhow::Result<Ended> {
     let settings = Arc::new(policy_settings(&config.policy, Some(&config.identity), names));
     let (reload, requested) = Reload::channel();
     let keeping = tokio::spawn(keep_policies(rooms.gate.clone(), settings, rooms.watch, requested, stop.clone()));
+    let admin = admin.start(&rooms.gate, rooms.log.reader.clone(), vec![Arc::clone(&endpoint)], registry, &stop);
 
     let face = StdioFace::new(endpoint, rooms.identity.authenticate());
     let signals = Signals::catch().context("failed to catch signals")?;
-    let talk = face.run(stop.clone());
     let end = tokio::select! {
-        end = talk => end.context("failed to start the MCP server")?,
+        end = face.run(stop.clone()) => Some(end),
         () = signals.run(stop.clone(), reload) => return Ok(Ended::Interrupted),
+        () = too_late(&stop, config.limits.shutdown_grace) => None,
     };
     stop.request();
     // It ends with the stop; a file system that hangs must not keep the process.
     let _ = tokio::time::timeout(Duration::from_secs(1), keeping).await;
-    if let Err(error) = rooms.writer.close().await {
+    if let Err(error) = rooms.log.writer.close().await {
         tracing::error!(error = &error as &dyn std::error::Error, "the stop could not be recorded");
     }
-    Ok(match end {
-        StdioEnd::Closed(code) => Ended::Server(code),
-        StdioEnd::LineTooLong => Ended::ClientBroke,
+    admin.end().await;
+    Ok(match end.transpose().context("failed to start the MCP server")? {
+        Some(StdioEnd::Closed(code)) => Ended::Server(code),
+        Some(StdioEnd::LineTooLong) => Ended::ClientBroke,
+        None => Ended::Interrupted,
     })
+}
+
+/// When somebody who was told to stop has had time enough: a client that does not read must not keep the process.
+async fn too_late(stop: &Stop, grace: Duration) {
+    stop.wait().await;
+    tokio::time::sleep(grace + LAST_GRACE).await;
+    tracing::warn!("what was under way did not end in time; exiting");
 }

@@ -21,6 +21,8 @@ pub(super) fn ensure(directory: &Path, database: &Database, low_water: u64) {
     });
     if let Err(error) = made {
         tracing::warn!(%error, "failed to set room aside for the audit log");
+        // An empty file would look like room that was set aside; the next start tries again.
+        let _ = std::fs::remove_file(&path);
     }
 }
 

@@ -2,11 +2,13 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::ops::ControlFlow;
+use std::path::Path;
 
 use anyhow::Context;
 use serde_json::json;
 
 use super::{Exit, output};
+use crate::app;
 use crate::audit::{self, Filter, StoredRecord, Summary, Verified};
 use crate::config::flags::{AuditCommand, AuditFlags, AuditShowFlags, AuditVerifyFlags};
 use crate::config::{AuditSettings, Config, Environment, Sources};
@@ -30,7 +32,22 @@ fn scratch() -> anyhow::Result<tempfile::TempDir> {
     tempfile::Builder::new().prefix("cedarpost-audit-").tempdir().context("failed to make a folder for a copy of the log")
 }
 
+/// Several `stdio` processes write several logs, and only one is looked at: says which others there are.
+fn point_out_siblings(settings: &AuditSettings, flags: &AuditFlags) -> anyhow::Result<()> {
+    let siblings: Vec<_> = app::places(&settings.directory)
+        .skip(1)
+        .filter(|place| place.join("log").exists())
+        .map(|place| format!("`{}`", place.display()))
+        .collect();
+    if !siblings.is_empty() && !flags.json {
+        let text = format!("`stdio` has also written logs in {}: name one with --audit-dir\n", siblings.join(", "));
+        io::stderr().write_all(text.as_bytes()).context("failed to write to standard error")?;
+    }
+    Ok(())
+}
+
 fn verify(settings: &AuditSettings, flags: &AuditVerifyFlags) -> anyhow::Result<Exit> {
+    point_out_siblings(settings, &flags.audit)?;
     let scratch = scratch()?;
     let terminal = io::stderr().is_terminal();
     let mut progress = |records: u64| {
@@ -40,11 +57,11 @@ fn verify(settings: &AuditSettings, flags: &AuditVerifyFlags) -> anyhow::Result<
         }
     };
     match audit::verify(&settings.directory, scratch.path(), &mut progress) {
-        Ok(verified) => output::print(verified_text(&verified, flags.audit.json).as_bytes()),
+        Ok(verified) => output::print(verified_text(&settings.directory, &verified, flags.audit.json).as_bytes()),
         Err(error) => {
             if flags.audit.json {
                 let chain: Vec<String> = anyhow::Error::from(error).chain().map(ToString::to_string).collect();
-                output::print(format!("{}\n", json!({ "verified": false, "error": chain.join(": ") })).as_bytes())?;
+                output::print(format!("{}\n", json!({ "verified": false, "directory": settings.directory.display().to_string(), "error": chain.join(": ") })).as_bytes())?;
             } else {
                 writeln!(
                     io::stderr(),
@@ -58,19 +75,20 @@ fn verify(settings: &AuditSettings, flags: &AuditVerifyFlags) -> anyhow::Result<
     }
 }
 
-fn verified_text(verified: &Verified, as_json: bool) -> String {
+fn verified_text(directory: &Path, verified: &Verified, as_json: bool) -> String {
     let (records, head) = (verified.head.size, verified.head.hash.to_string());
     let [first, last] = [verified.first, verified.last].map(|at| at.map(time));
     if as_json {
         let line = json!({
-            "verified": true, "records": records, "head": head, "first": first, "last": last,
+            "verified": true, "directory": directory.display().to_string(), "records": records, "head": head, "first": first, "last": last,
             "without_outcome": verified.without_outcome,
         });
         return format!("{line}\n");
     }
     let [first, last] = [first, last].map(|at| at.unwrap_or_else(|| "-".to_owned()));
     format!(
-        "verified: {records} records, from {first} to {last}\nhead: {head}\nallowed calls without an outcome: {}\n",
+        "verified: {records} records in `{}`, from {first} to {last}\nhead: {head}\nallowed calls without an outcome: {}\n",
+        directory.display(),
         verified.without_outcome
     )
 }
@@ -80,6 +98,7 @@ fn time(at: Timestamp) -> String {
 }
 
 fn show(settings: &AuditSettings, flags: &AuditShowFlags) -> anyhow::Result<Exit> {
+    point_out_siblings(settings, &flags.audit)?;
     let scratch = scratch()?;
     let limit = usize::try_from(flags.limit).unwrap_or(usize::MAX);
     let filter = Filter {

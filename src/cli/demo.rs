@@ -6,7 +6,6 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 use super::Exit;
@@ -29,7 +28,7 @@ pub(super) fn demo(flags: &DemoFlags, environment: &Environment) -> anyhow::Resu
 async fn run(flags: &DemoFlags, home: &Path, colour: bool) -> anyhow::Result<Exit> {
     let policies = home.join("policies");
     demo::write_policies(&policies).context("failed to write the demo's policies")?;
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await.context("failed to open a port for the shop")?;
+    let listener = demo::open_port().await.context("failed to open a port for the shop")?;
     let (shop, shop_address) = (Shop::new(), listener.local_addr()?);
     let stop = Stop::new();
     let closing = stop.clone();

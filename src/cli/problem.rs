@@ -6,15 +6,28 @@ use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme};
 
 use super::exit::Exit;
 use crate::config::ConfigReport;
+use crate::gate::AdoptError;
+use crate::policy;
 
 /// The error as text, and the code to exit with. `terminal` draws problems into the file they are in; without it each is one line that
 /// other programs can read. `color` only matters on a terminal.
 #[must_use]
 pub fn report(error: &anyhow::Error, terminal: bool, color: bool) -> (String, Exit) {
-    match error.downcast_ref::<ConfigReport>() {
-        Some(problems) => (config_text(problems, terminal, color), Exit::Config),
-        None => (chain(error), Exit::Failed),
+    if let Some(problems) = error.downcast_ref::<ConfigReport>() {
+        return (config_text(problems, terminal, color), Exit::Config);
     }
+    match error.downcast_ref::<AdoptError>() {
+        Some(AdoptError::Invalid(invalid)) => (policy_text(error, &invalid.problems(), terminal, color), Exit::Invalid),
+        _ => (chain(error), Exit::Failed),
+    }
+}
+
+fn policy_text(error: &anyhow::Error, problems: &[policy::Problem], terminal: bool, color: bool) -> String {
+    if terminal {
+        return policy::draw(problems, color);
+    }
+    let lines: String = problems.iter().map(|problem| format!("{problem}\n")).collect();
+    format!("cedarpost: {error}\n{lines}")
 }
 
 fn config_text(problems: &ConfigReport, terminal: bool, color: bool) -> String {

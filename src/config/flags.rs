@@ -32,7 +32,7 @@ Exit codes:
     0  done, or stopped as asked
     1  failed while running
     2  the command line cannot be understood
-    3  policies are invalid, or the log does not verify
+    3  policies are invalid (also at the start of a sidecar), or the log does not verify
    78  the configuration is wrong
   130  stopped at once by a second signal
   `stdio` passes on the exit code of the server.";
@@ -201,7 +201,7 @@ pub struct StdioFlags {
     /// Talk to a server over HTTP instead of starting one
     #[arg(long, value_name = "URL", conflicts_with = "command")]
     pub upstream: Option<String>,
-    /// The directory of the log of decisions
+    /// The directory of the log of decisions; when another process writes it, DIR.2, DIR.3 and so on
     #[arg(long, value_name = "DIR")]
     pub audit_dir: Option<String>,
     /// Serve probes, metrics and status at this address (off unless given)

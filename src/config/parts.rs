@@ -159,7 +159,7 @@ pub(super) fn audit(reader: &mut Reader<'_>, default: Option<PathBuf>) -> Option
     let origin = reader.read("audit.origin", |given| id(&text(given)?));
     let append_deadline = reader.duration("audit.append_deadline", Duration::from_millis(10)..=HOUR);
     let queue = reader.count("audit.queue", 1..=1_000_000);
-    let low_water = reader.size("audit.low_water", 0..=GIB * 1_024);
+    let low_water = reader.size("audit.low_water", 0..=GIB * 1_024 * 1_024);
     Some(AuditSettings {
         directory: directory?,
         origin: origin?,

@@ -11,5 +11,5 @@ mod shop;
 mod tour;
 
 pub use policies::write_policies;
-pub use shop::{Shop, serve};
+pub use shop::{Shop, open_port, serve};
 pub use tour::{TourError, TourSettings, run as tour};

@@ -41,3 +41,10 @@ fn every_doubt_denies() {
         assert_eq!(decide(&[Cause::Permitted, cause.clone()]), "deny", "{cause:?}");
     }
 }
+
+#[test]
+fn a_fingerprint_is_written_as_every_digest_tool_writes_it() {
+    let mut digest = [0; 32];
+    digest[..6].copy_from_slice(&[0x00, 0x09, 0x0a, 0x10, 0x9f, 0xff]);
+    assert_eq!(Fingerprint::new(digest).to_string(), format!("sha256:00090a109fff{}", "00".repeat(26)));
+}

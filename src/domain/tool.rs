@@ -37,3 +37,12 @@ pub struct ToolDefinition {
     /// The whole entry as the server wrote it.
     pub definition: Bytes,
 }
+
+impl ToolDefinition {
+    /// The same with texts of its own, to be kept for long: as it is read it shares the whole message it stood in.
+    #[must_use]
+    pub fn detached(self) -> Self {
+        let own = |text: &Bytes| Bytes::copy_from_slice(text);
+        Self { input_schema: self.input_schema.as_ref().map(own), definition: own(&self.definition), ..self }
+    }
+}

@@ -11,10 +11,13 @@ impl Gate {
     ///
     /// A catalog that policies cannot be built with (too many tools, say) leaves the one before in force; the log says why.
     pub async fn learn(&self, server: &ServerName, complete: bool, tools: Vec<ToolDefinition>) -> bool {
+        if !complete && self.snapshot().catalog().holds(server, &tools) {
+            return false;
+        }
         let _one_at_a_time = self.shared.world.lock().await;
         let current = self.snapshot();
         let mut catalog = current.catalog().clone();
-        if !catalog.learn(server, complete, tools) {
+        if !catalog.learn(server, complete, tools.into_iter().map(ToolDefinition::detached)) {
             return false;
         }
         match tokio::task::spawn_blocking(move || current.with_catalog(&catalog)).await {

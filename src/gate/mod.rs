@@ -19,6 +19,7 @@ mod refusal;
 mod settle;
 mod visible;
 
+pub use crate::audit::Outcome;
 pub use adopt::{AdoptError, PolicyReport, PolicyStatus};
 pub use door::Gate;
 pub use metrics::Metrics;
@@ -26,3 +27,6 @@ pub use permit::Permit;
 pub use refusal::{Doubt, Refusal};
 pub use settle::Settlement;
 pub use visible::View;
+
+#[cfg(test)]
+mod tests;

@@ -49,6 +49,13 @@ impl Catalog {
         changed
     }
 
+    /// Whether all of these are known, exactly as they are described here.
+    #[must_use]
+    pub fn holds(&self, server: &ServerName, tools: &[ToolDefinition]) -> bool {
+        let known = self.servers.get(server);
+        tools.iter().all(|tool| known.and_then(|known| known.get(&tool.name)) == Some(tool))
+    }
+
     /// Whether a server listed a tool of this name.
     #[must_use]
     pub fn has(&self, server: &ServerName, tool: &str) -> bool {

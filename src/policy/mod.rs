@@ -12,7 +12,7 @@
 //! in `schema/cedarpost.cedarschema`.
 //!
 //! Read in this order: [`settings`], [`load`], [`report`]; then `policies`, `schema`, `types`, `entities`, `entity_file`, `input` (text to Cedar's values);
-//! [`snapshot`], `request`, [`evaluate`], `derive` (decisions); [`store`], [`watch`], [`metrics`] (life).
+//! [`snapshot`], `request`, `extension`, [`evaluate`], `derive` (decisions); [`store`], [`watch`], [`metrics`] (life).
 
 #[cfg(test)]
 mod author_tests;
@@ -23,6 +23,7 @@ mod docs_tests;
 mod entities;
 mod entity_file;
 pub mod evaluate;
+mod extension;
 #[cfg(test)]
 mod fixture;
 mod input;

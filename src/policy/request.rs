@@ -1,6 +1,5 @@
 //! A call in Cedar's terms: which action, on which resource, in which context. Decides nothing.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use cedar_policy::{Context, Entities, EntityUid, Request as CedarRequest, RestrictedExpression};
@@ -11,6 +10,9 @@ use crate::domain::{Action, Arguments, Caller, Cause, Principal, ServerName, Sou
 
 /// The longest tool name, URI, prompt name or method, in bytes. Patterns are matched against it, and it is kept for a while.
 const MAX_NAME: usize = 8 << 10;
+
+/// An attribute of the context.
+type Fact = (String, RestrictedExpression);
 
 /// What somebody wants to do, and under which circumstances: everything a decision looks at besides the snapshot.
 #[derive(Debug, Clone, Copy)]
@@ -31,6 +33,9 @@ pub(super) struct Prepared {
     resource: EntityUid,
     agent: EntityUid,
     actor: Option<EntityUid>,
+    /// What policies see of the circumstances, for both principals.
+    facts: Vec<Fact>,
+    /// The agent's context: the facts and nothing else.
     context: Context,
     pub(super) entities: Arc<Entities>,
 }
@@ -59,7 +64,8 @@ impl PolicySnapshot {
             resource: names.target(question.server, question.target),
             agent: names.agent(&question.caller.agent),
             actor: names.actor(question.caller),
-            context: Context::from_pairs(facts).map_err(|error| invalid(error.to_string()))?,
+            context: Context::from_pairs(facts.iter().cloned()).map_err(|error| invalid(error.to_string()))?,
+            facts,
             entities: self.entities_with(question.server, question.target).map_err(invalid)?,
         })
     }
@@ -82,35 +88,32 @@ impl PolicySnapshot {
     }
 
     /// The context that does not depend on the tool.
-    fn facts(&self, question: &Question<'_>) -> Result<HashMap<String, RestrictedExpression>, String> {
+    fn facts(&self, question: &Question<'_>) -> Result<Vec<Fact>, String> {
         let text = |text: &str| RestrictedExpression::new_string(text.to_owned());
-        let record = |pairs: Vec<(String, RestrictedExpression)>| {
-            RestrictedExpression::new_record(pairs).map_err(|error| error.to_string())
-        };
+        let record = |pairs: Vec<Fact>| RestrictedExpression::new_record(pairs).map_err(|error| error.to_string());
         let mut source = vec![("transport".to_owned(), text(question.source.transport.name()))];
-        source
-            .extend(question.source.ip.map(|ip| ("ip".to_owned(), RestrictedExpression::new_ip(ip.to_canonical().to_string()))));
+        source.extend(question.source.ip.map(|ip| ("ip".to_owned(), self.core.extensions.address(ip))));
         let session = question.source.session.iter().map(|id| ("id".to_owned(), text(id))).collect();
-        let mut facts = HashMap::from([
+        let mut facts = vec![
             ("time".to_owned(), record(self.time(question.now)?)?),
             ("source".to_owned(), record(source)?),
             ("session".to_owned(), record(session)?),
-        ]);
+        ];
         if let Some(actor) = self.core.names.actor(question.caller) {
-            facts.insert("actor".to_owned(), RestrictedExpression::new_entity_uid(actor));
+            facts.push(("actor".to_owned(), RestrictedExpression::new_entity_uid(actor)));
         }
         if let Target::Method(method) = question.target {
-            facts.insert("method".to_owned(), text(method));
+            facts.push(("method".to_owned(), text(method)));
         }
         Ok(facts)
     }
 
-    fn time(&self, now: Timestamp) -> Result<Vec<(String, RestrictedExpression)>, String> {
+    fn time(&self, now: Timestamp) -> Result<Vec<Fact>, String> {
         let instant = jiff::Timestamp::from_microsecond(now.as_micros()).map_err(|error| error.to_string())?;
         let local = instant.to_zoned(self.core.zone.clone());
         let long = |value: i8| RestrictedExpression::new_long(i64::from(value));
         Ok(vec![
-            ("now".to_owned(), RestrictedExpression::new_datetime(instant.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string())),
+            ("now".to_owned(), self.core.extensions.instant(instant.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string())),
             ("hour".to_owned(), long(local.hour())),
             ("minute".to_owned(), long(local.minute())),
             ("weekday".to_owned(), long(local.weekday().to_monday_one_offset())),
@@ -129,9 +132,9 @@ impl PolicySnapshot {
         let (uid, context) = match (principal, &prepared.actor) {
             (Principal::Agent, _) => (&prepared.agent, Ok(prepared.context.clone())),
             (Principal::Actor, Some(actor)) => {
-                let agent = RestrictedExpression::new_entity_uid(prepared.agent.clone());
-                let agent = Context::from_pairs([("agent".to_owned(), agent)]).map_err(|error| error.to_string());
-                (actor, agent.and_then(|agent| prepared.context.clone().merge(agent).map_err(|error| error.to_string())))
+                let agent = ("agent".to_owned(), RestrictedExpression::new_entity_uid(prepared.agent.clone()));
+                // From the facts and not from the agent's context: merging contexts evaluates everything once more than that.
+                (actor, Context::from_pairs(prepared.facts.iter().cloned().chain([agent])).map_err(|error| error.to_string()))
             }
             (Principal::Actor, None) => return None,
         };

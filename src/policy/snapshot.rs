@@ -14,6 +14,7 @@ use super::catalog::Catalog;
 use super::derive::Unknown;
 use super::entities::{Declared, Names};
 use super::entity_file;
+use super::extension::Extensions;
 use super::load::PolicyFiles;
 use super::policies::{Policies, in_order};
 use super::report::{LoadError, Problem};
@@ -46,6 +47,7 @@ pub(super) struct Core {
     pub(super) discovery: Option<Sliced>,
     pub(super) approval: Option<Sliced>,
     pub(super) names: Names,
+    pub(super) extensions: Extensions,
     pub(super) zone: TimeZone,
     pub(super) servers: HashSet<ServerName>,
     declared: Declared,
@@ -88,6 +90,7 @@ impl PolicySnapshot {
             vocabulary,
             policies,
             names,
+            extensions: Extensions::default(),
             zone,
             declared,
         };

@@ -3,8 +3,7 @@
 use bytes::Bytes;
 
 use super::line::Extensions;
-use crate::audit::Outcome;
-use crate::gate::{Permit, Settlement};
+use crate::gate::{Outcome, Permit, Settlement};
 use crate::mcp::{Message, Route, Sender, route};
 
 /// A message cleared for a server. The upstreams send nothing else.

@@ -8,9 +8,8 @@ use std::sync::{Arc, OnceLock};
 use parking_lot::Mutex;
 
 use super::flight::Flights;
-use crate::audit::Outcome;
 use crate::domain::{Caller, Source, Transport};
-use crate::gate::Settlement;
+use crate::gate::{Outcome, Settlement};
 use crate::mcp::RawId;
 
 /// One client's conversation with one server: a session, or for versions without sessions a single exchange.

@@ -1,7 +1,7 @@
 //! Finds out what tools a server has, so that policies know them before anybody calls one.
 //!
-//! It asks by itself at the start, when a tool is called that nobody knows, and when the server says that its list changed; and it
-//! overhears the lists that clients are given. Asking is bounded: one question at a time, and no more than one a second.
+//! It asks by itself at the start, when a tool is called that nobody knows, and when the server says that its list changed. (What
+//! clients are listed is learned on the way, see `line`.) Asking is bounded: one question at a time, and no more than one a second.
 //!
 //! What was once listed stays known: servers list different tools to different sessions, so a tool missing from one list is no
 //! proof that it is gone, and a call of one that is gone fails at the server.
@@ -14,7 +14,6 @@ use tokio::time::{Instant, sleep_until, timeout};
 use crate::domain::{ServerName, ToolDefinition};
 use crate::gate::Gate;
 use crate::lifecycle::Stop;
-use crate::mcp::{self, Message};
 
 /// Longest time a call waits for news about a tool that nobody knows.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
@@ -30,23 +29,20 @@ pub(super) trait AskTools: Send {
     fn ask_tools(&mut self) -> impl Future<Output = Option<Vec<ToolDefinition>>> + Send;
 }
 
-#[derive(Debug)]
-enum News {
-    Wanted(Option<oneshot::Sender<()>>),
-    Overheard(Vec<ToolDefinition>),
-}
+/// Somebody wants to know, and may wait for it.
+type Wanted = Option<oneshot::Sender<()>>;
 
 /// The wish to know more; cheap to use from any message's path.
 #[derive(Debug)]
 pub(super) struct Learner {
-    news: mpsc::Sender<News>,
+    wanted: mpsc::Sender<Wanted>,
 }
 
 /// The task behind a [`Learner`].
 pub(super) struct Learning {
     gate: Gate,
     server: ServerName,
-    news: mpsc::Receiver<News>,
+    wanted: mpsc::Receiver<Wanted>,
     /// When the server may be asked again.
     not_before: Instant,
 }
@@ -59,14 +55,14 @@ enum Heard {
 
 impl Learner {
     pub(super) fn new(gate: Gate, server: ServerName) -> (Self, Learning) {
-        let (sender, news) = mpsc::channel(64);
-        (Self { news: sender }, Learning { gate, server, news, not_before: Instant::now() })
+        let (sender, wanted) = mpsc::channel(64);
+        (Self { wanted: sender }, Learning { gate, server, wanted, not_before: Instant::now() })
     }
 
     /// Asks the server again and waits for the end of that, within bounds. Afterwards the tool is known, or not to be had.
     pub(super) async fn refresh(&self) {
         let (done, finished) = oneshot::channel();
-        if self.news.try_send(News::Wanted(Some(done))).is_ok() {
+        if self.wanted.try_send(Some(done)).is_ok() {
             // Too late and never are the same here: the tool stays unknown.
             let _ = timeout(LONGEST_WAIT, finished).await;
         }
@@ -74,17 +70,7 @@ impl Learner {
 
     /// Asks the server again, some time soon. A full queue means that this is going to happen anyway.
     pub(super) fn refresh_soon(&self) {
-        let _ = self.news.try_send(News::Wanted(None));
-    }
-
-    /// Takes in a list, or a page of one, that the server gave to a client. A full queue loses it: the next list repeats it, and a
-    /// call of a tool that is not known asks again.
-    pub(super) fn overheard(&self, list: &Message) {
-        if let Ok(page) = mcp::list::tools(list.body())
-            && !page.tools.is_empty()
-        {
-            let _ = self.news.try_send(News::Overheard(page.tools));
-        }
+        let _ = self.wanted.try_send(None);
     }
 }
 
@@ -111,39 +97,29 @@ impl Learning {
     /// Serves who wants to know, until a point in time.
     async fn wait_until(&mut self, end: Instant, server: &mut impl AskTools, stop: &Stop) -> Heard {
         loop {
-            let news = tokio::select! {
+            let first = tokio::select! {
                 () = stop.wait() => return Heard::Stop,
                 () = sleep_until(end) => return Heard::Nothing,
-                news = self.news.recv() => news,
+                wanted = self.wanted.recv() => match wanted {
+                    Some(first) => first,
+                    None => return Heard::Stop,
+                },
             };
-            match news {
-                None => return Heard::Stop,
-                Some(News::Overheard(tools)) => {
-                    self.gate.learn(&self.server, false, tools).await;
-                }
-                Some(News::Wanted(first)) => {
-                    sleep_until(self.not_before).await;
-                    let waiting = self.drain(first).await;
-                    self.ask(server).await;
-                    for done in waiting {
-                        // Whoever has stopped waiting need not hear it.
-                        let _ = done.send(());
-                    }
-                }
+            sleep_until(self.not_before).await;
+            let waiting = self.drain(first);
+            self.ask(server).await;
+            for done in waiting {
+                // Whoever has stopped waiting need not hear it.
+                let _ = done.send(());
             }
         }
     }
 
     /// Everybody who wants to know at this moment is served by one question.
-    async fn drain(&mut self, first: Option<oneshot::Sender<()>>) -> Vec<oneshot::Sender<()>> {
+    fn drain(&mut self, first: Wanted) -> Vec<oneshot::Sender<()>> {
         let mut waiting: Vec<_> = first.into_iter().collect();
-        while let Ok(news) = self.news.try_recv() {
-            match news {
-                News::Wanted(done) => waiting.extend(done),
-                News::Overheard(tools) => {
-                    self.gate.learn(&self.server, false, tools).await;
-                }
-            }
+        while let Ok(wanted) = self.wanted.try_recv() {
+            waiting.extend(wanted);
         }
         waiting
     }

@@ -1,3 +1,5 @@
+//! Cutting bytes into lines.
+
 use super::*;
 
 /// Feeds `chunks` one after the other and gives all lines, then how it ended.

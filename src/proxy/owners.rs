@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
 
@@ -14,6 +15,8 @@ const MOST_TASKS: usize = 10_000;
 #[derive(Debug, Default)]
 pub(super) struct TaskOwners {
     known: Mutex<Known>,
+    /// The server said that it has tasks, or made one.
+    declared: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -23,8 +26,19 @@ struct Known {
 }
 
 impl TaskOwners {
+    /// The server says that it has tasks.
+    pub(super) fn declare(&self) {
+        self.declared.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the server has tasks at all, as far as anybody has told.
+    pub(super) fn declared(&self) -> bool {
+        self.declared.load(Ordering::Relaxed)
+    }
+
     /// Notes that a call of `caller` created a task. A task that already has an owner keeps it.
     pub(super) fn note(&self, task: &str, caller: &Caller) {
+        self.declare();
         let mut known = self.known.lock();
         if known.owners.contains_key(task) {
             return;

@@ -6,6 +6,8 @@ mod architecture;
 #[cfg(test)]
 mod bench_stats;
 #[cfg(test)]
+mod child;
+#[cfg(test)]
 mod commands;
 #[cfg(test)]
 mod corpus;
@@ -15,6 +17,10 @@ mod crash;
 mod examples;
 #[cfg(test)]
 mod http;
+#[cfg(test)]
+mod operations;
+#[cfg(test)]
+mod stdio;
 #[cfg(test)]
 mod support;
 #[cfg(test)]

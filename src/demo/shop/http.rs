@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::future::Future;
+use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -60,6 +61,14 @@ impl Default for Shop {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// Opens a free port of this machine for [`serve`].
+///
+/// # Errors
+/// When the system has none to give.
+pub async fn open_port() -> io::Result<TcpListener> {
+    TcpListener::bind(("127.0.0.1", 0)).await
 }
 
 /// Serves the shop at `http://<listener>/mcp` until `stop` completes, then lets open requests finish for up to two seconds.

@@ -9,7 +9,7 @@ mod protocol;
 mod stock;
 mod tools;
 
-pub use self::http::{Shop, serve};
+pub use self::http::{Shop, open_port, serve};
 
 #[cfg(test)]
 mod tests;

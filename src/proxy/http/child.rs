@@ -21,7 +21,7 @@ use super::exchange::{Exchange, STREAM_BUFFER, stream_headers};
 use super::post::SESSION_ID;
 use super::pump::event;
 use super::respond;
-use crate::audit::Outcome;
+use crate::gate::Outcome;
 use crate::mcp::{Era, ListKind, Message, reply};
 
 type Reply = oneshot::Sender<Response<Body>>;

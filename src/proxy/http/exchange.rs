@@ -18,8 +18,8 @@ use super::super::upstream::{self, HttpUpstream, Upstream, is_event_stream, is_p
 use super::post::SESSION_ID;
 use super::pump::Pump;
 use super::{read, respond};
-use crate::audit::Outcome;
 use crate::domain::DecisionId;
+use crate::gate::Outcome;
 use crate::mcp::{Era, Message, RawId};
 
 /// Pieces of a stream that may wait for a slow client before its server has to wait too.

@@ -22,8 +22,8 @@ use super::exchange::{STREAM_BUFFER, stream_headers};
 use super::post::{SESSION_ID, raw_values};
 use super::pump::{Pump, event};
 use super::{read, respond};
-use crate::audit::Outcome;
 use crate::domain::{Caller, Transport};
+use crate::gate::Outcome;
 use crate::mcp::{self, Era, Message, sse};
 
 /// The last part of the path to which clients post.

@@ -18,7 +18,7 @@ use super::super::session::Session;
 use super::super::upstream::Upstream;
 use super::post::SESSION_ID;
 use super::{legacy_sse, respond};
-use crate::audit::Outcome;
+use crate::gate::Outcome;
 use crate::mcp::{Era, ListKind, RawId, reply, sse};
 
 /// A stream that is quiet for this long gets a comment, so that nothing in between takes it for dead.

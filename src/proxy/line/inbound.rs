@@ -8,10 +8,11 @@ use http::StatusCode;
 
 use super::Line;
 use super::refused;
-use crate::audit::Outcome;
 use crate::domain::{Action, Call, DecisionId, Source, Target, TraceId};
+use crate::gate::Outcome;
 use crate::mcp::listen::{self, ListenFilter};
-use crate::mcp::{self, Kind, Message, RawId, Route, Sender};
+use crate::mcp::method::{Eras, Method};
+use crate::mcp::{self, Era, Kind, Message, RawId, Route, Sender};
 use crate::proxy::cleared::Cleared;
 use crate::proxy::conversation::Conversation;
 use crate::proxy::flight::{Cancelled, Expect, Flight};
@@ -128,9 +129,14 @@ impl Line {
         if let Some(task) = message.task_id()
             && !self.owners.owns(&with.caller, task)
         {
-            return Err(Answer::new(StatusCode::OK, refused::unknown_task(id)));
+            // A server without tasks does not know the method; one that has them does not know this task.
+            return Err(if self.owners.declared() {
+                Answer::new(StatusCode::OK, refused::unknown_task(id))
+            } else {
+                Answer::new(refused::unknown_method_status(message.era()), refused::unknown_method(id))
+            });
         }
-        if method(message) == "initialize" {
+        if matches!(method(message), "initialize" | "server/discover") {
             return self.depart(with, id, message, body, Expect::Handshake);
         }
         if method(message) == "subscriptions/listen" {
@@ -197,6 +203,12 @@ impl Line {
     }
 
     fn route(&self, message: &Message) -> Route {
+        // What the stateless revision removed is as unknown there as what never was.
+        let removed =
+            message.era() == Era::Modern && message.method().and_then(Method::row).is_some_and(|row| row.eras == Eras::Legacy);
+        if removed {
+            return Route::Refuse;
+        }
         mcp::route(message, Sender::Client, |method| self.extensions.contains(method))
     }
 
@@ -215,5 +227,5 @@ impl Line {
 
 /// The method's name; empty for an answer, which has none.
 pub(in crate::proxy) fn method(message: &Message) -> &str {
-    message.method().map_or("", mcp::method::Method::name)
+    message.method().map_or("", Method::name)
 }

@@ -1,12 +1,12 @@
 //! From the server to the client.
 
 use bytes::Bytes;
+use serde_json::Value;
 
 use super::inbound::method;
 use super::{Line, refused};
-use crate::audit::Outcome;
 use crate::domain::{Action, Target};
-use crate::gate::Settlement;
+use crate::gate::{Outcome, Settlement};
 use crate::mcp::list::{self, CachePolicy, Item};
 use crate::mcp::{self, Era, Inspection, Kind, ListKind, Message, RawId, ResultKind, Route, Sender, reply};
 use crate::proxy::cleared::Cleared;
@@ -86,8 +86,8 @@ impl Line {
         })?;
         // Nobody waits for an answer without a flight: a replay on a resumed stream, say. Then its shape tells whether it is a list.
         let list = match expect {
-            Some(Expect::List(kind)) => Some(self.filtered(with, kind, era, message)),
-            None if inspection.list.is_some() => Some(self.filtered_by_shape(with, era, message)),
+            Some(Expect::List(kind)) => Some(self.filtered(with, kind, era, message).await),
+            None if inspection.list.is_some() => Some(self.filtered_by_shape(with, era, message).await),
             Some(_) | None => None,
         };
         if let Some(filtered) = list {
@@ -99,28 +99,58 @@ impl Line {
         if let ResultKind::Task(task) = &inspection.kind {
             self.owners.note(task, &with.caller);
         }
-        if expect == Some(Expect::Handshake) && announces_tools(message) {
-            with.note_announces_tools();
+        if expect == Some(Expect::Handshake) {
+            self.greeted(with, message);
         }
         Ok((message.body().clone(), outcome(inspection)))
     }
 
+    /// What the server says of itself in the answer to `initialize` or `server/discover`.
+    fn greeted(&self, with: &Conversation, message: &Message) {
+        let result = message.outcome().and_then(|result| serde_json::from_slice::<Value>(result).ok()).unwrap_or_default();
+        let capabilities = result.get("capabilities");
+        if capabilities.and_then(|all| all.pointer("/tools/listChanged")) == Some(&Value::Bool(true)) {
+            with.note_announces_tools();
+        }
+        let tasks =
+            |all: &Value| all.get("tasks").is_some() || all.pointer("/extensions/io.modelcontextprotocol~1tasks").is_some();
+        if capabilities.is_some_and(tasks) {
+            self.owners.declare();
+        }
+    }
+
     /// A list, without what this caller may not use. What cannot be read safely is withheld whole.
-    fn filtered(&self, with: &Conversation, kind: ListKind, era: Era, message: &Message) -> Result<Bytes, list::Unreadable> {
-        if kind == ListKind::Tools {
-            self.learner.overheard(message);
+    async fn filtered(
+        &self,
+        with: &Conversation,
+        kind: ListKind,
+        era: Era,
+        message: &Message,
+    ) -> Result<Bytes, list::Unreadable> {
+        if kind == ListKind::Tools && matches!(message.kind(), Kind::Response { is_error: false, .. }) {
+            self.learn(message).await?;
         }
         self.without_hidden(with, kind, era, message.body())
     }
 
     /// The same for an answer of which nobody knows what was asked: every list in it is filtered, whichever the client reads.
-    fn filtered_by_shape(&self, with: &Conversation, era: Era, message: &Message) -> Result<Bytes, list::Unreadable> {
+    async fn filtered_by_shape(&self, with: &Conversation, era: Era, message: &Message) -> Result<Bytes, list::Unreadable> {
+        match self.learn(message).await {
+            Ok(()) | Err(list::Unreadable::NoList) => {}
+            Err(unreadable) => return Err(unreadable),
+        }
         ListKind::ALL.into_iter().try_fold(message.body().clone(), |body, kind| {
             match self.without_hidden(with, kind, era, &body) {
                 Err(list::Unreadable::NoList) => Ok(body),
                 filtered => filtered,
             }
         })
+    }
+
+    /// A list is learned before it is filtered: a tool that policies do not know yet would be hidden.
+    async fn learn(&self, message: &Message) -> Result<(), list::Unreadable> {
+        self.gate.learn(&self.server, false, list::tools(message.body())?.tools).await;
+        Ok(())
     }
 
     fn without_hidden(&self, with: &Conversation, kind: ListKind, era: Era, body: &Bytes) -> Result<Bytes, list::Unreadable> {
@@ -232,10 +262,4 @@ fn outcome(inspection: &Inspection) -> Outcome {
         _ if inspection.is_error => Outcome::ToolError,
         _ => Outcome::Ok,
     }
-}
-
-/// Whether the answer to `initialize` says that the server tells of changes of its tool list.
-fn announces_tools(message: &Message) -> bool {
-    let result = message.outcome().and_then(|result| serde_json::from_slice::<serde_json::Value>(result).ok());
-    result.is_some_and(|result| result.pointer("/capabilities/tools/listChanged") == Some(&serde_json::Value::Bool(true)))
 }

@@ -9,7 +9,7 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 use crate::domain::Action;
-use crate::gate::Refusal;
+use crate::gate::{Doubt, Refusal};
 use crate::mcp::reply::{self, META_DECISION, POLICY_DENIED};
 use crate::mcp::{Era, INTERNAL_ERROR, INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND, Message, RawId};
 use crate::proxy::flight::{Expect, Grounded};
@@ -17,6 +17,11 @@ use crate::proxy::flight::{Expect, Grounded};
 /// The answer to a request that policy refuses.
 pub(super) fn refusal(id: &RawId, message: &Message, action: Action, refusal: &Refusal) -> Bytes {
     let decision = decision(refusal);
+    // The specification has an answer for tools that do not exist, and clients know it.
+    if refusal.doubt() == Doubt::UnknownTool {
+        let text = format!("Unknown tool: {}. {}", message.name().map_or("", |name| name), refusal.sentence());
+        return reply::error(Some(id), INVALID_PARAMS, &text, Some(&json!({ META_DECISION: decision })));
+    }
     // A client that asked for a task expects a task, and an ordinary result would break it.
     if action == Action::ToolsCall && !message.wants_task() {
         reply::denied_tool(id, message.era(), &refusal.sentence(), &decision)

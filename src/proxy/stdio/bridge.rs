@@ -13,7 +13,7 @@ use tokio_util::task::TaskTracker;
 
 use super::output::Output;
 use super::{Heard, Input, StdioEnd, take};
-use crate::audit::Outcome;
+use crate::gate::Outcome;
 use crate::lifecycle::Stop;
 use crate::mcp::{Era, INTERNAL_ERROR, ListKind, Message, RawId, argument_headers, mirrored_headers, reply, sse};
 use crate::proxy::cleared::Cleared;

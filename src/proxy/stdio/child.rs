@@ -10,8 +10,8 @@ use tokio_util::task::TaskTracker;
 
 use super::output::Output;
 use super::{Heard, Input, StdioEnd, take};
-use crate::audit::Outcome;
 use crate::domain::ToolDefinition;
+use crate::gate::Outcome;
 use crate::lifecycle::Stop;
 use crate::mcp::{self, Era, Kind, ListKind, Message, RawId, reply};
 use crate::proxy::conversation::Conversation;

@@ -7,7 +7,9 @@ mod bridge;
 mod child;
 mod output;
 
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::Poll;
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncReadExt};
@@ -139,9 +141,12 @@ async fn take<F, Fut>(
             onward @ Inbound::Forward { .. } => forward(onward, message).await,
         }
     };
-    if decided {
+    if !decided {
+        return way.await;
+    }
+    let mut way = Box::pin(way);
+    // The first step takes the request's id, and is made here: a `cancelled` on the next line must find it.
+    if poll_fn(|context| Poll::Ready(way.as_mut().poll(context))).await.is_pending() {
         tasks.spawn(way);
-    } else {
-        way.await;
     }
 }

@@ -5,6 +5,7 @@ use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use crate::lifecycle::Stop;
 use crate::proxy::lines::on_one_line;
 
 /// Messages that may wait for the client to read.
@@ -16,21 +17,26 @@ pub(super) struct Output {
     queue: mpsc::Sender<Bytes>,
 }
 
-/// The task that writes.
-pub(super) struct Written(JoinHandle<()>);
+/// The task that writes, and how it is told that nothing more will come.
+pub(super) struct Written {
+    writing: JoinHandle<()>,
+    over: Stop,
+}
 
 impl Output {
     pub(super) fn start(mut sink: impl AsyncWrite + Unpin + Send + 'static) -> (Self, Written) {
         let (queue, mut waiting) = mpsc::channel::<Bytes>(QUEUE);
+        let over = Stop::new();
+        let no_more = over.clone();
         let writing = tokio::spawn(async move {
-            while let Some(message) = waiting.recv().await {
+            while let Some(message) = next(&mut waiting, &no_more).await {
                 if let Err(error) = write(&mut sink, &message).await {
                     tracing::info!(%error, "the client does not read any more");
                     return;
                 }
             }
         });
-        (Self { queue }, Written(writing))
+        (Self { queue }, Written { writing, over })
     }
 
     /// Queues a message; waits while the queue is full. A client that is gone hears nothing, which is no error.
@@ -44,11 +50,20 @@ impl Output {
     }
 }
 
+/// The next message; none when it is over and nothing waits any more.
+async fn next(waiting: &mut mpsc::Receiver<Bytes>, over: &Stop) -> Option<Bytes> {
+    tokio::select! {
+        message = waiting.recv() => message,
+        () = over.wait() => waiting.try_recv().ok(),
+    }
+}
+
 impl Written {
-    /// Waits until everything queued is written; all other handles must have been dropped.
+    /// Waits until everything queued so far is written; what somebody says later is not.
     pub(super) async fn finished(self) {
+        self.over.request();
         // A writer that panicked has nothing left to write.
-        let _ = self.0.await;
+        let _ = self.writing.await;
     }
 }
 

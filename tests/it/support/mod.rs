@@ -3,11 +3,15 @@
 mod client;
 mod records;
 mod scripted;
+mod served;
 mod sidecar;
+mod stdio;
 mod upstream;
 
 pub(crate) use client::{Connection, Era, LEGACY, MODERN, Mcp, Reply, Stream, modern_meta};
 pub(crate) use records::{Entry, entries};
 pub(crate) use scripted::{Answer, Ear, Scripted};
+pub(crate) use served::Served;
 pub(crate) use sidecar::{Home, PATH, Sidecar, cedarpost};
+pub(crate) use stdio::{Desk, SERVER, Talk, shown, until};
 pub(crate) use upstream::{Framing, Seen, Upstream};

@@ -1,3 +1,5 @@
+//! Back-off.
+
 use super::super::process::End;
 use super::*;
 

@@ -1,3 +1,5 @@
+//! What waits for a client that does not read.
+
 use super::*;
 
 const PATIENCE: Duration = Duration::from_millis(50);

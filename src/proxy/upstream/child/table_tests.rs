@@ -1,3 +1,5 @@
+//! Who waits for what at one child.
+
 use std::time::Duration;
 
 use super::super::mailbox::{Mailbox, mailbox};

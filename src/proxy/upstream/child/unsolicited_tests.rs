@@ -1,3 +1,5 @@
+//! What a child says unasked.
+
 use super::*;
 
 fn line(text: impl Into<String>) -> Bytes {

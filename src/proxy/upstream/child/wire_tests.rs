@@ -1,3 +1,5 @@
+//! Which request a line belongs to.
+
 use super::*;
 
 fn key(json: &str) -> Key {

@@ -1,0 +1,71 @@
+//! The admin face, when the configuration asks for one.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use prometheus_client::registry::Registry;
+
+use super::status;
+use crate::audit::AuditReader;
+use crate::config::AdminSettings;
+use crate::gate::Gate;
+use crate::lifecycle::{Stop, Tasks};
+use crate::listen::{self, Listener};
+use crate::proxy::Endpoint;
+use crate::rest::{self, router};
+
+/// Most connections to the admin listener at a time.
+const CONNECTIONS: usize = 64;
+
+/// Its listener, open before anything else starts: a port in use ends the start while nothing has happened yet.
+pub(super) struct Admin(Option<(Listener, AdminSettings)>);
+
+/// It runs, and tells that the sidecar stops until it is ended itself.
+pub(super) struct RunningAdmin {
+    tasks: Tasks,
+    last: Stop,
+}
+
+impl Admin {
+    /// Opens the listener, if one is configured.
+    pub(super) async fn bind(settings: Option<&AdminSettings>) -> anyhow::Result<Self> {
+        let Some(settings) = settings else { return Ok(Self(None)) };
+        let listen = listen::Settings {
+            address: settings.address,
+            plaintext_non_loopback: settings.plaintext_non_loopback,
+            max_connections: CONNECTIONS,
+        };
+        let listener = Listener::bind(&listen).await.context("failed to open the admin listener")?;
+        Ok(Self(Some((listener, settings.clone()))))
+    }
+
+    /// Shows what goes on. Once `stop` is pulled it says that the sidecar is not ready.
+    pub(super) fn start(
+        self,
+        gate: &Gate,
+        reader: AuditReader,
+        endpoints: Vec<Arc<Endpoint>>,
+        registry: Registry,
+        stop: &Stop,
+    ) -> RunningAdmin {
+        let last = Stop::new();
+        let mut tasks = Tasks::new(last.clone());
+        if let Some((listener, settings)) = self.0 {
+            let sources = status::sources(gate, reader, endpoints, registry, &settings, stop.clone());
+            tracing::info!(event = "listening", face = "admin", address = %listener.local_addr(), "the admin face is ready");
+            tasks.spawn("the admin face", rest::Admin::new(listener, router(sources)).run(last.clone()));
+        }
+        RunningAdmin { tasks, last }
+    }
+}
+
+impl RunningAdmin {
+    /// Ends it. A client that takes its time does not hold up the end of the process.
+    pub(super) async fn end(self) {
+        self.last.request();
+        if let Err(error) = self.tasks.wait(Duration::from_secs(1)).await {
+            tracing::debug!(%error, "the admin face was cut off");
+        }
+    }
+}

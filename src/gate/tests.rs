@@ -1,0 +1,205 @@
+//! The gate over real rooms: a log on disk and policies from files.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use prometheus_client::registry::Registry;
+use tempfile::TempDir;
+
+use super::{AdoptError, Doubt, Gate, Metrics, Outcome};
+use crate::audit::{self, AuditReader, StoredRecord};
+use crate::clock::Clock;
+use crate::domain::{
+    Action, Actor, AgentId, Annotations, Arguments, Call, Caller, ServerName, Source, Target, ToolDefinition, Transport, UserId,
+};
+use crate::policy::{self, DeclaredPrincipal, PrincipalKind};
+
+const PERMIT_READS: &str = r#"
+@id("reads") permit (principal, action in Mcp::Action::"tools/call", resource) when { resource.readOnly };
+@id("no-drop") @reason("Dropping is for people.") forbid (principal, action, resource == Mcp::Tool::"shop/drop");
+@id("approved") permit (principal, action, resource == Mcp::Tool::"shop/pay") when { context has approval };
+"#;
+
+/// A gate with everything behind it, and the folder it lives in.
+struct House {
+    home: TempDir,
+    gate: Gate,
+    reader: AuditReader,
+    settings: policy::Settings,
+}
+
+impl House {
+    async fn open(policies: &str, low_water: u64) -> Self {
+        let home = tempfile::tempdir().unwrap();
+        fs::create_dir(home.path().join("policies")).unwrap();
+        write(home.path(), policies);
+        let principal = |kind, id: &str| DeclaredPrincipal { kind, id: id.to_owned(), roles: Vec::new() };
+        let settings = policy::Settings {
+            principals: vec![principal(PrincipalKind::Agent, "bot"), principal(PrincipalKind::User, "ann")],
+            servers: vec![server()],
+            ..policy::Settings::new(vec![home.path().join("policies")])
+        };
+        let mut registry = Registry::default();
+        let log = audit::Settings { low_water, ..audit::Settings::new(home.path().join("audit"), "test".to_owned()) };
+        let (writer, reader) = audit::open(&log, &Clock::System, &mut registry).unwrap();
+        let files = policy::read(&settings).unwrap();
+        let metrics = (Metrics::new(&mut registry), policy::Metrics::new(&mut registry));
+        let gate = Gate::open(settings.clone(), files, writer, Clock::System, metrics.0, metrics.1).await.unwrap();
+        for (name, read_only) in [("look", true), ("drop", false), ("pay", false), ("move", false)] {
+            gate.learn(&server(), false, vec![tool(name, read_only)]).await;
+        }
+        Self { home, gate, reader, settings }
+    }
+
+    /// The records of these kinds, as JSON, once `count` of them are there.
+    async fn records(&self, kind: &str, count: usize) -> Vec<serde_json::Value> {
+        for _ in 0..200 {
+            let all = self.reader.range(0).map(|record| json(&record.unwrap())).filter(|record| record["t"] == kind).collect::<Vec<_>>();
+            if all.len() >= count {
+                return all;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        panic!("fewer than {count} records of kind {kind}");
+    }
+
+    async fn adopt(&self, policies: &str) -> Result<(), AdoptError> {
+        write(self.home.path(), policies);
+        self.gate.adopt(policy::read(&self.settings)).await.map(drop)
+    }
+}
+
+fn json(record: &StoredRecord) -> serde_json::Value {
+    serde_json::from_str(&record.json()).unwrap()
+}
+
+fn write(home: &Path, policies: &str) {
+    fs::write(home.join("policies/test.cedar"), policies).unwrap();
+}
+
+fn server() -> ServerName {
+    ServerName::new("shop").unwrap()
+}
+
+fn tool(name: &str, read_only: bool) -> ToolDefinition {
+    let annotations = Annotations { read_only, ..Annotations::default() };
+    ToolDefinition { name: name.into(), annotations, input_schema: None, definition: bytes::Bytes::from(name.to_owned()) }
+}
+
+fn caller() -> Caller {
+    Caller { agent: AgentId::new("bot"), actor: Actor::Person(UserId::new("ann")) }
+}
+
+fn call(tool: &str) -> Call {
+    Call {
+        server: server(),
+        action: Action::ToolsCall,
+        target: Target::Tool(tool.into()),
+        arguments: Arguments::ABSENT,
+        source: Source { transport: Transport::Http, ip: None, session: None },
+        request: Some(Arc::from("1")),
+        trace: None,
+    }
+}
+
+#[tokio::test]
+async fn a_permit_comes_after_its_record_and_leaves_a_second_one() {
+    let house = House::open(PERMIT_READS, 0).await;
+    let permit = house.gate.admit(&caller(), call("look")).await.unwrap();
+    let decisions = house.records("decision", 1).await;
+    assert_eq!(decisions[0]["decision"], "allow");
+    assert_eq!(decisions[0]["id"], permit.decision().to_string());
+
+    permit.spend().settle(Outcome::ToolError, 7);
+    let outcomes = house.records("outcome", 1).await;
+    assert_eq!((&outcomes[0]["outcome"], &outcomes[0]["seq"] != &decisions[0]["seq"]), (&"tool_error".into(), true));
+    assert_eq!(outcomes[0]["id"], decisions[0]["id"]);
+}
+
+#[tokio::test]
+async fn a_permit_that_is_dropped_is_recorded_as_abandoned_once() {
+    let house = House::open(PERMIT_READS, 0).await;
+    drop(house.gate.admit(&caller(), call("look")).await.unwrap());
+    let spent = house.gate.admit(&caller(), call("look")).await.unwrap().spend();
+    spent.settle(Outcome::Ok, 0);
+    let outcomes: Vec<_> = house.records("outcome", 2).await.iter().map(|record| record["outcome"].clone()).collect();
+    assert_eq!(outcomes, ["abandoned", "ok"]);
+}
+
+#[tokio::test]
+async fn every_no_is_recorded_and_says_which_no_it_is() {
+    let house = House::open(PERMIT_READS, 0).await;
+    for (tool, doubt, decision) in [
+        ("move", Doubt::NotPermitted, "deny"),
+        ("drop", Doubt::Forbidden, "deny"),
+        ("pay", Doubt::ApprovalRequired, "require_approval"),
+        ("nobody-knows-me", Doubt::UnknownTool, "deny"),
+    ] {
+        let refusal = house.gate.admit(&caller(), call(tool)).await.unwrap_err();
+        assert_eq!(refusal.doubt(), doubt, "{tool}");
+        let last = house.records("decision", 1).await.pop().unwrap();
+        assert_eq!((&last["decision"], &last["id"]), (&decision.into(), &refusal.id().to_string().into()), "{tool}");
+        assert!(refusal.sentence().contains(&refusal.id().to_string()), "{tool}: {}", refusal.sentence());
+    }
+}
+
+#[tokio::test]
+async fn the_author_s_reason_is_all_that_an_agent_learns_of_a_policy() {
+    let house = House::open(PERMIT_READS, 0).await;
+    let sentence = house.gate.admit(&caller(), call("drop")).await.unwrap_err().sentence();
+    assert!(sentence.contains("Dropping is for people."), "{sentence}");
+    assert!(!sentence.contains("no-drop") && !sentence.contains(".cedar"), "{sentence}");
+}
+
+#[tokio::test]
+async fn what_cannot_be_recorded_is_refused_whatever_policy_says() {
+    // More free space is demanded than any disk has.
+    let house = House::open(PERMIT_READS, u64::MAX / 2).await;
+    let refusal = house.gate.admit(&caller(), call("look")).await.unwrap_err();
+    assert_eq!((refusal.doubt(), refusal.retryable(), refusal.effect()), (Doubt::NotRecorded, true, "error"));
+    assert!(matches!(house.gate.audit_health(), audit::Health::Failed(_)));
+}
+
+#[tokio::test]
+async fn an_agent_gets_no_more_than_its_person() {
+    let agents_only = r#"permit (principal is Mcp::Agent, action, resource);"#;
+    let house = House::open(agents_only, 0).await;
+    assert_eq!(house.gate.admit(&caller(), call("look")).await.unwrap_err().doubt(), Doubt::NotPermitted);
+    let alone = Caller { actor: Actor::Unattended, ..caller() };
+    drop(house.gate.admit(&alone, call("look")).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_bad_set_changes_nothing_but_the_report_and_the_log() {
+    let house = House::open(PERMIT_READS, 0).await;
+    let before = house.gate.policy_status();
+    let mut adoptions = house.gate.adoptions();
+    assert!(matches!(house.adopt("permit (principal, action, resource) when { resource.colour };").await, Err(AdoptError::Invalid(_))));
+    let after = house.gate.policy_status();
+    assert_eq!(after.fingerprint, before.fingerprint);
+    assert!(!after.last_report.accepted);
+    assert_eq!(after.last_report.problems[0].line, 1);
+    assert!(!adoptions.has_changed().unwrap());
+    assert_eq!(house.records("policy", 2).await[1]["change"], "refused");
+
+    house.adopt("permit (principal, action, resource);").await.unwrap();
+    assert!(adoptions.has_changed().unwrap());
+    adoptions.mark_unchanged();
+    assert!(house.gate.policy_status().last_report.accepted);
+    drop(house.gate.admit(&caller(), call("move")).await.unwrap());
+}
+
+#[tokio::test]
+async fn what_is_learned_survives_new_policies_and_can_be_seen() {
+    let house = House::open(PERMIT_READS, 0).await;
+    assert!(house.gate.learn(&server(), false, vec![tool("peek", true)]).await);
+    assert!(!house.gate.learn(&server(), false, vec![tool("peek", true)]).await, "nothing new");
+    house.adopt(PERMIT_READS).await.unwrap();
+    let (caller, name) = (caller(), server());
+    let source = call("peek").source;
+    let view = house.gate.view(&caller, &name, &source);
+    for (tool, shown) in [("peek", true), ("look", true), ("pay", true), ("move", false), ("drop", false), ("unheard-of", false)] {
+        assert_eq!(view.shows(Action::ToolsCall, &Target::Tool(tool.into())), shown, "{tool}");
+    }
+}
