@@ -55,7 +55,12 @@ impl House {
     /// The records of these kinds, as JSON, once `count` of them are there.
     async fn records(&self, kind: &str, count: usize) -> Vec<serde_json::Value> {
         for _ in 0..200 {
-            let all = self.reader.range(0).map(|record| json(&record.unwrap())).filter(|record| record["t"] == kind).collect::<Vec<_>>();
+            let all = self
+                .reader
+                .range(0)
+                .map(|record| json(&record.unwrap()))
+                .filter(|record| record["t"] == kind)
+                .collect::<Vec<_>>();
             if all.len() >= count {
                 return all;
             }
@@ -175,7 +180,10 @@ async fn a_bad_set_changes_nothing_but_the_report_and_the_log() {
     let house = House::open(PERMIT_READS, 0).await;
     let before = house.gate.policy_status();
     let mut adoptions = house.gate.adoptions();
-    assert!(matches!(house.adopt("permit (principal, action, resource) when { resource.colour };").await, Err(AdoptError::Invalid(_))));
+    assert!(matches!(
+        house.adopt("permit (principal, action, resource) when { resource.colour };").await,
+        Err(AdoptError::Invalid(_))
+    ));
     let after = house.gate.policy_status();
     assert_eq!(after.fingerprint, before.fingerprint);
     assert!(!after.last_report.accepted);
@@ -199,7 +207,8 @@ async fn what_is_learned_survives_new_policies_and_can_be_seen() {
     let (caller, name) = (caller(), server());
     let source = call("peek").source;
     let view = house.gate.view(&caller, &name, &source);
-    for (tool, shown) in [("peek", true), ("look", true), ("pay", true), ("move", false), ("drop", false), ("unheard-of", false)] {
+    for (tool, shown) in [("peek", true), ("look", true), ("pay", true), ("move", false), ("drop", false), ("unheard-of", false)]
+    {
         assert_eq!(view.shows(Action::ToolsCall, &Target::Tool(tool.into())), shown, "{tool}");
     }
 }

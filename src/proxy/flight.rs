@@ -4,8 +4,7 @@ use std::collections::HashMap;
 
 use parking_lot::Mutex;
 
-use crate::audit::Outcome;
-use crate::gate::Settlement;
+use crate::gate::{Outcome, Settlement};
 use crate::mcp::{Era, ListKind, RawId};
 
 /// What the answer to a request will be.
