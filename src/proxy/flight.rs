@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use parking_lot::Mutex;
 
-use crate::gate::Settlement;
+use crate::gate::{Outcome, Settlement};
 use crate::mcp::{Era, ListKind, RawId};
 
 /// What the answer to a request will be.
@@ -32,6 +32,21 @@ pub(super) struct Flight {
     pub(super) expect: Expect,
     /// The duty to say how it ended, for requests that needed a decision.
     pub(super) settlement: Option<Settlement>,
+    /// The client has told the server that it wants no answer. The server need not give one then.
+    pub(super) cancelled: bool,
+}
+
+impl Flight {
+    pub(super) const fn new(era: Era, expect: Expect, settlement: Option<Settlement>) -> Self {
+        Self { era, expect, settlement, cancelled: false }
+    }
+
+    /// Ends without an answer, for this reason unless the client did not want one any more.
+    pub(super) fn end_unanswered(self, outcome: Outcome) {
+        if let Some(settlement) = self.settlement {
+            settlement.settle(if self.cancelled { Outcome::Cancelled } else { outcome }, 0);
+        }
+    }
 }
 
 /// Why a request cannot take off.
@@ -139,8 +154,16 @@ impl Flights {
                 *cancelled = true;
                 Cancelled::BeforeDeparture
             }
-            Some(Slot::Flying(_)) => Cancelled::InFlight,
+            Some(Slot::Flying(flight)) => {
+                flight.cancelled = true;
+                Cancelled::InFlight
+            }
         }
+    }
+
+    /// Whether the server has the request and knows that the client wants it no more.
+    pub(super) fn is_cancelled(&self, id: &RawId) -> bool {
+        matches!(self.slots.lock().get(id), Some(Slot::Flying(flight)) if flight.cancelled)
     }
 }
 

@@ -7,7 +7,7 @@ fn id(text: &str) -> RawId {
 }
 
 const fn flight(expect: Expect) -> Flight {
-    Flight { era: Era::Legacy, expect, settlement: None }
+    Flight::new(Era::Legacy, expect, None)
 }
 
 fn flying(flights: &Flights, name: &str, expect: Expect) {
@@ -61,8 +61,10 @@ fn what_is_cancelled_while_it_is_decided_never_departs() {
 fn a_request_that_the_server_has_stays_in_flight_when_it_is_cancelled() {
     let flights = Flights::new(1);
     flying(&flights, "a", Expect::ToolResult);
+    assert!(!flights.is_cancelled(&id("a")));
     assert_eq!(flights.cancel(&id("a")), Cancelled::InFlight);
-    assert!(flights.land(&id("a")).is_some(), "its answer may have been on the way");
+    assert!(flights.is_cancelled(&id("a")), "its server need not answer");
+    assert!(flights.land(&id("a")).is_some_and(|flight| flight.cancelled), "its answer may have been on the way");
     assert_eq!(flights.cancel(&id("a")), Cancelled::Unknown);
 }
 

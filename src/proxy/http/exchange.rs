@@ -221,9 +221,8 @@ impl Exchange {
 
     /// Ends the request's flight, if it is still in the air.
     pub(super) fn settle(&self, outcome: Outcome) {
-        let flight = self.request.as_ref().and_then(|id| self.conversation.flights.land(id));
-        if let Some(settlement) = flight.and_then(|flight| flight.settlement) {
-            settlement.settle(outcome, 0);
+        if let Some(flight) = self.request.as_ref().and_then(|id| self.conversation.flights.land(id)) {
+            flight.end_unanswered(outcome);
         }
     }
 }

@@ -144,9 +144,8 @@ async fn speak(endpoint: &Arc<Endpoint>, server: &HttpUpstream, caller: &Caller,
             Inbound::Forward { message, request, .. } => match server.post_to(target, message, headers).await {
                 Ok(response) if response.status().is_success() => return,
                 Ok(_) | Err(_) => {
-                    let flight = request.as_ref().and_then(|id| session.conversation.flights.land(id));
-                    if let Some(settlement) = flight.and_then(|flight| flight.settlement) {
-                        settlement.settle(Outcome::Failed("unreachable".into()), 0);
+                    if let Some(flight) = request.as_ref().and_then(|id| session.conversation.flights.land(id)) {
+                        flight.end_unanswered(Outcome::Failed("unreachable".into()));
                     }
                     respond::failure(request.as_ref(), "The MCP server did not take the message.")
                 }
@@ -159,3 +158,7 @@ async fn speak(endpoint: &Arc<Endpoint>, server: &HttpUpstream, caller: &Caller,
     });
     respond::accepted()
 }
+
+#[cfg(test)]
+#[path = "legacy_sse_tests.rs"]
+mod tests;

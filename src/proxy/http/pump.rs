@@ -199,14 +199,12 @@ impl Pump {
     /// The stream is over. A request that it left unanswered is answered, unless its session lets the answer come on another stream.
     async fn finish(mut self, pieces: &mpsc::Sender<Bytes>) {
         let Some(id) = self.awaited.clone() else { return };
-        let cancelled = self.client_left && self.era == Era::Modern;
+        let cancelled = self.client_left && self.era == Era::Modern || self.conversation.flights.is_cancelled(&id);
         if self.resumable && self.session.is_some() && !self.ended.is_cancelled() && !cancelled {
             return;
         }
         let Some(flight) = self.conversation.flights.land(&id) else { return };
-        if let Some(settlement) = flight.settlement {
-            settlement.settle(if cancelled { Outcome::Cancelled } else { Outcome::Failed("the stream ended".into()) }, 0);
-        }
+        flight.end_unanswered(if cancelled { Outcome::Cancelled } else { Outcome::Failed("the stream ended".into()) });
         let failure = respond::failure(Some(&id), "The server ended the stream without an answer.");
         self.send(pieces, event(&failure)).await;
     }
@@ -227,3 +225,7 @@ fn says_nothing(event: &sse::Event) -> bool {
 pub(super) fn event(message: &[u8]) -> Bytes {
     [b"event: message\ndata: ", message, b"\n\n"].concat().into()
 }
+
+#[cfg(test)]
+#[path = "pump_tests.rs"]
+mod tests;

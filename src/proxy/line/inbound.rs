@@ -116,11 +116,9 @@ impl Line {
         let (cleared, settlement) = Cleared::permitted(permit, body);
         let decision = settlement.decision();
         let expect = if action == Action::ToolsCall { Expect::ToolResult } else { Expect::Plain };
-        let flight = Flight { era: message.era(), expect, settlement: Some(settlement) };
+        let flight = Flight::new(message.era(), expect, Some(settlement));
         with.flights.depart(id, flight).map_err(|flight| {
-            if let Some(settlement) = flight.settlement {
-                settlement.settle(Outcome::Cancelled, 0);
-            }
+            flight.end_unanswered(Outcome::Cancelled);
             Answer { body: refused::cancelled(id), status: StatusCode::OK, decision: Some(decision) }
         })?;
         Ok(Inbound::Forward { message: cleared, request: Some(id.clone()), decision: Some(decision) })
@@ -168,7 +166,7 @@ impl Line {
         let Some(cleared) = Cleared::undecided(message, body, &self.extensions) else {
             return Err(Answer::new(StatusCode::OK, refused::unknown_method(id)));
         };
-        match with.flights.depart(id, Flight { era: message.era(), expect, settlement: None }) {
+        match with.flights.depart(id, Flight::new(message.era(), expect, None)) {
             Ok(()) => Ok(Inbound::Forward { message: cleared, request: Some(id.clone()), decision: None }),
             Err(_) => Err(Answer::new(StatusCode::OK, refused::cancelled(id))),
         }

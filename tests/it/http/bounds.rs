@@ -67,7 +67,8 @@ async fn two_lengths_and_smuggled_requests_are_refused() {
 #[tokio::test(flavor = "multi_thread")]
 async fn requests_in_flight_are_bounded() {
     let lab = Lab::with(ECHO, &[("CEDARPOST_LIMITS_MAX_INFLIGHT", "1")], once("tools/call", Answer::Silence)).await;
-    let (mut first, mut second) = (lab.client(Era::Modern).await, lab.client(Era::Modern).await);
+    let shake = || Mcp::shake_hands(lab.sidecar.address, Era::Modern);
+    let (mut first, mut second) = (shake().await.unwrap(), shake().await.unwrap());
     let overloaded = async {
         lab.ear.message(is_call).await;
         second.call("2", "echo", json!({})).await.unwrap()

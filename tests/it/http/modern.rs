@@ -151,5 +151,5 @@ async fn a_cancellation_of_what_the_server_has_reaches_it_and_the_end_is_recorde
     assert_eq!(client.say(&cancelled).await.unwrap().status, 202);
     lab.ear.message(|message| *message == cancelled).await;
     drop(events);
-    assert_eq!(lab.log().await, ["tools/call echo allow failed: the stream ended"]);
+    assert_eq!(lab.log().await, ["tools/call echo allow cancelled"]);
 }

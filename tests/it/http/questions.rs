@@ -114,6 +114,26 @@ async fn a_question_that_the_server_withdraws_can_no_longer_be_answered() {
     assert_eq!(lab.log().await, ["tools/call echo allow ok", "elicitation/create allow cancelled"]);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_asks_without_end_is_refused_after_a_while() {
+    let (events, stream) = Answer::events();
+    let lab = Lab::open(&permitting(&KINDS), once("tools/call", stream)).await;
+    let client = lab.client(Era::Legacy).await;
+    let mut stream = client.stream(lab.sidecar.address, "c", "tools/call", None, json!({"name": "echo"})).await;
+    for number in 0..70 {
+        events.send(event(&question(&format!("q{number}"), "sampling/createMessage")).into()).unwrap();
+    }
+    events.send(event(&question("q0", "roots/list")).into()).unwrap();
+    events.send(event(&done("c")).into()).unwrap();
+    let mut asked = 0;
+    while stream.message().await.is_some_and(|message| message["method"].is_string()) {
+        asked += 1;
+    }
+    assert_eq!(asked, 64);
+    let refused = lab.ear.messages().into_iter().filter(|message| message["error"]["code"] == -32603).count();
+    assert_eq!(refused, 7, "one of them for an id that is in use");
+}
+
 fn input_required(method: &str) -> Value {
     json!({"resultType": "input_required", "requestState": "s", "inputRequests": {"k": {"method": method, "params": {"message": "m"}}}})
 }

@@ -1,10 +1,18 @@
 //! Tasks belong to the caller whose call made them.
 
 use super::{Answer, ECHO, Era, Lab, json};
+use crate::support::LEGACY;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_task_of_nobody_does_not_exist() {
-    let lab = Lab::open(ECHO, |_, _| None).await;
+    let lab = Lab::open(ECHO, |_, message| {
+        let capabilities = json!({"tools": {}, "tasks": {}, "extensions": {"io.modelcontextprotocol/tasks": {}}});
+        let welcome =
+            json!({"protocolVersion": LEGACY, "capabilities": capabilities, "serverInfo": {"name": "s", "version": "1"}});
+        (message["method"] == "initialize")
+            .then(|| Answer::Headed(vec![("mcp-session-id", "scripted")], Box::new(Answer::result(message, welcome))))
+    })
+    .await;
     for era in [Era::Legacy, Era::Modern] {
         let mut client = lab.client(era).await;
         let methods: &[&str] = if era == Era::Legacy {
@@ -19,6 +27,14 @@ async fn the_task_of_nobody_does_not_exist() {
         }
     }
     assert!(lab.ear.messages().iter().all(|message| !message.to_string().contains("stolen")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_without_tasks_does_not_know_their_methods() {
+    let lab = Lab::open(ECHO, |_, _| None).await;
+    let reply = lab.client(Era::Legacy).await.request("t", "tasks/get", None, json!({"taskId": "stolen"})).await.unwrap();
+    assert_eq!((reply.status, reply.code()), (200, Some(-32601)));
+    assert!(lab.ear.messages().iter().all(|message| message["id"] != "t"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
