@@ -19,7 +19,7 @@ fn tools(count: usize) -> Bytes {
     let tool = |n: usize| {
         format!(
             r#"{{"name":"tool_{n}","description":"Does the {n}th thing.","inputSchema":{{"type":"object","properties":{{"a":{{"type":"string"}},"b":{{"type":"integer"}}}},"required":["a"]}},"annotations":{{"readOnlyHint":{}}}}}"#,
-            n % 2 == 0
+            n.is_multiple_of(2)
         )
     };
     let tools: Vec<String> = (0..count).map(tool).collect();

@@ -118,7 +118,8 @@ async fn a_permit_comes_after_its_record_and_leaves_a_second_one() {
 
     permit.spend().settle(Outcome::ToolError, 7);
     let outcomes = house.records("outcome", 1).await;
-    assert_eq!((&outcomes[0]["outcome"], &outcomes[0]["seq"] != &decisions[0]["seq"]), (&"tool_error".into(), true));
+    assert_eq!(outcomes[0]["outcome"], "tool_error");
+    assert_ne!(outcomes[0]["seq"], decisions[0]["seq"]);
     assert_eq!(outcomes[0]["id"], decisions[0]["id"]);
 }
 

@@ -5,12 +5,17 @@ use std::io;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use sled::IVec;
 
 use super::contain::contained;
 use super::disk::Disk;
 use super::files::{sync_directory, sync_tree};
+
+/// How often, and in which steps, a database that was just closed is tried again: two seconds in all.
+const LOCK_LOOKS: u32 = 200;
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
 /// The largest value that may be stored, in bytes. With at most about 17 values a page, pages stay below sled's limit for
 /// pages that it stores outside the synced file (a quarter of a segment).
@@ -126,7 +131,21 @@ impl Database {
         sync_tree(&fresh).map_err(io("sync"))?;
         std::fs::rename(&fresh, path).map_err(io("put in place"))?;
         sync_directory(path.parent().unwrap_or(path)).map_err(io("sync the directory of"))?;
-        Self::open(path, disk)
+        Self::reopen(path, &disk)
+    }
+
+    /// Opens a database that this process has just closed: sled's threads may hold its lock a moment longer.
+    fn reopen(path: &Path, disk: &Arc<dyn Disk>) -> Result<Self, OpenError> {
+        let mut patience = LOCK_LOOKS;
+        loop {
+            match Self::open(path, Arc::clone(disk)) {
+                Err(OpenError::Locked(_)) if patience > 0 => {
+                    patience -= 1;
+                    std::thread::sleep(LOCK_PAUSE);
+                }
+                opened => return opened,
+            }
+        }
     }
 
     /// Writes a batch in its order, and returns when it survives a power cut. For one thread that may block. A crash before that
