@@ -190,7 +190,7 @@ fn open_database(directory: &Path, disk: Arc<dyn Disk>) -> Result<(Database, Hea
         Ok(Head::EMPTY) => {}
         Ok(seen) => return Err(AnchorMismatch::RolledBack { anchored: seen.size, found: 0 }.into()),
     }
-    Ok((Database::create(&path, disk)?, Head::EMPTY))
+    Ok((Database::create(&path, &disk)?, Head::EMPTY))
 }
 
 /// What the log lacks of what the anchor has seen, if anything.

@@ -85,7 +85,7 @@ fn each_way_a_record_can_be_wrong_is_named_with_its_number() {
     for (name, leaves, expected) in cases {
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir_all(dir.path()).unwrap();
-        drop(Database::create(&database_path(dir.path()), Arc::new(LocalDisk)).unwrap());
+        drop(Database::create(&database_path(dir.path()), &local_disk()).unwrap());
         rewrite(dir.path(), &leaves);
         match (check(dir.path()), expected) {
             (Ok(verified), None) => assert_eq!(verified.head.size, leaves.len() as u64, "{name}"),
@@ -209,4 +209,8 @@ async fn showing_narrows_by_what_was_asked() {
 #[test]
 fn there_is_nothing_to_verify_where_no_log_is() {
     assert!(matches!(check(tempfile::tempdir().unwrap().path()), Err(VerifyError::NoLog(_))));
+}
+
+fn local_disk() -> Arc<dyn crate::storage::Disk> {
+    Arc::new(LocalDisk)
 }

@@ -116,7 +116,7 @@ impl Database {
     /// # Errors
     ///
     /// [`OpenError`]; also when another process was faster.
-    pub fn create(path: &Path, disk: Arc<dyn Disk>) -> Result<Self, OpenError> {
+    pub fn create(path: &Path, disk: &Arc<dyn Disk>) -> Result<Self, OpenError> {
         let fresh = path.with_extension(format!("new-{}", std::process::id()));
         let io = |step| {
             let path = fresh.clone();
@@ -131,7 +131,7 @@ impl Database {
         sync_tree(&fresh).map_err(io("sync"))?;
         std::fs::rename(&fresh, path).map_err(io("put in place"))?;
         sync_directory(path.parent().unwrap_or(path)).map_err(io("sync the directory of"))?;
-        Self::reopen(path, &disk)
+        Self::reopen(path, disk)
     }
 
     /// Opens a database that this process has just closed: sled's threads may hold its lock a moment longer.
