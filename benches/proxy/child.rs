@@ -89,7 +89,8 @@ async fn listening(lines: &mut Lines<BufReader<ChildStderr>>) -> Result<SocketAd
 /// The address in a log line that tells where MCP is served. The admin listener, which says so too, is not it.
 fn mcp_address(line: &str) -> Option<String> {
     let line: serde_json::Value = serde_json::from_str(line).ok()?;
-    let fields = line.get("fields").unwrap_or(&line);
+    // The sidecar logs in the words of OpenTelemetry; the other processes of the benchmark say it plainly.
+    let fields = line.get("attributes").unwrap_or(&line);
     let text = |key: &str| fields.get(key).and_then(serde_json::Value::as_str);
     (text("event") == Some("listening") && text("face") != Some("admin")).then(|| text("address").map(str::to_owned))?
 }

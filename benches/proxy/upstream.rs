@@ -4,6 +4,7 @@
 
 use std::borrow::Cow;
 use std::convert::Infallible;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Context as _, Result};
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
@@ -44,6 +45,9 @@ struct Meta<'a> {
 }
 
 /// Serves on a free loopback port until it is killed.
+/// Names sessions: each client has one of its own, as clients of real servers have.
+static SESSIONS: AtomicU64 = AtomicU64::new(1);
+
 pub(crate) async fn run() -> Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0").await.context("failed to listen")?;
     crate::announce(&listener)?;
@@ -80,7 +84,7 @@ fn answer(body: &[u8]) -> Result<Response<Full<Bytes>>> {
     };
     let mut response = respond(format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{}}}"#, of_its_era(result, modern)))?;
     if message.method == "initialize" {
-        response.headers_mut().insert(SESSION, HeaderValue::from_static("one-session-serves-all"));
+        response.headers_mut().insert(SESSION, HeaderValue::from(SESSIONS.fetch_add(1, Ordering::Relaxed)));
     }
     Ok(response)
 }

@@ -11,7 +11,7 @@ use bytes::Bytes;
 pub struct Annotations {
     /// The tool changes nothing (`readOnlyHint`, default false).
     pub read_only: bool,
-    /// The tool may destroy (`destructiveHint`, default true).
+    /// The tool may destroy (`destructiveHint`, default true unless the tool is read-only).
     pub destructive: bool,
     /// Calling it twice changes nothing more (`idempotentHint`, default false).
     pub idempotent: bool,

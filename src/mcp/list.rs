@@ -202,9 +202,11 @@ fn annotations(text: &str) -> Option<Annotations> {
         Some(_) => None,
     };
     let default = Annotations::default();
+    let read_only = hint("readOnlyHint", default.read_only)?;
     Some(Annotations {
-        read_only: hint("readOnlyHint", default.read_only)?,
-        destructive: hint("destructiveHint", default.destructive)?,
+        read_only,
+        // "Meaningful only when `readOnlyHint == false`": what changes nothing destroys nothing, unless the server says that it does.
+        destructive: hint("destructiveHint", default.destructive && !read_only)?,
         idempotent: hint("idempotentHint", default.idempotent)?,
         open_world: hint("openWorldHint", default.open_world)?,
     })

@@ -117,6 +117,15 @@ fn tools_are_read_with_the_specifications_defaults() {
     assert_eq!(page.tools.iter().map(|tool| &*tool.name).collect::<Vec<_>>(), ["a", "b", "c"]);
     assert_eq!(page.tools[0].annotations, Annotations::default());
     assert_eq!(page.tools[1].annotations, Annotations { read_only: true, destructive: false, ..Annotations::default() });
+    for (hints, destructive) in [
+        (r#"{"readOnlyHint":true}"#, false),
+        (r#"{"readOnlyHint":true,"destructiveHint":true}"#, true),
+        (r#"{"readOnlyHint":false}"#, true),
+        ("{}", true),
+    ] {
+        let text = format!(r#"{{"jsonrpc":"2.0","id":1,"result":{{"tools":[{{"name":"a","annotations":{hints}}}]}}}}"#);
+        assert_eq!(tools(&text.into()).unwrap().tools[0].annotations.destructive, destructive, "{hints}");
+    }
     assert_eq!(page.tools[1].input_schema.as_deref(), Some(&br#"{"type":"object"}"#[..]));
     assert_eq!(page.tools[0].definition, r#"{"name":"a"}"#);
     assert_eq!((page.refused, page.next_cursor), (vec![], None));
