@@ -2,7 +2,7 @@
 //!
 //! [`serve`] runs the shop, an MCP server without any access control of its own that speaks the protocol's stateless and stateful
 //! revisions. [`write_policies`] puts the policies of `policies/demo` into a folder, so that a fresh machine needs nothing but the
-//! binary. [`tour`] then makes real calls through a running sidecar, explains each, and fails when one does not end as it should.
+//! binary. [`tour()`] then makes real calls through a running sidecar, explains each, and fails when one does not end as it should.
 //!
 //! Nothing here decides anything or knows how the sidecar is put together: `cli` starts it and hands over the addresses.
 

@@ -5,7 +5,7 @@
 //! [`Malformed`], because the server behind us may read it in the other way. *What is forwarded is what came*: everything handed out is
 //! a slice of the body, and the few changes that policy demands are spliced into the text, so that nothing else moves.
 //!
-//! Read in this order: [`Message::parse`] for one message; [`method`] for the table of what may go where; [`target`] for what a
+//! Read in this order: [`Message::parse`] for one message; [`method`] for the table of what may go where; [`target()`] for what a
 //! decision is about; [`headers`] and [`check_params`] for what HTTP repeats of the body; [`list`], [`listen`] and [`Inspection`] for
 //! what has to be looked at, and cut out; [`sse`] for streams; [`reply`] for what we say ourselves.
 //!

@@ -1,6 +1,6 @@
 //! kill -9 in the middle of load: whatever a client was told, and whatever the server was made to do, is in the log afterwards.
 //!
-//! `CEDARPOST_CRASH_ROUNDS` sets the number of rounds (5 when it is not set).
+//! `CRASH_ROUNDS` sets the number of rounds (5 when it is not set).
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
@@ -118,7 +118,7 @@ async fn read_log(directory: &str) -> Log {
 
 #[expect(clippy::disallowed_methods, reason = "the number of rounds is a setting of this test, not of the product")]
 fn rounds() -> u32 {
-    std::env::var("CEDARPOST_CRASH_ROUNDS").map_or(5, |rounds| rounds.parse().expect("CEDARPOST_CRASH_ROUNDS is a number"))
+    std::env::var("CRASH_ROUNDS").map_or(5, |rounds| rounds.parse().expect("CRASH_ROUNDS is a number"))
 }
 
 fn random_below(bound: u64) -> u64 {
