@@ -184,17 +184,19 @@ async fn another_spelling_of_a_denied_call_is_denied() {
     let answered = json!({"name": "destroy", "arguments": {"message": "other"}, "_meta": modern_meta(),
         "requestState": "sealed", "inputResponses": {"dev.cedarpost/approval": {"action": "accept"}}});
     let stateful = json!({"name": "destroy", "_meta": modern_meta(), "requestState": "c3RvbGVu"});
+    // A tool that nobody lists is answered as the specification says; it is refused and recorded like any other denial.
+    let unknown = Want::Refused(&[200], &[-32602]);
     let table = vec![
         lab.legacy("plain", call("destroy"), Want::Denied),
         lab.legacy("escaped method", call("destroy").replace("tools/call", r"tools\u002fcall"), Want::Denied),
         lab.legacy("escaped slash", call("destroy").replace("tools/call", r"tools\/call"), Want::Denied),
         lab.legacy("escaped name", call("destroy").replace("destroy", r"\u0064estro\u0079"), Want::Denied),
-        lab.legacy("other letters", call("DESTROY"), Want::Denied),
-        lab.legacy("an allowed tool with a space", call("echo "), Want::Denied),
-        lab.legacy("an allowed tool with a zero byte", call("echo\0"), Want::Denied),
-        lab.legacy("an allowed tool in a path", call("lab/echo"), Want::Denied),
-        lab.legacy("no name at all", call(""), Want::Denied),
-        lab.legacy("a tool nobody lists", call("unlisted"), Want::Denied),
+        lab.legacy("other letters", call("DESTROY"), unknown),
+        lab.legacy("an allowed tool with a space", call("echo "), unknown),
+        lab.legacy("an allowed tool with a zero byte", call("echo\0"), unknown),
+        lab.legacy("an allowed tool in a path", call("lab/echo"), unknown),
+        lab.legacy("no name at all", call(""), unknown),
+        lab.legacy("a tool nobody lists", call("unlisted"), unknown),
         lab.modern("stateless", "destroy", modern_call("destroy"), Want::Denied),
         lab.modern("a retry that brings answers and other arguments", "destroy", retry(answered), Want::Denied),
         lab.modern("a retry with somebody's state", "destroy", retry(stateful), Want::Denied),
