@@ -33,8 +33,8 @@ impl RawId {
         Self { text: Bytes::from(serde_json::Value::from(id).to_string()), value: Value::Text(id.into()) }
     }
 
-    /// The id that `text` (one JSON value, lying in `body`) writes; `None` when it is no id.
-    pub(super) fn read(body: &Bytes, text: &str) -> Option<Self> {
+    /// The id that `text` (one JSON value) writes; `None` when it is no id.
+    pub(super) fn read(text: &str) -> Option<Self> {
         if text.len() > MAX_BYTES {
             return None;
         }
@@ -42,7 +42,8 @@ impl RawId {
             Ok(string) => Value::Text(string.into()),
             Err(_) => Value::Integer(integer(text)?),
         };
-        Some(Self { text: body.slice_ref(text.as_bytes()), value })
+        // A copy: an id outlives its message by as long as the answer takes, and must not hold all of it.
+        Some(Self { text: Bytes::copy_from_slice(text.as_bytes()), value })
     }
 
     /// The id's JSON text as it was written, to be echoed.

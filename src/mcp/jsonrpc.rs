@@ -104,7 +104,7 @@ impl Message {
     fn read(body: &Bytes, limits: &Limits, depth: Depth) -> Result<Self, Malformed> {
         let text = text_of(body, limits)?;
         let envelope = Envelope::read(text)?;
-        let id = envelope.id.and_then(|raw| RawId::read(body, raw));
+        let id = envelope.id.and_then(RawId::read);
         let refused = |malformed: Malformed| malformed.answering(id.as_ref());
         if depth == Depth::Whole || (envelope.id.is_some() && envelope.method.is_some()) {
             json::check(text, limits.max_depth).map_err(|fault| refused(fault.into()))?;

@@ -113,8 +113,8 @@ impl Params {
             "inputResponses" => self.input_responses = Some(object(body, value, "`inputResponses` is not an object.")?),
             "inputRequests" => self.input_requests = Some(object(body, value, "`inputRequests` is not an object.")?),
             "notifications" => self.notifications = Some(object(body, value, "`notifications` is not an object.")?),
-            "requestId" => self.request_id = Some(id(body, value, "`requestId` is not a string or an integer.")?),
-            "progressToken" => self.progress_token = Some(id(body, value, "`progressToken` is not a string or an integer.")?),
+            "requestId" => self.request_id = Some(id(value, "`requestId` is not a string or an integer.")?),
+            "progressToken" => self.progress_token = Some(id(value, "`progressToken` is not a string or an integer.")?),
             "protocolVersion" => self.protocol_version = Some(text(value, "`protocolVersion` is not a string.")?),
             "capabilities" => self.capabilities = Some(object(body, value, "`capabilities` is not an object.")?),
             _ => {}
@@ -138,11 +138,10 @@ impl Meta {
                     meta.capabilities = Some(object(body, value, "The client capabilities in `_meta` are not an object.")?);
                 }
                 "progressToken" => {
-                    meta.progress_token = Some(id(body, value, "`progressToken` is not a string or an integer.")?);
+                    meta.progress_token = Some(id(value, "`progressToken` is not a string or an integer.")?);
                 }
                 META_SUBSCRIPTION => {
-                    meta.subscription_id =
-                        Some(id(body, value, "The subscription id in `_meta` is not a string or an integer.")?);
+                    meta.subscription_id = Some(id(value, "The subscription id in `_meta` is not a string or an integer.")?);
                 }
                 META_RELATED_TASK => meta.related_task = Some(related_task(value)?),
                 // Only for the record: a trace that cannot be read is no reason to refuse.
@@ -166,8 +165,8 @@ fn object(body: &Bytes, value: &str, sentence: &'static str) -> Result<Bytes, Ma
     if json::is_object(value) { Ok(body.slice_ref(value.as_bytes())) } else { Err(Malformed::params(sentence)) }
 }
 
-fn id(body: &Bytes, value: &str, sentence: &'static str) -> Result<RawId, Malformed> {
-    RawId::read(body, value).ok_or_else(|| Malformed::params(sentence))
+fn id(value: &str, sentence: &'static str) -> Result<RawId, Malformed> {
+    RawId::read(value).ok_or_else(|| Malformed::params(sentence))
 }
 
 fn related_task(value: &str) -> Result<Arc<str>, Malformed> {

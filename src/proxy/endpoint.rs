@@ -164,6 +164,15 @@ impl Endpoint {
         Arc::clone(&self.places).try_acquire_owned().ok()
     }
 
+    /// A place among the requests in flight, as soon as there is one. `None` only if places were closed, which nobody does.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before it is done, no place is taken.
+    pub(super) async fn place_in_turn(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.places).acquire_owned().await.ok()
+    }
+
     pub(super) fn conversation(&self, caller: &Caller, transport: Transport, ip: Option<IpAddr>) -> Arc<Conversation> {
         Arc::new(Conversation::new(caller.clone(), transport, ip, self.limits.in_flight))
     }

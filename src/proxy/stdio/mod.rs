@@ -132,7 +132,8 @@ async fn take<F, Fut>(
     let decided =
         matches!(route(&message, Sender::Client, |_| true), Route::Check(_)) && matches!(message.kind(), Kind::Request { .. });
     let (endpoint, with, output) = (Arc::clone(endpoint), Arc::clone(with), output.clone());
-    let place = if decided { endpoint.place() } else { None };
+    // Waits: a client that asks without reading what it is answered is not read any further.
+    let place = if decided { endpoint.place_in_turn().await } else { None };
     let way = async move {
         let _place = place;
         match endpoint.line.inbound(&with, &message, line).await {
