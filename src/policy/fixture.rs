@@ -117,6 +117,11 @@ impl World {
     }
 }
 
+/// A single policy from its text.
+pub(super) fn policy(text: &str) -> cedar_policy::Policy {
+    cedar_policy::Policy::parse(None, text).unwrap()
+}
+
 pub(super) fn shop() -> ServerName {
     ServerName::new("shop").unwrap()
 }

@@ -12,31 +12,7 @@ use cedar_policy::{Context, EntityId, EntityTypeName, EntityUid, RestrictedExpre
 use serde::de::{Deserializer as _, Error as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// A type of the schema, compiled once a load.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Ty {
-    Bool,
-    Long,
-    Str,
-    Decimal,
-    Datetime,
-    Duration,
-    Ip,
-    /// Only in entities files: an argument is never an entity, or an attacker could name any.
-    Entity(EntityTypeName),
-    Set(Box<Ty>),
-    Record(Fields),
-}
-
-/// The attributes of a record or an entity.
-pub(super) type Fields = BTreeMap<String, Field>;
-
-/// One attribute.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Field {
-    pub(super) ty: Ty,
-    pub(super) required: bool,
-}
+use super::ty::{Field, Fields, Others, Record, Ty};
 
 /// Who wrote the JSON text: it decides what may stand in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,8 +46,8 @@ const MAX_DEPTH: u32 = 16;
 const MAX_NODES: u32 = 4096;
 /// The longest string, in bytes.
 const MAX_STRING: usize = 64 << 10;
-/// The longest text, in bytes.
-const MAX_TEXT: usize = 256 << 10;
+/// The most bytes in all strings together.
+const MAX_BYTES: usize = 256 << 10;
 
 /// Converts a JSON text. Absent text is an empty record, which is what MCP means by absent arguments.
 pub(super) fn convert(text: Option<&[u8]>, ty: &Ty, author: Author) -> Result<RestrictedExpression, Unfit> {
@@ -88,7 +64,7 @@ pub(super) fn attributes(
 ) -> Result<BTreeMap<String, RestrictedExpression>, Unfit> {
     let whole = Whole::new(Some(text.as_bytes()), Author::Operator)?;
     let raw = whole.raw()?;
-    whole.converter().fields(raw, fields, &Path::Root, allow_partial)
+    whole.converter().fields(raw, &Record::closed(fields.clone()), &Path::Root, allow_partial)
 }
 
 /// The text a conversion is about.
@@ -101,10 +77,6 @@ impl<'a> Whole<'a> {
     fn new(text: Option<&'a [u8]>, author: Author) -> Result<Self, Unfit> {
         let unfit = |reason| Unfit { pointer: String::new(), reason: Cow::Borrowed(reason), offset: 0 };
         let text = text.unwrap_or(b"{}");
-        // An operator's file has its own limit, so the limit on texts is for everybody else.
-        if author == Author::Anybody && text.len() > MAX_TEXT {
-            return Err(unfit("is longer than 256 KiB"));
-        }
         let text = std::str::from_utf8(text).map_err(|_| unfit("is not UTF-8"))?;
         Ok(Self { text, author })
     }
@@ -114,7 +86,7 @@ impl<'a> Whole<'a> {
     }
 
     fn converter(&self) -> Converter<'a> {
-        Converter { text: self.text, author: self.author, depth: MAX_DEPTH, nodes: MAX_NODES }
+        Converter { text: self.text, author: self.author, depth: MAX_DEPTH, nodes: MAX_NODES, bytes: MAX_BYTES }
     }
 }
 
@@ -140,6 +112,7 @@ struct Converter<'a> {
     author: Author,
     depth: u32,
     nodes: u32,
+    bytes: usize,
 }
 
 impl<'a> Converter<'a> {
@@ -156,20 +129,25 @@ impl<'a> Converter<'a> {
                 long.map(RestrictedExpression::new_long).ok_or_else(|| self.unfit(raw, path, "is not an integer of 64 bits"))
             }
             Ty::Str => self.string(raw, path, "is not a string").map(RestrictedExpression::new_string),
+            Ty::OneOf(values) => match self.string(raw, path, "is not a string")? {
+                text if values.contains(text.as_str()) => Ok(RestrictedExpression::new_string(text)),
+                _ => Err(self.unfit(raw, path, "is none of the values that the schema lists")),
+            },
             Ty::Decimal => self.decimal(raw, path),
             Ty::Datetime => self.extension(raw, path, "datetime", RestrictedExpression::new_datetime),
             Ty::Duration => self.extension(raw, path, "duration", RestrictedExpression::new_duration),
             Ty::Ip => self.extension(raw, path, "ip", RestrictedExpression::new_ip),
             Ty::Entity(name) => self.entity(raw, name, path).map(RestrictedExpression::new_entity_uid),
             Ty::Set(element) => self.set(raw, element, path),
-            Ty::Record(fields) => {
-                let pairs = self.fields(raw, fields, path, false)?;
+            Ty::Record(record) => {
+                let pairs = self.fields(raw, record, path, false)?;
                 RestrictedExpression::new_record(pairs).map_err(|_| self.unfit(raw, path, "has a key twice"))
             }
+            Ty::Hidden => Err(self.unfit(raw, path, "cannot be seen by policies")),
         }
     }
 
-    fn string(&self, raw: &'a RawValue, path: &Path<'_>, otherwise: &'static str) -> Result<String, Unfit> {
+    fn string(&mut self, raw: &'a RawValue, path: &Path<'_>, otherwise: &'static str) -> Result<String, Unfit> {
         if raw.get().len() > MAX_STRING * 6 {
             return Err(self.unfit(raw, path, "is longer than 64 KiB"));
         }
@@ -178,10 +156,15 @@ impl<'a> Converter<'a> {
         if text.len() > MAX_STRING {
             return Err(self.unfit(raw, path, "is longer than 64 KiB"));
         }
+        // An operator's file has its own limit, so the limit on the whole is for everybody else.
+        if self.author == Author::Anybody {
+            let left = self.bytes.checked_sub(text.len());
+            self.bytes = left.ok_or_else(|| self.unfit(raw, path, "is one of strings that together are longer than 256 KiB"))?;
+        }
         Ok(text)
     }
 
-    fn decimal(&self, raw: &'a RawValue, path: &Path<'_>) -> Result<RestrictedExpression, Unfit> {
+    fn decimal(&mut self, raw: &'a RawValue, path: &Path<'_>) -> Result<RestrictedExpression, Unfit> {
         if self.author == Author::Operator && !is_number(raw.get()) {
             return self.extension(raw, path, "decimal", RestrictedExpression::new_decimal);
         }
@@ -193,7 +176,7 @@ impl<'a> Converter<'a> {
 
     /// A value of an extension type from its text, checked here so that the answer can say where it stands.
     fn extension(
-        &self,
+        &mut self,
         raw: &'a RawValue,
         path: &Path<'_>,
         function: &'static str,
@@ -209,7 +192,7 @@ impl<'a> Converter<'a> {
     }
 
     /// Cedar's explicit form `{"__extn": {"fn": …, "arg": …}}`, for the function that the schema asks for and no other.
-    fn explicit(&self, raw: &'a RawValue, path: &Path<'_>, function: &str) -> Result<String, Unfit> {
+    fn explicit(&mut self, raw: &'a RawValue, path: &Path<'_>, function: &str) -> Result<String, Unfit> {
         let wrong = || self.unfit(raw, path, format!("is not a {function}"));
         let outer = object(raw).map_err(|_| wrong())?;
         let [(key, call)] = &outer[..] else { return Err(wrong()) };
@@ -249,29 +232,39 @@ impl<'a> Converter<'a> {
     fn fields(
         &mut self,
         raw: &'a RawValue,
-        fields: &Fields,
+        record: &Record,
         path: &Path<'_>,
         allow_partial: bool,
     ) -> Result<BTreeMap<String, RestrictedExpression>, Unfit> {
         self.enter(raw, path)?;
         let mut values = BTreeMap::new();
+        let mut absent: BTreeMap<&str, &Field> = record.fields.iter().map(|(name, field)| (&**name, field)).collect();
         for (key, value) in object(raw).map_err(|reason| self.unfit(raw, path, reason))? {
             let path = Path::Key(path, &key);
-            let field = fields.get(&*key).ok_or_else(|| self.unfit(value, &path, "is not in the schema"))?;
-            if value.get() == "null" && !field.required {
+            let Some(field) = record.fields.get(&*key) else {
+                match record.others {
+                    Others::Refused => return Err(self.unfit(value, &path, "is not in the schema")),
+                    Others::Hidden => continue,
+                }
+            };
+            absent.remove(&*key);
+            if !field.ty.is_visible() || (value.get() == "null" && field.takes_null()) {
                 continue;
             }
             let converted = self.value(value, &field.ty, &path)?;
             values.insert(key.clone().into_owned(), converted);
         }
-        let missing = fields.iter().find(|(name, field)| field.required && !values.contains_key(*name));
-        match missing {
-            Some((name, _)) if !allow_partial => Err(self.unfit(raw, &Path::Key(path, name), "is required and missing")),
-            _ => {
-                self.depth += 1;
-                Ok(values)
+        for (name, field) in absent.into_iter().filter(|(_, field)| field.ty.is_visible()) {
+            match &field.default {
+                Some(default) => drop(values.insert(name.to_owned(), convert(Some(default.as_bytes()), &field.ty, self.author)?)),
+                None if field.required && !allow_partial => {
+                    return Err(self.unfit(raw, &Path::Key(path, name), "is required and missing"));
+                }
+                None => {}
             }
         }
+        self.depth += 1;
+        Ok(values)
     }
 
     fn enter(&mut self, raw: &RawValue, path: &Path<'_>) -> Result<(), Unfit> {

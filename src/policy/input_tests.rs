@@ -6,12 +6,12 @@ use cedar_policy::{Context, EvalResult, RestrictedExpression};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{Author, Field, Fields, Ty, attributes, convert, scaled};
+use super::{Author, Field, Fields, Others, Record, Ty, attributes, convert, scaled};
 
 fn record(fields: &[(&str, Ty, bool)]) -> Ty {
-    Ty::Record(
-        fields.iter().map(|(name, ty, required)| ((*name).to_owned(), Field { ty: ty.clone(), required: *required })).collect(),
-    )
+    Ty::Record(Record::closed(
+        fields.iter().map(|(name, ty, required)| ((*name).to_owned(), Field::new(ty.clone(), *required))).collect(),
+    ))
 }
 
 fn one(ty: Ty) -> Ty {
@@ -110,6 +110,48 @@ fn absent_arguments_are_an_empty_record_and_null_is_absent_only_where_it_may_be(
 }
 
 #[test]
+fn what_is_absent_is_what_the_schema_says_it_is() {
+    let field =
+        |default: Option<&str>, nullable| Field { default: default.map(Into::into), nullable, ..Field::new(Ty::Long, false) };
+    for (field, absent, null) in [
+        (Field::new(Ty::Long, true), "`/v` is required and missing", "`/v` is not an integer of 64 bits"),
+        (Field { nullable: true, ..Field::new(Ty::Long, true) }, "`/v` is required and missing", "{}"),
+        (field(None, false), "{}", "{}"),
+        (field(Some("7"), false), "{\"v\": 7}", "`/v` is not an integer of 64 bits"),
+        (field(Some("7"), true), "{\"v\": 7}", "{}"),
+    ] {
+        let ty = Ty::Record(Record::closed([("v".to_owned(), field)].into()));
+        let seen = |text: &[u8]| convert(Some(text), &ty, Author::Anybody).map_or_else(|unfit| unfit.to_string(), shown);
+        assert_eq!((seen(b"{}"), seen(br#"{"v":null}"#)), (absent.to_owned(), null.to_owned()), "{ty:?}");
+    }
+}
+
+#[test]
+fn what_is_hidden_may_be_anything_and_is_not_shown() {
+    let hidden = [
+        ("a", Field::new(Ty::Hidden, true)),
+        ("b", Field::new(Ty::Set(Box::new(Ty::Hidden)), true)),
+        ("v", Field::new(Ty::Long, true)),
+    ];
+    let fields: Fields = hidden.map(|(name, field)| (name.to_owned(), field)).into();
+    let long = "x".repeat(1 << 20);
+    let text = format!("{{\"v\":1,\"a\":{{\"__entity\":[1.23456789,\"{long}\"]}},\"other\":null}}");
+    for (others, seen) in [(Others::Hidden, "{\"v\": 1}"), (Others::Refused, "`/other` is not in the schema")] {
+        let ty = Ty::Record(Record { fields: fields.clone(), others });
+        assert_eq!(convert(Some(text.as_bytes()), &ty, Author::Anybody).map_or_else(|unfit| unfit.to_string(), shown), seen);
+    }
+    assert!(convert(Some(b"{}"), &Ty::Hidden, Author::Anybody).is_err(), "nothing of it can be shown");
+}
+
+#[test]
+fn a_listed_string_is_one_of_the_list() {
+    let unit = Ty::OneOf(["eur".into(), "usd".into()].into());
+    assert_eq!(seen(unit.clone(), "\"eur\""), "{\"v\": \"eur\"}");
+    assert_eq!(seen(unit.clone(), "\"EUR\""), "`/v` is none of the values that the schema lists");
+    assert_eq!(seen(unit, "1"), "`/v` is not a string");
+}
+
+#[test]
 fn reserved_keys_are_keys_like_any_other() {
     let ty = record(&[("__entity", Ty::Str, true), ("__extn", Ty::Long, true), ("", Ty::Bool, true)]);
     let value = convert(Some(br#"{"__entity":"a","__extn":1,"":true}"#), &ty, Author::Anybody).unwrap();
@@ -143,7 +185,7 @@ fn everything_has_a_limit() {
     assert!(seen(Ty::Str, &string((64 << 10) + 1)).ends_with("is longer than 64 KiB"));
     assert!(
         seen(Ty::Set(Box::new(Ty::Str)), &format!("[{}]", vec![string(60 << 10); 5].join(",")))
-            .ends_with("is longer than 256 KiB")
+            .ends_with("is one of strings that together are longer than 256 KiB")
     );
     let deep = "[".repeat(100_000);
     assert!(convert(Some(deep.as_bytes()), &one(Ty::Long), Author::Anybody).is_err());
@@ -151,7 +193,7 @@ fn everything_has_a_limit() {
 
 #[test]
 fn an_operator_may_use_cedars_explicit_forms_for_the_type_that_the_schema_asks_for() {
-    let fields = |ty: Ty| Fields::from([("v".to_owned(), Field { ty, required: true })]);
+    let fields = |ty: Ty| Fields::from([("v".to_owned(), Field::new(ty, true))]);
     let user = || Ty::Entity("Mcp::User".parse().unwrap());
     for (ty, json, fits) in [
         (user(), r#"{"type":"Mcp::User","id":"a"}"#, true),
@@ -174,10 +216,10 @@ fn an_operator_may_use_cedars_explicit_forms_for_the_type_that_the_schema_asks_f
 fn any_type() -> impl Strategy<Value = Ty> {
     let leaf = prop::sample::select(vec![Ty::Bool, Ty::Long, Ty::Str, Ty::Decimal, Ty::Datetime, Ty::Duration, Ty::Ip]);
     leaf.prop_recursive(3, 12, 3, |inner| {
-        let field = (inner.clone(), any::<bool>()).prop_map(|(ty, required)| Field { ty, required });
+        let field = (inner.clone(), any::<bool>()).prop_map(|(ty, required)| Field::new(ty, required));
         prop_oneof![
             inner.prop_map(|ty| Ty::Set(Box::new(ty))),
-            prop::collection::btree_map(key(), field, 0..3).prop_map(Ty::Record),
+            prop::collection::btree_map(key(), field, 0..3).prop_map(|fields| Ty::Record(Record::closed(fields))),
         ]
     })
 }
@@ -219,7 +261,8 @@ fn json_for(ty: &Ty) -> BoxedStrategy<Value> {
         Ty::Ip => Just(json!("10.0.0.1")).boxed(),
         Ty::Entity(_) => any_json().boxed(),
         Ty::Set(element) => prop::collection::vec(json_for(element), 0..3).prop_map(Value::from).boxed(),
-        Ty::Record(fields) => {
+        Ty::OneOf(_) | Ty::Hidden => any_json().boxed(),
+        Ty::Record(Record { fields, .. }) => {
             let members: Vec<_> = fields.iter().map(|(name, field)| (Just(name.clone()), json_for(&field.ty))).collect();
             members.prop_map(|members| Value::Object(members.into_iter().collect())).boxed()
         }
@@ -236,7 +279,7 @@ fn is_of(value: &EvalResult, ty: &Ty) -> bool {
         (EvalResult::ExtensionValue(text), Ty::Duration) => text.starts_with("duration("),
         (EvalResult::ExtensionValue(text), Ty::Ip) => text.starts_with("ip("),
         (EvalResult::Set(items), Ty::Set(element)) => items.iter().all(|item| is_of(item, element)),
-        (EvalResult::Record(record), Ty::Record(fields)) => {
+        (EvalResult::Record(record), Ty::Record(Record { fields, .. })) => {
             record.iter().all(|(name, value)| fields.get(name).is_some_and(|field| is_of(value, &field.ty)))
                 && fields.iter().all(|(name, field)| !field.required || record.contains_attribute(name))
         }

@@ -30,6 +30,7 @@ mod input;
 pub mod load;
 pub mod metrics;
 mod policies;
+mod reads;
 pub mod report;
 mod request;
 mod schema;
@@ -37,6 +38,7 @@ pub mod settings;
 mod slice;
 pub mod snapshot;
 pub mod store;
+mod ty;
 mod types;
 pub mod watch;
 

@@ -9,10 +9,10 @@ use std::collections::{BTreeMap, HashMap};
 use cedar_policy::{EntityTypeName, EntityUid, Schema, SchemaFragment};
 use serde_json::{Map, Value};
 
-use super::input::{Fields, Ty};
 use super::load::SourceFile;
 use super::report::{LoadError, Problem};
-use super::types::{MAX_NESTING, Types, members, names_entity, qualified};
+use super::ty::{Fields, Record, Ty};
+use super::types::{MAX_NESTING, Types, members, qualified};
 
 /// The base vocabulary's text.
 pub(super) const BASE: &str = include_str!("../../schema/cedarpost.cedarschema");
@@ -185,7 +185,7 @@ impl Merged {
             let input = action.pointer("/appliesTo/context/attributes/input");
             let compiled = input.map(|input| types.compile(NAMESPACE, input, MAX_NESTING)).transpose();
             let compiled = compiled.and_then(|ty| match ty {
-                Some(ty) if names_entity(&ty) => Err("an argument cannot be an entity: whoever calls could name any".to_owned()),
+                Some(ty) if ty.names_entity() => Err("an argument cannot be an entity: whoever calls could name any".to_owned()),
                 Some(Ty::Record(_)) | None => Ok(ty),
                 Some(_) => Err("`input` must be a record".to_owned()),
             });
@@ -208,7 +208,7 @@ impl Merged {
                 let full = qualified(namespace, &name);
                 let shape = declared.get("shape").map(|shape| types.compile(namespace, shape, MAX_NESTING)).transpose();
                 match (full.parse::<EntityTypeName>(), shape) {
-                    (Ok(full), Ok(Some(Ty::Record(fields)))) => drop(shapes.insert(full, fields)),
+                    (Ok(full), Ok(Some(Ty::Record(Record { fields, .. })))) => drop(shapes.insert(full, fields)),
                     (Ok(full), Ok(_)) => drop(shapes.insert(full, Fields::new())),
                     (Ok(_), Err(message)) => problems.push(Problem::nowhere("", format!("entity type `{full}`: {message}"))),
                     (Err(error), _) => problems.push(Problem::nowhere("", format!("entity type `{full}`: {error}"))),

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::input::{Field, Fields, Ty};
+use super::ty::{Field, Fields, Record, Ty};
 
 /// How deep types may refer to each other.
 pub(super) const MAX_NESTING: u32 = 32;
@@ -39,9 +39,9 @@ impl Types<'_> {
         let mut fields = Fields::new();
         for (name, ty) in members(ty, "attributes") {
             let required = ty.get("required") != Some(&Value::Bool(false));
-            fields.insert(name, Field { ty: self.compile(namespace, &ty, depth)?, required });
+            fields.insert(name, Field::new(self.compile(namespace, &ty, depth)?, required));
         }
-        Ok(Ty::Record(fields))
+        Ok(Ty::Record(Record::closed(fields)))
     }
 
     fn named(&self, namespace: &str, name: &str, depth: u32) -> Result<Ty, String> {
@@ -72,16 +72,6 @@ fn builtin(name: &str) -> Option<Ty> {
         "duration" => Some(Ty::Duration),
         "ipaddr" => Some(Ty::Ip),
         _ => None,
-    }
-}
-
-/// Whether a type contains an entity anywhere.
-pub(super) fn names_entity(ty: &Ty) -> bool {
-    match ty {
-        Ty::Entity(_) => true,
-        Ty::Set(element) => names_entity(element),
-        Ty::Record(fields) => fields.values().any(|field| names_entity(&field.ty)),
-        Ty::Bool | Ty::Long | Ty::Str | Ty::Decimal | Ty::Datetime | Ty::Duration | Ty::Ip => false,
     }
 }
 

@@ -1,5 +1,8 @@
 //! The command line: what can be typed, and which settings it stands for. Help texts live here; what a command does is in `cli`.
 
+mod audit;
+mod policy;
+
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -9,6 +12,9 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use super::raw::{Given, Value};
 use super::report::Origin;
 use super::servers::CommandLineServer;
+
+pub use audit::{AuditCommand, AuditFlags, AuditShowFlags, AuditVerifyFlags};
+pub use policy::{PolicyCheckFlags, PolicyCommand, PolicyFlags};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -107,22 +113,6 @@ pub enum ConfigCommand {
     Show(ServeFlags),
 }
 
-/// `policy …`
-#[derive(Debug, Subcommand)]
-pub enum PolicyCommand {
-    /// Load policies, schema and entities, and report every problem with file and line.
-    Check(PolicyCheckFlags),
-}
-
-/// `audit …`
-#[derive(Debug, Subcommand)]
-pub enum AuditCommand {
-    /// Check the whole hash chain; exit code 3 when a record is missing or changed.
-    Verify(AuditVerifyFlags),
-    /// Print records.
-    Show(AuditShowFlags),
-}
-
 /// Where the settings file is.
 #[derive(Debug, Clone, Default, Args)]
 pub struct FileFlag {
@@ -215,79 +205,6 @@ pub struct StdioFlags {
     pub command: Vec<OsString>,
 }
 
-/// Where policies are.
-#[derive(Debug, Clone, Default, Args)]
-pub struct PolicyFlags {
-    /// A directory of *.cedar policies (may be repeated)
-    #[arg(long, value_name = "DIR")]
-    pub policies: Vec<String>,
-    /// A directory of *.cedarschema files on top of the base vocabulary (may be repeated)
-    #[arg(long, value_name = "DIR")]
-    pub schema: Vec<String>,
-    /// A directory of *.json entities (may be repeated)
-    #[arg(long, value_name = "DIR")]
-    pub entities: Vec<String>,
-}
-
-/// `policy check`
-#[derive(Debug, Clone, Default, Args)]
-pub struct PolicyCheckFlags {
-    #[command(flatten)]
-    #[expect(missing_docs, reason = "a doc comment here would replace the help of the command")]
-    pub file: FileFlag,
-    #[command(flatten)]
-    #[expect(missing_docs, reason = "a doc comment here would replace the help of the command")]
-    pub policy: PolicyFlags,
-}
-
-/// Where the log of decisions is.
-#[derive(Debug, Clone, Default, Args)]
-pub struct AuditFlags {
-    #[command(flatten)]
-    #[expect(missing_docs, reason = "a doc comment here would replace the help of the command")]
-    pub file: FileFlag,
-    /// The directory of the log, when no settings file names it
-    #[arg(long, value_name = "DIR")]
-    pub audit_dir: Option<String>,
-    /// Print JSON instead of text
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// `audit verify`
-#[derive(Debug, Clone, Default, Args)]
-pub struct AuditVerifyFlags {
-    #[command(flatten)]
-    #[expect(missing_docs, reason = "a doc comment here would replace the help of the command")]
-    pub audit: AuditFlags,
-}
-
-/// `audit show`
-#[derive(Debug, Clone, Default, Args)]
-pub struct AuditShowFlags {
-    #[command(flatten)]
-    #[expect(missing_docs, reason = "a doc comment here would replace the help of the command")]
-    pub audit: AuditFlags,
-    /// The first record to print [default: the last --limit records]
-    #[arg(long, value_name = "SEQ")]
-    pub from: Option<u64>,
-    /// How many records to print at most
-    #[arg(long, value_name = "N", default_value_t = 20)]
-    pub limit: u64,
-    /// Only decisions with this word (allow, deny, require_approval), or outcomes with it (ok, tool_error, failed …)
-    #[arg(long, value_name = "WORD")]
-    pub decision: Option<String>,
-    /// Only the decision with this id, and its outcome
-    #[arg(long, value_name = "ID")]
-    pub id: Option<String>,
-    /// Only what this agent asked for
-    #[arg(long, value_name = "ID")]
-    pub agent: Option<String>,
-    /// Only what was asked of this tool, resource or prompt
-    #[arg(long, value_name = "NAME")]
-    pub tool: Option<String>,
-}
-
 /// `demo`
 #[derive(Debug, Clone, Default, Args)]
 pub struct DemoFlags {
@@ -334,16 +251,6 @@ impl LogFlags {
     }
 }
 
-impl PolicyFlags {
-    fn overrides(&self) -> [Option<Override>; 3] {
-        [
-            Override::list("policy.policies", "--policies", &self.policies),
-            Override::list("policy.schema", "--schema", &self.schema),
-            Override::list("policy.entities", "--entities", &self.entities),
-        ]
-    }
-}
-
 impl ServeFlags {
     /// The settings these flags give.
     #[must_use]
@@ -377,21 +284,5 @@ impl StdioFlags {
     #[must_use]
     pub fn server(&self) -> CommandLineServer {
         CommandLineServer { name: self.name.clone(), url: self.upstream.clone(), command: self.command.clone() }
-    }
-}
-
-impl PolicyCheckFlags {
-    /// The settings these flags give.
-    #[must_use]
-    pub fn overrides(&self) -> Vec<Override> {
-        self.policy.overrides().into_iter().flatten().collect()
-    }
-}
-
-impl AuditFlags {
-    /// The settings these flags give.
-    #[must_use]
-    pub fn overrides(&self) -> Vec<Override> {
-        Override::text("audit.directory", "--audit-dir", self.audit_dir.as_ref()).into_iter().collect()
     }
 }
