@@ -39,6 +39,8 @@ mod request;
 mod schema;
 pub mod settings;
 mod shard;
+#[cfg(test)]
+mod shard_tests;
 mod slice;
 pub mod snapshot;
 pub mod store;
