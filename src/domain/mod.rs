@@ -15,4 +15,4 @@ pub use call::{Action, Arguments, Call, ServerName, Source, Target, TraceId, Tra
 pub use caller::{Actor, AgentId, Caller, UserId};
 pub use decision::{Cause, Decision, Fingerprint, Grounds, Judgement, PolicyFault, PolicyRef, Principal};
 pub use id::{DecisionId, Timestamp};
-pub use tool::{Annotations, ToolDefinition};
+pub use tool::{Annotations, Hints, ToolDefinition};

@@ -11,8 +11,11 @@ use std::sync::Arc;
 
 use ring::digest::{Context as Sha256, SHA256};
 
+use super::catalog::Catalog;
+use super::lock::Lock;
 use super::report::{LoadError, Problem};
 use super::settings::Settings;
+use crate::domain::ServerName;
 
 /// The largest file a load accepts: 4 MiB.
 const MAX_FILE_BYTES: u64 = 4 << 20;
@@ -39,10 +42,19 @@ pub struct PolicyFiles {
     pub(super) policies: Vec<SourceFile>,
     pub(super) schema: Vec<SourceFile>,
     pub(super) entities: Vec<SourceFile>,
+    pub(super) lock: Option<SourceFile>,
     pub(super) digest: [u8; 32],
 }
 
 impl PolicyFiles {
+    /// What these servers list if they list exactly what was reviewed: for looking at policies without asking servers. Empty without a
+    /// catalog lock, or with one that cannot be read, about which [`super::PolicySnapshot::build`] says more.
+    #[must_use]
+    pub fn reviewed(&self, servers: &[ServerName]) -> Catalog {
+        let lock = self.lock.as_ref().map(|file| Lock::read(file, &mut Vec::new()));
+        lock.map(|lock| lock.catalog(servers)).unwrap_or_default()
+    }
+
     /// SHA-256 over the names and contents of all files.
     #[must_use]
     pub const fn digest(&self) -> [u8; 32] {
@@ -73,12 +85,13 @@ fn pass(settings: &Settings) -> Result<PolicyFiles, LoadError> {
     let policies = reader.kind(&settings.policies, Kind::Policies)?;
     let schema = reader.kind(&settings.schema, Kind::Schema)?;
     let entities = reader.kind(&settings.entities, Kind::Entities)?;
+    let lock = reader.kind(settings.lock.as_slice(), Kind::Lock)?.pop();
     if !reader.problems.is_empty() {
         return Err(reader.problems.into());
     }
     let mut digest = [0; 32];
     digest.copy_from_slice(reader.digest.finish().as_ref());
-    Ok(PolicyFiles { policies, schema, entities, digest })
+    Ok(PolicyFiles { policies, schema, entities, lock, digest })
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,15 +99,18 @@ enum Kind {
     Policies,
     Schema,
     Entities,
+    Lock,
 }
 
 impl Kind {
     fn wants(self, name: &str) -> bool {
+        let lock = name.ends_with(".lock.json");
         let schema = name.ends_with(".cedarschema") || name.ends_with(".cedarschema.json");
         match self {
             Self::Policies => name.ends_with(".cedar"),
             Self::Schema => schema,
-            Self::Entities => name.ends_with(".json") && !schema,
+            Self::Entities => name.ends_with(".json") && !schema && !lock,
+            Self::Lock => lock,
         }
     }
 }

@@ -12,7 +12,7 @@
 //! in `schema/cedarpost.cedarschema`.
 //!
 //! Read in this order: [`settings`], [`load`], [`report`]; then `policies`, `schema`, `types`, `entities`, `entity_file`, `input` (text to Cedar's values);
-//! [`snapshot`], `request`, `extension`, [`evaluate`], `derive` (decisions); [`store`], [`watch`], [`metrics`] (life).
+//! [`lock`] (reviewed tools); [`snapshot`], `request`, `extension`, [`evaluate`], `derive` (decisions); [`store`], [`watch`], [`metrics`] (life).
 
 #[cfg(test)]
 mod author_tests;
@@ -29,8 +29,11 @@ mod fit;
 #[cfg(test)]
 mod fixture;
 mod input;
+mod json;
 mod json_schema;
 pub mod load;
+pub mod lock;
+mod lock_file;
 pub mod metrics;
 mod policies;
 mod reads;
@@ -46,11 +49,13 @@ pub mod snapshot;
 pub mod store;
 mod ty;
 mod types;
+pub mod visible;
 pub mod watch;
 
 pub use catalog::Catalog;
 pub use evaluate::Request;
 pub use load::{PolicyFiles, read};
+pub use lock::{Change, Difference, Lock};
 pub use metrics::Metrics;
 pub use report::{LoadError, PolicyReport, Problem, draw};
 pub use settings::{DeclaredPrincipal, PrincipalKind, Settings};
