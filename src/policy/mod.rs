@@ -27,6 +27,7 @@ pub mod evaluate;
 #[cfg(test)]
 mod fixture;
 mod input;
+mod json_schema;
 pub mod load;
 pub mod metrics;
 mod policies;
