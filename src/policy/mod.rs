@@ -18,12 +18,14 @@
 mod author_tests;
 pub mod catalog;
 mod circumstances;
+mod dependence;
 mod derive;
 #[cfg(test)]
 mod docs_tests;
 mod entities;
 mod entity_file;
 pub mod evaluate;
+mod fit;
 #[cfg(test)]
 mod fixture;
 mod input;
@@ -36,6 +38,9 @@ pub mod report;
 mod request;
 mod schema;
 pub mod settings;
+mod shard;
+#[cfg(test)]
+mod shard_tests;
 mod slice;
 pub mod snapshot;
 pub mod store;
