@@ -18,16 +18,19 @@
 mod author_tests;
 pub mod catalog;
 mod circumstances;
+mod dependence;
 mod derive;
 #[cfg(test)]
 mod docs_tests;
 mod entities;
 mod entity_file;
 pub mod evaluate;
+mod fit;
 #[cfg(test)]
 mod fixture;
 mod input;
 mod json;
+mod json_schema;
 pub mod load;
 pub mod lock;
 mod lock_file;
@@ -38,6 +41,9 @@ pub mod report;
 mod request;
 mod schema;
 pub mod settings;
+mod shard;
+#[cfg(test)]
+mod shard_tests;
 mod slice;
 pub mod snapshot;
 pub mod store;
