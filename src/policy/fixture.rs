@@ -28,6 +28,7 @@ pub(super) struct World {
     pub(super) policies: Vec<(&'static str, String)>,
     pub(super) schema: Vec<(&'static str, String)>,
     pub(super) entities: Vec<(&'static str, String)>,
+    pub(super) links: Vec<(&'static str, String)>,
     pub(super) catalog: Catalog,
     pub(super) attended: bool,
     pub(super) now: i64,
@@ -52,6 +53,7 @@ impl World {
             policies: vec![("p.cedar", policies.into())],
             schema: vec![],
             entities: vec![],
+            links: vec![],
             catalog,
             attended: true,
             now: MONDAY,
@@ -81,6 +83,7 @@ impl World {
             policies: files(&self.policies),
             schema: files(&self.schema),
             entities: files(&self.entities),
+            links: files(&self.links),
             digest: [7; 32],
         }
     }

@@ -29,6 +29,7 @@ mod fixture;
 mod input;
 pub mod load;
 pub mod metrics;
+mod named;
 mod policies;
 mod reads;
 pub mod report;
