@@ -12,7 +12,7 @@
 //! in `schema/cedarpost.cedarschema`.
 //!
 //! Read in this order: [`settings`], [`load`], [`report`]; then `policies`, `schema`, `types`, `entities`, `entity_file`, `input` (text to Cedar's values);
-//! [`snapshot`], `request`, `extension`, [`evaluate`], `derive` (decisions); [`store`], [`watch`], [`metrics`] (life).
+//! [`snapshot`], `request`, `extension`, [`evaluate`], `derive` (decisions); [`explain`] (why they are what they are); [`store`], [`watch`], [`metrics`] (life).
 
 #[cfg(test)]
 mod author_tests;
@@ -24,6 +24,7 @@ mod docs_tests;
 mod entities;
 mod entity_file;
 pub mod evaluate;
+pub mod explain;
 #[cfg(test)]
 mod fixture;
 mod input;
@@ -45,6 +46,7 @@ pub mod watch;
 
 pub use catalog::Catalog;
 pub use evaluate::Request;
+pub use explain::{Answer, Explanation};
 pub use load::{PolicyFiles, read};
 pub use metrics::Metrics;
 pub use report::{LoadError, PolicyReport, Problem, draw};
