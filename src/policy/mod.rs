@@ -18,6 +18,7 @@
 mod author_tests;
 pub mod catalog;
 mod circumstances;
+mod dependence;
 mod derive;
 #[cfg(test)]
 mod docs_tests;
@@ -25,9 +26,11 @@ mod entities;
 mod entity_file;
 pub mod evaluate;
 pub mod explain;
+mod fit;
 #[cfg(test)]
 mod fixture;
 mod input;
+mod json_schema;
 pub mod load;
 pub mod metrics;
 mod named;
@@ -37,6 +40,7 @@ pub mod report;
 mod request;
 mod schema;
 pub mod settings;
+mod shard;
 mod slice;
 pub mod snapshot;
 pub mod store;
