@@ -29,6 +29,7 @@ pub(super) struct World {
     pub(super) schema: Vec<(&'static str, String)>,
     pub(super) entities: Vec<(&'static str, String)>,
     pub(super) lock: Option<String>,
+    pub(super) links: Vec<(&'static str, String)>,
     pub(super) catalog: Catalog,
     pub(super) attended: bool,
     pub(super) now: i64,
@@ -54,6 +55,7 @@ impl World {
             schema: vec![],
             entities: vec![],
             lock: None,
+            links: vec![],
             catalog,
             attended: true,
             now: MONDAY,
@@ -106,6 +108,7 @@ impl World {
             schema: files(&self.schema),
             entities: files(&self.entities),
             lock: self.lock.as_ref().map(|text| SourceFile { name: "catalog.lock.json".into(), text: text.as_str().into() }),
+            links: files(&self.links),
             digest: [7; 32],
         }
     }

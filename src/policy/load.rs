@@ -43,6 +43,8 @@ pub struct PolicyFiles {
     pub(super) schema: Vec<SourceFile>,
     pub(super) entities: Vec<SourceFile>,
     pub(super) lock: Option<SourceFile>,
+    /// Links of templates.
+    pub(super) links: Vec<SourceFile>,
     pub(super) digest: [u8; 32],
 }
 
@@ -86,31 +88,50 @@ fn pass(settings: &Settings) -> Result<PolicyFiles, LoadError> {
     let schema = reader.kind(&settings.schema, Kind::Schema)?;
     let entities = reader.kind(&settings.entities, Kind::Entities)?;
     let lock = reader.kind(settings.lock.as_slice(), Kind::Lock)?.pop();
+    let links = reader.kind(&settings.policies, Kind::Links)?;
     if !reader.problems.is_empty() {
         return Err(reader.problems.into());
     }
     let mut digest = [0; 32];
     digest.copy_from_slice(reader.digest.finish().as_ref());
-    Ok(PolicyFiles { policies, schema, entities, lock, digest })
+    Ok(PolicyFiles { policies, schema, entities, links, lock, digest })
 }
 
+/// What a file is, by the end of its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Policies,
     Schema,
     Entities,
     Lock,
+    /// Links of templates stand beside the policies.
+    Links,
 }
 
+const LINKS: &str = ".links.json";
+const LOCK: &str = ".lock.json";
+/// Ends of names that look like entities and are something else.
+const NOT_ENTITIES: [&str; 3] = [".cedarschema.json", LOCK, LINKS];
+
 impl Kind {
+    /// Whether a file that was found in a directory is of this kind.
     fn wants(self, name: &str) -> bool {
-        let lock = name.ends_with(".lock.json");
-        let schema = name.ends_with(".cedarschema") || name.ends_with(".cedarschema.json");
+        let ends = |end: &&str| name.ends_with(*end);
         match self {
             Self::Policies => name.ends_with(".cedar"),
-            Self::Schema => schema,
-            Self::Entities => name.ends_with(".json") && !schema && !lock,
-            Self::Lock => lock,
+            Self::Schema => [".cedarschema", ".cedarschema.json"].iter().any(ends),
+            Self::Entities => [".json", ".yaml", ".yml"].iter().any(ends) && !NOT_ENTITIES.iter().any(ends),
+            Self::Links => name.ends_with(LINKS),
+            Self::Lock => name.ends_with(LOCK),
+        }
+    }
+
+    /// Whether a file that is itself configured is of this kind: it may have any name, but links among the policies are links.
+    fn accepts(self, name: &str) -> bool {
+        match self {
+            Self::Policies => !Self::Links.wants(name),
+            Self::Links => self.wants(name),
+            Self::Schema | Self::Entities | Self::Lock => true,
         }
     }
 }
@@ -178,7 +199,9 @@ fn find(root: &Path, kind: Kind, prefix: &str, found: &mut Vec<Found>) -> Result
         return walk(&resolve(root)?, kind, prefix, MAX_DEPTH, found);
     }
     let name = root.file_name().map_or_else(|| root.display().to_string(), |name| name.to_string_lossy().into_owned());
-    found.push(Found { name: format!("{prefix}{name}"), path: root.to_owned() });
+    if kind.accepts(&name) {
+        found.push(Found { name: format!("{prefix}{name}"), path: root.to_owned() });
+    }
     Ok(())
 }
 

@@ -12,7 +12,8 @@
 //! in `schema/cedarpost.cedarschema`.
 //!
 //! Read in this order: [`settings`], [`load`], [`report`]; then `policies`, `schema`, `types`, `entities`, `entity_file`, `input` (text to Cedar's values);
-//! [`lock`] (reviewed tools); [`snapshot`], `request`, `extension`, [`evaluate`], `derive` (decisions); [`store`], [`watch`], [`metrics`] (life).
+//! [`lock`] (reviewed tools); [`snapshot`], `request`, `extension`, [`evaluate`], `derive` (decisions); [`explain`] (why they are what they are);
+//! [`store`], [`watch`], [`metrics`] (life).
 
 #[cfg(test)]
 mod author_tests;
@@ -25,6 +26,7 @@ mod docs_tests;
 mod entities;
 mod entity_file;
 pub mod evaluate;
+pub mod explain;
 mod fit;
 #[cfg(test)]
 mod fixture;
@@ -35,6 +37,7 @@ pub mod load;
 pub mod lock;
 mod lock_file;
 pub mod metrics;
+mod named;
 mod policies;
 mod reads;
 pub mod report;
@@ -54,6 +57,7 @@ pub mod watch;
 
 pub use catalog::Catalog;
 pub use evaluate::Request;
+pub use explain::{Answer, Explanation};
 pub use load::{PolicyFiles, read};
 pub use lock::{Change, Difference, Lock};
 pub use metrics::Metrics;
