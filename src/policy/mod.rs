@@ -18,6 +18,7 @@
 mod author_tests;
 pub mod catalog;
 mod circumstances;
+mod code;
 mod derive;
 #[cfg(test)]
 mod docs_tests;
@@ -27,6 +28,8 @@ pub mod evaluate;
 #[cfg(test)]
 mod fixture;
 mod input;
+mod links;
+mod lint;
 pub mod load;
 pub mod metrics;
 mod named;
@@ -41,13 +44,15 @@ pub mod snapshot;
 pub mod store;
 mod ty;
 mod types;
+mod verdict;
 pub mod watch;
 
 pub use catalog::Catalog;
+pub use code::Code;
 pub use evaluate::Request;
 pub use load::{PolicyFiles, read};
 pub use metrics::Metrics;
-pub use report::{LoadError, PolicyReport, Problem, draw};
+pub use report::{LoadError, PolicyReport, Problem, draw, draw_warnings};
 pub use settings::{DeclaredPrincipal, PrincipalKind, Settings};
 pub use snapshot::PolicySnapshot;
 pub use store::PolicyStore;

@@ -12,6 +12,7 @@ use ring::digest::{Context as Sha256, SHA256};
 
 use super::catalog::Catalog;
 use super::circumstances::Kept;
+use super::code::Code;
 use super::derive::Unknown;
 use super::entities::{Declared, Names};
 use super::entity_file;
@@ -65,7 +66,8 @@ impl PolicySnapshot {
         let zone = TimeZone::get(&settings.timezone).map_err(|_| LoadError::TimeZone(settings.timezone.clone()))?;
         let names = Names::new()?;
         let mut problems = Vec::new();
-        let policies = Policies::parse(&files.policies, &mut problems);
+        let mut policies = Policies::parse(&files.policies, &mut problems);
+        policies.link(&files.links, &mut problems);
         let vocabulary = schema::build(&files.schema, &mut problems)?;
         let checked = vocabulary.map(|vocabulary| {
             let warnings = policies.validate(&vocabulary.schema, &mut problems);
@@ -185,9 +187,10 @@ fn with_own_warnings(
     policies: &Policies,
     vocabulary: &Vocabulary,
 ) -> Vec<Problem> {
-    if policies.set.is_empty() {
+    warnings.extend(policies.unused.iter().cloned());
+    if policies.set.num_of_policies() == 0 {
         let help = "without a permit every call is denied".to_owned();
-        warnings.push(Problem::nowhere("", "there are no policies").with_help(help));
+        warnings.push(Problem::nowhere("", "there are no policies").with_code(Code::NoPolicies).with_help(help));
     }
     let configured = |tool: &str| {
         let server = tool.split_once('/').map(|(server, _)| server);
@@ -197,7 +200,8 @@ fn with_own_warnings(
     orphans.sort();
     for tool in orphans {
         let help = "a typed action is named `server/tool`, after a configured server".to_owned();
-        warnings.push(Problem::nowhere("", format!("action `{tool}` is for no configured server")).with_help(help));
+        let message = format!("action `{tool}` is for no configured server");
+        warnings.push(Problem::nowhere("", message).with_code(Code::OrphanAction).with_help(help));
     }
     warnings
 }
