@@ -19,6 +19,7 @@
 mod author_tests;
 pub mod catalog;
 mod circumstances;
+mod code;
 mod dependence;
 mod derive;
 #[cfg(test)]
@@ -33,6 +34,8 @@ mod fixture;
 mod input;
 mod json;
 mod json_schema;
+mod links;
+mod lint;
 pub mod load;
 pub mod lock;
 mod lock_file;
@@ -52,16 +55,18 @@ pub mod snapshot;
 pub mod store;
 mod ty;
 mod types;
+mod verdict;
 pub mod visible;
 pub mod watch;
 
 pub use catalog::Catalog;
+pub use code::Code;
 pub use evaluate::Request;
 pub use explain::{Answer, Explanation};
 pub use load::{PolicyFiles, read};
 pub use lock::{Change, Difference, Lock};
 pub use metrics::Metrics;
-pub use report::{LoadError, PolicyReport, Problem, draw};
+pub use report::{LoadError, PolicyReport, Problem, draw, draw_warnings};
 pub use settings::{DeclaredPrincipal, PrincipalKind, Settings};
 pub use snapshot::PolicySnapshot;
 pub use store::PolicyStore;

@@ -12,6 +12,7 @@ use ring::digest::{Context as Sha256, SHA256};
 
 use super::catalog::Catalog;
 use super::circumstances::Kept;
+use super::code::Code;
 use super::dependence::Dependences;
 use super::derive::Unknown;
 use super::entities::{Declared, Names};
@@ -80,7 +81,8 @@ impl PolicySnapshot {
         let zone = TimeZone::get(&settings.timezone).map_err(|_| LoadError::TimeZone(settings.timezone.clone()))?;
         let names = Names::new()?;
         let mut problems = Vec::new();
-        let policies = Policies::parse(&files.policies, &mut problems);
+        let mut policies = Policies::parse(&files.policies, &mut problems);
+        policies.link(&files.links, &mut problems);
         let Some(vocabulary) = schema::build(&files.schema, &mut problems)? else {
             // The author should hear of these in the same run, not once the schema is mended.
             files.entities.iter().for_each(|file| drop(entity_file::read(file, None, &mut problems)));
@@ -283,9 +285,10 @@ fn with_own_warnings(
     policies: &Policies,
     vocabulary: &Vocabulary,
 ) -> Vec<Problem> {
-    if policies.set.is_empty() {
+    warnings.extend(policies.unused.iter().cloned());
+    if policies.set.num_of_policies() == 0 {
         let help = "without a permit every call is denied".to_owned();
-        warnings.push(Problem::nowhere("", "there are no policies").with_help(help));
+        warnings.push(Problem::nowhere("", "there are no policies").with_code(Code::NoPolicies).with_help(help));
     }
     let configured = |tool: &str| {
         let server = tool.split_once('/').map(|(server, _)| server);
@@ -295,7 +298,8 @@ fn with_own_warnings(
     orphans.sort();
     for tool in orphans {
         let help = "a typed action is named `server/tool`, after a configured server".to_owned();
-        warnings.push(Problem::nowhere("", format!("action `{tool}` is for no configured server")).with_help(help));
+        let message = format!("action `{tool}` is for no configured server");
+        warnings.push(Problem::nowhere("", message).with_code(Code::OrphanAction).with_help(help));
     }
     warnings
 }

@@ -14,7 +14,7 @@ use super::report::Origin;
 use super::servers::CommandLineServer;
 
 pub use audit::{AuditCommand, AuditFlags, AuditShowFlags, AuditVerifyFlags};
-pub use policy::{PolicyCheckFlags, PolicyCommand, PolicyFlags, PolicySetFlags};
+pub use policy::{OutputFormat, PolicyCheckFlags, PolicyCommand, PolicyFlags, PolicySetFlags};
 
 const EXAMPLES: &str = "\
 Examples:
