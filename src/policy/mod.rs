@@ -27,6 +27,7 @@ pub mod evaluate;
 #[cfg(test)]
 mod fixture;
 mod input;
+mod listing;
 pub mod load;
 pub mod metrics;
 mod policies;
@@ -44,6 +45,7 @@ pub mod watch;
 
 pub use catalog::Catalog;
 pub use evaluate::Request;
+pub use listing::{Effect, Listed};
 pub use load::{PolicyFiles, read};
 pub use metrics::Metrics;
 pub use report::{LoadError, PolicyReport, Problem, draw};
