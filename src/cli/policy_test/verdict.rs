@@ -48,6 +48,7 @@ const fn is_doubt(cause: &Cause) -> bool {
         Cause::NotEvaluable
         | Cause::NotRepresentable(_)
         | Cause::UnknownTool
+        | Cause::Drifted
         | Cause::UnknownPrincipal
         | Cause::InvalidRequest(_) => true,
     }
@@ -93,6 +94,7 @@ fn got(case: &Case, decision: &Decision, judgement: &Judgement) -> String {
         }
         Cause::NotRepresentable(why) => format!("the arguments cannot be shown to policies: {why}"),
         Cause::UnknownTool => format!("server `{}` has no tool `{}`", case.server, tool(case)),
+        Cause::Drifted => format!("tool `{}` is not as it was reviewed", tool(case)),
         Cause::UnknownPrincipal => format!("{who} is not declared, by a file or by roles in the test"),
         Cause::InvalidRequest(why) => format!("the request is invalid: {why}"),
     };

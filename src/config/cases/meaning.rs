@@ -239,7 +239,7 @@ impl Meaning<'_> {
 }
 
 /// The causes of a judgement as records name them, and the answer that each gives.
-const CAUSES: [(&str, &str); 9] = [
+const CAUSES: [(&str, &str); 10] = [
     ("permitted", "allow"),
     ("approval_missing", "require_approval"),
     ("no_permit", "deny"),
@@ -247,6 +247,7 @@ const CAUSES: [(&str, &str); 9] = [
     ("not_evaluable", "deny"),
     ("not_representable", "deny"),
     ("unknown_tool", "deny"),
+    ("drifted", "deny"),
     ("unknown_principal", "deny"),
     ("invalid_request", "deny"),
 ];
