@@ -60,15 +60,15 @@ fn call(target: Target) -> Call {
 
 fn decided(caller: &Caller, call: &Call, judgements: Vec<Judgement>) -> String {
     let decision = Decision::from_grounds(Grounds { snapshot: Fingerprint::new([0xab; 32]), judgements });
-    leaf(&Record::Decision(DecisionRecord { id: id(), caller, call, decision: &decision, micros: 412 }))
+    leaf(&Record::Decision(DecisionRecord { id: id(), caller, call, via: None, decision: &decision, micros: 412 }))
 }
 
 fn attended() -> Caller {
-    Caller { agent: AgentId::new("planner"), actor: Actor::Person(UserId::new("ann@shop.example")) }
+    Caller::new(AgentId::new("planner"), Actor::Person(UserId::new("ann@shop.example")))
 }
 
 fn every_kind() -> Vec<(&'static str, String)> {
-    let unattended = Caller { agent: AgentId::new("planner"), actor: Actor::Unattended };
+    let unattended = Caller::new(AgentId::new("planner"), Actor::Unattended);
     let both =
         vec![judgement(Principal::Agent, Cause::Forbidden), judgement(Principal::Actor, Cause::InvalidRequest("no".into()))];
     let permitted = vec![Judgement { faults: vec![], ..judgement(Principal::Agent, Cause::Permitted) }];
@@ -119,7 +119,7 @@ fn arguments_are_committed_to_and_never_shown() {
         Call { arguments: Arguments::from_checked_json(Bytes::from_static(arguments)), ..call(Target::Tool("pay".into())) };
     let decision = Decision::from_grounds(Grounds { snapshot: Fingerprint::new([0; 32]), judgements: vec![] });
     let draft = |()| {
-        let record = DecisionRecord { id: id(), caller: &attended(), call: &call, decision: &decision, micros: 1 };
+        let record = DecisionRecord { id: id(), caller: &attended(), call: &call, via: None, decision: &decision, micros: 1 };
         Draft::of(&Record::Decision(record)).unwrap()
     };
     let (one, other) = (draft(()), draft(()));
@@ -178,7 +178,7 @@ proptest! {
     fn any_leaf_is_canonical_and_bounded_and_says_what_was_asked(
         agent in hostile(), actor in hostile(), target in hostile(), request in hostile(), session in hostile(), detail in hostile(),
     ) {
-        let caller = Caller { agent: AgentId::new(agent.as_str()), actor: Actor::Person(UserId::new(actor)) };
+        let caller = Caller::new(AgentId::new(agent.as_str()), Actor::Person(UserId::new(actor)));
         let mut call = call(Target::Tool(target.into()));
         call.request = Some(request.into());
         call.source.session = Some(session.into());

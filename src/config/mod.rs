@@ -26,7 +26,7 @@ pub use report::{ConfigReport, Origin, Place, Problem};
 pub use resolve::{PolicyCheck, Sources};
 pub use servers::CommandLineServer;
 pub use settings::{
-    AdminSettings, AuditSettings, Config, IdentitySettings, LimitSettings, ListenSettings, LogFormat, LogSettings,
+    AdminSettings, AuditSettings, Config, IdentitySettings, LimitSettings, ListenSettings, LogFormat, LogSettings, MetaToolSettings,
     PolicySettings, ServerSettings, ServerTarget,
 };
 

@@ -12,7 +12,7 @@
 //! in `schema/cedarpost.cedarschema`.
 //!
 //! Read in this order: [`settings`], [`load`], [`report`]; then `policies`, `schema`, `types`, `entities`, `entity_file`, `input` (text to Cedar's values);
-//! [`snapshot`], `request`, `extension`, [`evaluate`], `derive` (decisions); [`store`], [`watch`], [`metrics`] (life).
+//! [`snapshot`], `request`, `reach`, `literals`, [`evaluate`], `derive` (decisions); [`store`], [`watch`], [`metrics`] (life).
 
 #[cfg(test)]
 mod author_tests;
@@ -27,9 +27,12 @@ pub mod evaluate;
 #[cfg(test)]
 mod fixture;
 mod input;
+mod literals;
 pub mod load;
+pub mod meta;
 pub mod metrics;
 mod policies;
+mod reach;
 mod reads;
 pub mod report;
 mod request;
@@ -45,6 +48,7 @@ pub mod watch;
 pub use catalog::Catalog;
 pub use evaluate::Request;
 pub use load::{PolicyFiles, read};
+pub use meta::MetaTool;
 pub use metrics::Metrics;
 pub use report::{LoadError, PolicyReport, Problem, draw};
 pub use settings::{DeclaredPrincipal, PrincipalKind, Settings};

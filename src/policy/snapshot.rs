@@ -2,12 +2,11 @@
 //!
 //! How a snapshot decides is in `evaluate.rs`; how it turns a call into Cedar's terms in `request.rs`.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 
-use cedar_policy::Entities;
+use cedar_policy::{Entities, EntityUid};
 use jiff::tz::TimeZone;
-use parking_lot::Mutex;
 use ring::digest::{Context as Sha256, SHA256};
 
 use super::catalog::Catalog;
@@ -15,16 +14,16 @@ use super::circumstances::Kept;
 use super::derive::Unknown;
 use super::entities::{Declared, Names};
 use super::entity_file;
+use super::literals::looked_up;
 use super::load::PolicyFiles;
+use super::meta::{MetaTool, MetaTools};
 use super::policies::{Policies, in_order};
+use super::reach::Reaches;
 use super::report::{LoadError, Problem};
 use super::schema::{self, BASE, Vocabulary};
 use super::settings::{PrincipalKind, Settings};
 use super::slice::Sliced;
 use crate::domain::{Fingerprint, ServerName, Target};
-
-/// How many entity stores with one additional resource or prompt are kept.
-const MAX_LEARNED: usize = 32;
 
 /// Policies, schema, entities and catalog of one moment. Cheap to share, never changed; replace it as a whole.
 #[derive(Debug)]
@@ -33,8 +32,8 @@ pub struct PolicySnapshot {
     pub(super) catalog: Catalog,
     pub(super) entities: Arc<Entities>,
     fingerprint: Fingerprint,
-    /// Stores that contain a resource or prompt some call named, so that the next call for it need not copy the entities again.
-    pub(super) learned: Mutex<HashMap<(ServerName, Target), Arc<Entities>>>,
+    /// Small stores for callers and targets that are not in `entities` as they are.
+    pub(super) reaches: Reaches,
 }
 
 /// What does not change when only the catalog does.
@@ -50,7 +49,10 @@ pub(super) struct Core {
     pub(super) circumstances: Kept,
     pub(super) zone: TimeZone,
     pub(super) servers: HashSet<ServerName>,
-    declared: Declared,
+    pub(super) meta_tools: MetaTools,
+    pub(super) declared: Declared,
+    /// The entities that policies name where evaluation looks them up.
+    pub(super) looked_up: Vec<EntityUid>,
     warnings: Vec<Problem>,
     digest: [u8; 32],
 }
@@ -80,10 +82,13 @@ impl PolicySnapshot {
         }
         in_order(&mut problems);
         let Some((vocabulary, warnings, declared)) = checked.filter(|_| problems.is_empty()) else { return Err(problems.into()) };
+        let looked_up = looked_up(&policies.set).map_err(|message| LoadError::from(vec![Problem::nowhere("", message)]))?;
         let core = Core {
+            looked_up: looked_up.into_iter().collect(),
             discovery: derived(&policies, &vocabulary, Unknown::InputAndApproval)?,
             approval: derived(&policies, &vocabulary, Unknown::ApprovalContents)?,
             concrete: Sliced::new(policies.set.clone(), &vocabulary.schema)?,
+            meta_tools: MetaTools::new(&settings.meta_tools, declared.tools(&names)),
             servers: settings.servers.iter().cloned().collect(),
             warnings: with_own_warnings(warnings, settings, &policies, &vocabulary),
             digest: settings_digest(settings, files),
@@ -113,8 +118,7 @@ impl PolicySnapshot {
         digest.update(&core.digest);
         catalog.hash(&mut digest);
         let fingerprint = Fingerprint::new(finish(digest));
-        let learned = Mutex::new(HashMap::new());
-        Ok(Self { core, catalog: catalog.clone(), entities: Arc::new(entities), fingerprint, learned })
+        Ok(Self { core, catalog: catalog.clone(), entities: Arc::new(entities), fingerprint, reaches: Reaches::default() })
     }
 
     /// Names this snapshot in records: a digest of everything it was built from.
@@ -145,30 +149,6 @@ impl PolicySnapshot {
     #[must_use]
     pub const fn catalog(&self) -> &Catalog {
         &self.catalog
-    }
-
-    /// The entities to decide about a target with. A resource or prompt is not listed anywhere beforehand, so it is added to the
-    /// store with its server as parent: without it, a rule about the server would silently not apply.
-    pub(super) fn entities_with(&self, server: &ServerName, target: &Target) -> Result<Arc<Entities>, String> {
-        match target {
-            Target::Tool(_) | Target::Server | Target::Method(_) => return Ok(Arc::clone(&self.entities)),
-            Target::Resource(_) | Target::Prompt(_) => {}
-        }
-        let key = (server.clone(), target.clone());
-        if let Some(known) = self.learned.lock().get(&key) {
-            return Ok(Arc::clone(known));
-        }
-        let entity = self.core.declared.learned(&self.core.names, server, target)?;
-        let schema = &self.core.vocabulary.schema;
-        let extended =
-            Entities::clone(&self.entities).upsert_entities([entity], Some(schema)).map_err(|error| error.to_string())?;
-        let extended = Arc::new(extended);
-        let mut learned = self.learned.lock();
-        if learned.len() >= MAX_LEARNED {
-            learned.clear();
-        }
-        learned.insert(key, Arc::clone(&extended));
-        Ok(extended)
     }
 }
 
@@ -222,6 +202,10 @@ fn settings_digest(settings: &Settings, files: &PolicyFiles) -> [u8; 32] {
     }
     add(b"servers");
     settings.servers.iter().for_each(|server| add(server.as_str().as_bytes()));
+    add(b"meta-tools");
+    for MetaTool { server, tool, name, arguments } in &settings.meta_tools {
+        [server.as_str(), tool, &name.to_string(), &arguments.to_string()].map(|part| add(part.as_bytes()));
+    }
     finish(digest)
 }
 
