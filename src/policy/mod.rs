@@ -18,15 +18,18 @@
 mod author_tests;
 pub mod catalog;
 mod circumstances;
+mod dependence;
 mod derive;
 #[cfg(test)]
 mod docs_tests;
 mod entities;
 mod entity_file;
 pub mod evaluate;
+mod fit;
 #[cfg(test)]
 mod fixture;
 mod input;
+mod json_schema;
 mod literals;
 pub mod load;
 pub mod meta;
@@ -38,6 +41,7 @@ pub mod report;
 mod request;
 mod schema;
 pub mod settings;
+mod shard;
 mod slice;
 pub mod snapshot;
 pub mod store;

@@ -1,10 +1,10 @@
 //! Policy texts to one Cedar policy set, keeping for each policy where its author finds it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use cedar_policy::pst::{self, Expr, Literal};
-use cedar_policy::{ActionConstraint, Policy, PolicyId, PolicySet, Schema, ValidationMode, Validator};
+use cedar_policy::{ActionConstraint, Policy, PolicyId, PolicySet, Schema, ValidationMode, ValidationWarning, Validator};
 
 use super::load::SourceFile;
 use super::report::{Problem, position};
@@ -42,16 +42,35 @@ impl Policies {
         policies
     }
 
-    /// Validates all policies strictly and returns the warnings.
-    pub(super) fn validate(&self, schema: &Schema, problems: &mut Vec<Problem>) -> Vec<Problem> {
-        let result = Validator::new(schema.clone()).validate(&self.set, ValidationMode::Strict);
-        let mut errors: Vec<Problem> = result.validation_errors().map(|error| self.problem(error.policy_id(), error)).collect();
-        in_order(&mut errors);
-        problems.extend(once_a_place(errors).into_iter().map(explain));
-        let mut warnings: Vec<Problem> =
-            result.validation_warnings().map(|warning| self.problem(warning.policy_id(), warning)).collect();
-        in_order(&mut warnings);
-        warnings
+    /// Validates some of the policies strictly.
+    pub(super) fn validate(&self, some: &PolicySet, schema: &Schema) -> Findings {
+        let result = Validator::new(schema.clone()).validate(some, ValidationMode::Strict);
+        let mut findings = Findings::default();
+        for error in result.validation_errors() {
+            findings.errors.push((error.policy_id().clone(), self.problem(error.policy_id(), error)));
+        }
+        for warning in result.validation_warnings() {
+            let problem = self.problem(warning.policy_id(), warning);
+            match warning {
+                ValidationWarning::ImpossiblePolicy(_) => drop(findings.impossible.insert(warning.policy_id().clone(), problem)),
+                _ => findings.warnings.push(problem),
+            }
+        }
+        findings
+    }
+
+    /// These policies, as a set of their own.
+    pub(super) fn subset<'a>(&self, ids: impl Iterator<Item = &'a PolicyId>) -> PolicySet {
+        // Policies of one set have ids of their own, so they make another set.
+        PolicySet::from_policies(ids.filter_map(|id| self.set.policy(id)).cloned()).unwrap_or_default()
+    }
+
+    /// A problem with a policy as a whole.
+    pub(super) fn remark(&self, id: &PolicyId, message: impl Into<String>) -> Problem {
+        match self.origins.get(id) {
+            Some(origin) => Problem::at(&origin.file, origin.offset, 0, message),
+            None => Problem::nowhere("", message),
+        }
     }
 
     /// Where a policy stands. A policy that no file has cannot be in the set, so there is always an answer in practice.
@@ -126,6 +145,16 @@ impl Policies {
     }
 }
 
+/// What the validator says about policies and a schema.
+#[derive(Debug, Default)]
+pub(super) struct Findings {
+    /// Policies that do not fit, each with a reason; a policy may have several.
+    pub(super) errors: Vec<(PolicyId, Problem)>,
+    pub(super) warnings: Vec<Problem>,
+    /// Policies that cannot match anything in this schema.
+    pub(super) impossible: BTreeMap<PolicyId, Problem>,
+}
+
 /// Sorts problems as an author reads: by file, then by place.
 pub(super) fn in_order(problems: &mut [Problem]) {
     problems.sort_by(|a, b| (&a.file, a.line, a.column, &a.message).cmp(&(&b.file, b.line, b.column, &b.message)));
@@ -135,7 +164,7 @@ pub(super) fn in_order(problems: &mut [Problem]) {
 const FOR_ACTION: &str = " in context for ";
 
 /// Cedar reports a mistake once for each action the policy is about; an author made it once.
-fn once_a_place(sorted: Vec<Problem>) -> Vec<Problem> {
+pub(super) fn once_a_place(sorted: Vec<Problem>) -> Vec<Problem> {
     let mut kept: Vec<(Problem, u32)> = Vec::new();
     for problem in sorted {
         let what = |problem: &Problem| problem.message.split(FOR_ACTION).next().map(str::to_owned);
@@ -158,13 +187,15 @@ fn once_a_place(sorted: Vec<Problem>) -> Vec<Problem> {
     kept.into_iter().map(count).collect()
 }
 
-/// Says what Cedar cannot know: that arguments are visible only where an action types them.
-fn explain(problem: Problem) -> Problem {
+/// Says what Cedar cannot know: why a tool has no arguments to look at.
+pub(super) fn explain(problem: Problem) -> Problem {
     if !problem.message.starts_with("attribute `input`") {
         return problem;
     }
     problem.with_help(
-        "arguments are visible only for tools with a typed action: write `action == Mcp::Action::\"server/tool\"`".to_owned(),
+        "not every tool has arguments that policies can see: name the tool with `action == Mcp::Action::\"server/tool\"`, or ask first \
+         with `context has input && …`"
+            .to_owned(),
     )
 }
 
