@@ -105,7 +105,12 @@ fn meta_tools(servers: &[ServerSettings]) -> Vec<MetaTool> {
     let of_server = |server: &ServerSettings| {
         let name = server.name.clone();
         let meta_tools = server.meta_tools.clone().into_iter();
-        meta_tools.map(move |MetaToolSettings { tool, name: at, arguments }| MetaTool { server: name.clone(), tool, name: at, arguments })
+        meta_tools.map(move |MetaToolSettings { tool, name: at, arguments }| MetaTool {
+            server: name.clone(),
+            tool,
+            name: at,
+            arguments,
+        })
     };
     servers.iter().flat_map(of_server).collect()
 }

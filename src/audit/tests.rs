@@ -104,7 +104,14 @@ impl Scene {
 
     pub(super) fn decided(&self, number: u128) -> Record<'_> {
         let id = DecisionId::from_parts(1, number);
-        Record::Decision(DecisionRecord { id, caller: &self.caller, call: &self.call, via: None, decision: &self.allow, micros: 3 })
+        Record::Decision(DecisionRecord {
+            id,
+            caller: &self.caller,
+            call: &self.call,
+            via: None,
+            decision: &self.allow,
+            micros: 3,
+        })
     }
 }
 

@@ -26,8 +26,8 @@ pub use report::{ConfigReport, Origin, Place, Problem};
 pub use resolve::{PolicyCheck, Sources};
 pub use servers::CommandLineServer;
 pub use settings::{
-    AdminSettings, AuditSettings, Config, IdentitySettings, LimitSettings, ListenSettings, LogFormat, LogSettings, MetaToolSettings,
-    PolicySettings, ServerSettings, ServerTarget,
+    AdminSettings, AuditSettings, Config, IdentitySettings, LimitSettings, ListenSettings, LogFormat, LogSettings,
+    MetaToolSettings, PolicySettings, ServerSettings, ServerTarget,
 };
 
 #[cfg(test)]

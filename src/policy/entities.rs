@@ -248,15 +248,16 @@ impl Declared {
         let roles = brings.roles.iter().map(|role| uid(&names.role, role));
         let parents: Vec<EntityUid> = roles.chain(brings.teams.iter().map(|team| uid(&names.team, team))).collect();
         let undeclared = parents.iter().filter(|parent| !self.drafts.contains_key(*parent));
-        let mut additions = undeclared
-            .map(|uid| self.undeclared(vocabulary, uid, Draft::default()))
-            .collect::<Result<Vec<_>, _>>()?;
+        let mut additions =
+            undeclared.map(|uid| self.undeclared(vocabulary, uid, Draft::default())).collect::<Result<Vec<_>, _>>()?;
         additions.push(match self.drafts.get(&principal).cloned() {
             Some(mut draft) => {
                 draft.parents.extend(parents);
                 draft.addition(principal)?
             }
-            None => self.undeclared(vocabulary, &principal, Draft { parents: parents.into_iter().collect(), ..Draft::default() })?,
+            None => {
+                self.undeclared(vocabulary, &principal, Draft { parents: parents.into_iter().collect(), ..Draft::default() })?
+            }
         });
         Ok(additions)
     }
@@ -265,7 +266,9 @@ impl Declared {
     fn undeclared(&self, vocabulary: &Vocabulary, uid: &EntityUid, draft: Draft) -> Result<Addition, String> {
         let fields = vocabulary.shapes.get(uid.type_name());
         match fields.into_iter().flatten().find(|(_, field)| field.required) {
-            Some((name, _)) => Err(format!("`{uid}` is in no entities file, and its attribute `{name}` is required by the schema")),
+            Some((name, _)) => {
+                Err(format!("`{uid}` is in no entities file, and its attribute `{name}` is required by the schema"))
+            }
             None => draft.addition(uid.clone()),
         }
     }

@@ -99,7 +99,9 @@ fn read(meta_tool: &MetaTool, arguments: &Arguments) -> Result<(String, Argument
     let name = serde_json::from_str(name.get()).map_err(|_| format!("`{name_at}` is not a string"))?;
     let arguments = match follow(whole, arguments_at)? {
         None => Arguments::ABSENT,
-        Some(inner) if inner.get().starts_with('{') => Arguments::from_checked_json(Bytes::copy_from_slice(inner.get().as_bytes())),
+        Some(inner) if inner.get().starts_with('{') => {
+            Arguments::from_checked_json(Bytes::copy_from_slice(inner.get().as_bytes()))
+        }
         Some(_) => return Err(format!("`{arguments_at}` is not an object")),
     };
     Ok((name, arguments))

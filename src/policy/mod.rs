@@ -44,6 +44,8 @@ pub mod settings;
 mod shard;
 mod slice;
 pub mod snapshot;
+#[cfg(test)]
+mod standing_tests;
 pub mod store;
 mod ty;
 mod types;
