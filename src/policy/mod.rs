@@ -43,6 +43,8 @@ pub mod lock;
 mod lock_file;
 pub mod meta;
 pub mod metrics;
+#[cfg(test)]
+mod model_tests;
 mod named;
 mod policies;
 mod reach;
