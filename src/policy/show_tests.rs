@@ -1,0 +1,1 @@
+//! What is printed can be read again, and means the same.
