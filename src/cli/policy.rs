@@ -14,10 +14,11 @@ use crate::policy::{self, Catalog, PolicySnapshot};
 pub(super) fn policy(command: &PolicyCommand, environment: Environment) -> anyhow::Result<Exit> {
     let PolicyCommand::Check(flags) = command;
     let color = io::stderr().is_terminal() && !environment.refuses_color();
-    let sources = Sources { file: flags.file.config.as_deref(), environment, flags: flags.overrides() };
+    let sources = Sources { file: flags.set.file.config.as_deref(), environment, flags: flags.set.overrides() };
     let check = Config::for_policy_check(&sources)?;
     let settings = app::policy_settings(&check.policy, check.identity.as_ref(), check.servers);
-    let loaded = policy::read(&settings).and_then(|files| PolicySnapshot::build(&settings, &files, &Catalog::default()));
+    let loaded = policy::read(&settings)
+        .and_then(|files| PolicySnapshot::build(&settings.or_servers_of(&files), &files, &Catalog::default()));
     match loaded {
         Ok(snapshot) => {
             complain(&policy::draw(snapshot.warnings(), color))?;

@@ -9,10 +9,12 @@ pub mod call;
 pub mod caller;
 pub mod decision;
 pub mod id;
+mod nearest;
 pub mod tool;
 
 pub use call::{Action, Arguments, Call, ServerName, Source, Target, TraceId, Transport};
 pub use caller::{Actor, AgentId, Caller, UserId};
 pub use decision::{Cause, Decision, Fingerprint, Grounds, Judgement, PolicyFault, PolicyRef, Principal};
 pub use id::{DecisionId, Timestamp};
-pub use tool::{Annotations, ToolDefinition};
+pub use nearest::nearest;
+pub use tool::{Annotations, Hints, ToolDefinition};

@@ -12,7 +12,8 @@
 //! in `schema/cedarpost.cedarschema`.
 //!
 //! Read in this order: [`settings`], [`load`], [`report`]; then `policies`, `schema`, `types`, `entities`, `entity_file`, `input` (text to Cedar's values);
-//! [`snapshot`], `request`, `extension`, [`evaluate`], `derive` (decisions); [`store`], [`watch`], [`metrics`] (life).
+//! [`lock`] (reviewed tools); [`snapshot`], `request`, `extension`, [`evaluate`], `derive` (decisions); [`explain`] (why they are what they are);
+//! [`store`], [`watch`], [`metrics`] (life).
 
 #[cfg(test)]
 mod author_tests;
@@ -25,14 +26,19 @@ mod docs_tests;
 mod entities;
 mod entity_file;
 pub mod evaluate;
+pub mod explain;
 mod fit;
 #[cfg(test)]
 mod fixture;
 mod input;
+mod json;
 mod json_schema;
 pub mod load;
+pub mod lock;
+mod lock_file;
 mod marks;
 pub mod metrics;
+mod named;
 mod policies;
 mod reads;
 pub mod report;
@@ -49,11 +55,14 @@ pub mod snapshot;
 pub mod store;
 mod ty;
 mod types;
+pub mod visible;
 pub mod watch;
 
 pub use catalog::Catalog;
 pub use evaluate::Request;
+pub use explain::{Answer, Explanation};
 pub use load::{PolicyFiles, read};
+pub use lock::{Change, Difference, Lock};
 pub use metrics::Metrics;
 pub use report::{LoadError, PolicyReport, Problem, draw};
 pub use settings::{DeclaredPrincipal, PrincipalKind, Settings};

@@ -55,6 +55,12 @@ impl Shown {
         self
     }
 
+    /// Whether any tool is known that the files do not declare.
+    #[must_use]
+    pub fn has_tools(&self) -> bool {
+        !self.tools.is_empty()
+    }
+
     /// As text in Cedar's schema syntax: the base vocabulary, the author's files as they are, and the actions of tools.
     #[must_use]
     pub fn to_cedar(&self) -> String {

@@ -2,6 +2,7 @@
 
 mod audit;
 mod policy;
+mod schema;
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -14,7 +15,8 @@ use super::report::Origin;
 use super::servers::CommandLineServer;
 
 pub use audit::{AuditCommand, AuditFlags, AuditShowFlags, AuditVerifyFlags};
-pub use policy::{PolicyCheckFlags, PolicyCommand, PolicyFlags};
+pub use policy::{PolicyCheckFlags, PolicyCommand, PolicyFlags, PolicySetFlags};
+pub use schema::{SchemaCommand, SchemaFormat, SchemaGenerateFlags, SchemaShowFlags};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -24,8 +26,10 @@ Examples:
       the sidecar in front of HTTP or stdio servers
   cedarpost stdio --policies policies --agent editor --actor alice -- npx some-mcp-server
       what an MCP client spawns instead of the server
-  cedarpost policy check --policies policies
+  cedarpost policy check policies
       are the policies valid?
+  cedarpost schema show policies
+      what can policies talk about?
   cedarpost audit verify --config cedarpost.toml
       has the log been tampered with?
 
@@ -92,6 +96,9 @@ pub enum Command {
     /// Check policies without running anything.
     #[command(subcommand)]
     Policy(PolicyCommand),
+    /// Print what policies can talk about.
+    #[command(subcommand)]
+    Schema(SchemaCommand),
     /// Read the log of decisions.
     #[command(subcommand)]
     Audit(AuditCommand),

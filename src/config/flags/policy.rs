@@ -20,9 +20,23 @@ pub struct PolicyFlags {
     /// A directory of *.cedarschema files on top of the base vocabulary (may be repeated)
     #[arg(long, value_name = "DIR")]
     pub schema: Vec<String>,
-    /// A directory of *.json entities (may be repeated)
+    /// A directory of *.json or *.yaml entities (may be repeated)
     #[arg(long, value_name = "DIR")]
     pub entities: Vec<String>,
+}
+
+/// What the commands about a set of policies share: a settings file, the places of each kind of file, or one directory for all.
+#[derive(Debug, Clone, Default, Args)]
+pub struct PolicySetFlags {
+    /// The directory that holds policies, schema and entities [default: what the settings file says]
+    #[arg(value_name = "DIR", conflicts_with_all = ["policies", "schema", "entities"])]
+    pub directory: Option<String>,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a doc comment here would replace the help of the command")]
+    pub file: FileFlag,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a doc comment here would replace the help of the command")]
+    pub policy: PolicyFlags,
 }
 
 /// `policy check`
@@ -30,10 +44,7 @@ pub struct PolicyFlags {
 pub struct PolicyCheckFlags {
     #[command(flatten)]
     #[expect(missing_docs, reason = "a doc comment here would replace the help of the command")]
-    pub file: FileFlag,
-    #[command(flatten)]
-    #[expect(missing_docs, reason = "a doc comment here would replace the help of the command")]
-    pub policy: PolicyFlags,
+    pub set: PolicySetFlags,
 }
 
 impl PolicyFlags {
@@ -46,10 +57,12 @@ impl PolicyFlags {
     }
 }
 
-impl PolicyCheckFlags {
+impl PolicySetFlags {
     /// The settings these flags give.
     #[must_use]
     pub fn overrides(&self) -> Vec<Override> {
-        self.policy.overrides().into_iter().flatten().collect()
+        let Some(directory) = &self.directory else { return self.policy.overrides().into_iter().flatten().collect() };
+        let all = ["policy.policies", "policy.schema", "policy.entities"];
+        all.into_iter().filter_map(|key| Override::list(key, "DIR", std::slice::from_ref(directory))).collect()
     }
 }
