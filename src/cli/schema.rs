@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::{Exit, output};
 use crate::app;
-use crate::config::flags::{SchemaCommand, SchemaFormat, SchemaGenerateFlags, SchemaShowFlags};
+use crate::config::flags::{OutputFormat, SchemaCommand, SchemaGenerateFlags, SchemaShowFlags};
 use crate::config::{Config, Environment, Sources};
 use crate::mcp::list::{self, ToolPage};
 use crate::policy::{self, Shown};
@@ -44,8 +44,8 @@ fn show(flags: &SchemaShowFlags, environment: Environment) -> anyhow::Result<Exi
         complain(&format!("the catalog lock has no tools of server `{server}`\n"))?;
     }
     match flags.format {
-        SchemaFormat::Human => output::print(shown.to_cedar().as_bytes()),
-        SchemaFormat::Json => output::print(format!("{:#}\n", shown.to_json()).as_bytes()),
+        OutputFormat::Human => output::print(shown.to_cedar().as_bytes()),
+        OutputFormat::Json => output::print(format!("{:#}\n", shown.to_json()).as_bytes()),
     }
 }
 

@@ -5,30 +5,30 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use cedar_policy::{Entities, Entity};
+use cedar_policy::{Entities, Entity, EntityUid};
 use jiff::tz::TimeZone;
-use parking_lot::Mutex;
 use ring::digest::{Context as Sha256, SHA256};
 
 use super::catalog::Catalog;
 use super::circumstances::Kept;
+use super::code::Code;
 use super::dependence::Dependences;
 use super::derive::Unknown;
 use super::entities::{Declared, Names};
 use super::entity_file;
 use super::fit;
+use super::literals::looked_up;
 use super::load::PolicyFiles;
 use super::lock::{Change, Lock};
+use super::meta::{MetaTool, MetaTools};
 use super::policies::{Policies, in_order};
+use super::reach::Reaches;
 use super::report::{LoadError, Problem};
 use super::schema::{self, BASE, Vocabulary};
 use super::settings::{PrincipalKind, Settings};
 use super::shard::{Authored, Shard};
 use super::slice::Sliced;
 use crate::domain::{Action, Fingerprint, ServerName, Target};
-
-/// How many entity stores with one additional resource or prompt are kept.
-const MAX_LEARNED: usize = 32;
 
 /// Policies, schema, entities and catalog of one moment. Cheap to share, never changed; replace it as a whole.
 #[derive(Debug)]
@@ -42,8 +42,8 @@ pub struct PolicySnapshot {
     drifted: HashMap<ServerName, HashSet<Arc<str>>>,
     warnings: Vec<Problem>,
     fingerprint: Fingerprint,
-    /// Stores that contain a resource or prompt some call named, so that the next call for it need not copy the entities again.
-    pub(super) learned: Mutex<HashMap<(ServerName, Target), Arc<Entities>>>,
+    /// Small stores for callers and targets that are not in `entities` as they are.
+    pub(super) reaches: Reaches,
 }
 
 /// What does not change when only the catalog does.
@@ -58,14 +58,17 @@ pub(super) struct Core {
     pub(super) names: Names,
     pub(super) circumstances: Kept,
     pub(super) zone: TimeZone,
+    pub(super) meta_tools: MetaTools,
     /// Which policies depend on what servers list.
     dependences: Dependences,
     /// The actions that the files declare.
     actions: Entities,
-    declared: Declared,
+    pub(super) declared: Declared,
     /// The tools that were reviewed, if anybody does review them, and the same as the servers should list them.
     lock: Option<Lock>,
     reviewed: Catalog,
+    /// The entities that policies name where evaluation looks them up.
+    pub(super) looked_up: Vec<EntityUid>,
     warnings: Vec<Problem>,
     digest: [u8; 32],
 }
@@ -80,7 +83,8 @@ impl PolicySnapshot {
         let zone = TimeZone::get(&settings.timezone).map_err(|_| LoadError::TimeZone(settings.timezone.clone()))?;
         let names = Names::new()?;
         let mut problems = Vec::new();
-        let policies = Policies::parse(&files.policies, &mut problems);
+        let mut policies = Policies::parse(&files.policies, &mut problems);
+        policies.link(&files.links, &mut problems);
         let Some(vocabulary) = schema::build(&files.schema, &mut problems)? else {
             // The author should hear of these in the same run, not once the schema is mended.
             files.entities.iter().for_each(|file| drop(entity_file::read(file, None, &mut problems)));
@@ -109,9 +113,11 @@ impl PolicySnapshot {
             return Err(problems.into());
         }
         let core = Core {
+            looked_up: looked_up(&policies.set).map_err(broken)?.into_iter().collect(),
             discovery: derived(&policies, Unknown::InputAndApproval)?,
             approval: derived(&policies, Unknown::ApprovalContents)?,
             concrete: Sliced::new(policies.set.clone()),
+            meta_tools: MetaTools::new(&settings.meta_tools, declared.tools(&names)),
             warnings: with_own_warnings(warnings, settings, &policies, &vocabulary),
             digest: settings_digest(settings, files),
             vocabulary,
@@ -166,9 +172,8 @@ impl PolicySnapshot {
         catalog.hash(&mut digest);
         let fingerprint = Fingerprint::new(finish(digest));
         let warnings = core.warnings.iter().cloned().chain(fit::warnings(&shards, core.authored())).collect();
-        let learned = Mutex::new(HashMap::new());
-        let (catalog, entities) = (catalog.clone(), Arc::new(entities));
-        Ok(Self { core, catalog, shards, entities, drifted, warnings, fingerprint, learned })
+        let (catalog, entities, reaches) = (catalog.clone(), Arc::new(entities), Reaches::default());
+        Ok(Self { core, catalog, shards, entities, drifted, warnings, fingerprint, reaches })
     }
 
     /// Names this snapshot in records: a digest of everything it was built from.
@@ -218,28 +223,6 @@ impl PolicySnapshot {
     pub const fn catalog(&self) -> &Catalog {
         &self.catalog
     }
-
-    /// The entities to decide about a target with. A resource or prompt is not listed anywhere beforehand, so it is added to the
-    /// store with its server as parent: without it, a rule about the server would silently not apply.
-    pub(super) fn entities_with(&self, server: &ServerName, target: &Target) -> Result<Arc<Entities>, String> {
-        match target {
-            Target::Tool(_) | Target::Server | Target::Method(_) => return Ok(Arc::clone(&self.entities)),
-            Target::Resource(_) | Target::Prompt(_) => {}
-        }
-        let key = (server.clone(), target.clone());
-        if let Some(known) = self.learned.lock().get(&key) {
-            return Ok(Arc::clone(known));
-        }
-        let entity = self.core.declared.learned(&self.core.names, server, target)?;
-        let extended = Entities::clone(&self.entities).upsert_entities([entity], None).map_err(|error| error.to_string())?;
-        let extended = Arc::new(extended);
-        let mut learned = self.learned.lock();
-        if learned.len() >= MAX_LEARNED {
-            learned.clear();
-        }
-        learned.insert(key, Arc::clone(&extended));
-        Ok(extended)
-    }
 }
 
 impl Core {
@@ -283,9 +266,10 @@ fn with_own_warnings(
     policies: &Policies,
     vocabulary: &Vocabulary,
 ) -> Vec<Problem> {
-    if policies.set.is_empty() {
+    warnings.extend(policies.unused.iter().cloned());
+    if policies.set.num_of_policies() == 0 {
         let help = "without a permit every call is denied".to_owned();
-        warnings.push(Problem::nowhere("", "there are no policies").with_help(help));
+        warnings.push(Problem::nowhere("", "there are no policies").with_code(Code::NoPolicies).with_help(help));
     }
     let configured = |tool: &str| {
         let server = tool.split_once('/').map(|(server, _)| server);
@@ -295,7 +279,8 @@ fn with_own_warnings(
     orphans.sort();
     for tool in orphans {
         let help = "a typed action is named `server/tool`, after a configured server".to_owned();
-        warnings.push(Problem::nowhere("", format!("action `{tool}` is for no configured server")).with_help(help));
+        let message = format!("action `{tool}` is for no configured server");
+        warnings.push(Problem::nowhere("", message).with_code(Code::OrphanAction).with_help(help));
     }
     warnings
 }
@@ -320,6 +305,10 @@ fn settings_digest(settings: &Settings, files: &PolicyFiles) -> [u8; 32] {
     }
     add(b"servers");
     settings.servers.iter().for_each(|server| add(server.as_str().as_bytes()));
+    add(b"meta-tools");
+    for MetaTool { server, tool, name, arguments } in &settings.meta_tools {
+        [server.as_str(), tool, &name.to_string(), &arguments.to_string()].iter().for_each(|part| add(part.as_bytes()));
+    }
     finish(digest)
 }
 

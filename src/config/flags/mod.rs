@@ -2,6 +2,7 @@
 
 mod audit;
 mod policy;
+mod policy_test;
 mod schema;
 
 use std::ffi::OsString;
@@ -15,8 +16,9 @@ use super::report::Origin;
 use super::servers::CommandLineServer;
 
 pub use audit::{AuditCommand, AuditFlags, AuditShowFlags, AuditVerifyFlags};
-pub use policy::{PolicyCheckFlags, PolicyCommand, PolicyFlags, PolicySetFlags};
-pub use schema::{SchemaCommand, SchemaFormat, SchemaGenerateFlags, SchemaShowFlags};
+pub use policy::{OutputFormat, PolicyCheckFlags, PolicyCommand, PolicyFlags, PolicySetFlags};
+pub use policy_test::{PolicyTestFlags, TestFormatFlag};
+pub use schema::{SchemaCommand, SchemaGenerateFlags, SchemaShowFlags};
 
 const EXAMPLES: &str = "\
 Examples:

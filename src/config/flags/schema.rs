@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 
-use super::PolicySetFlags;
+use super::{OutputFormat, PolicySetFlags};
 use crate::domain::ServerName;
 
 const SHOW_HELP: &str = "\
@@ -61,9 +61,9 @@ pub struct SchemaShowFlags {
     /// Only the tools of this server
     #[arg(long, value_name = "SERVER", value_parser = server_name)]
     pub server: Option<ServerName>,
-    /// Which of Cedar's two forms of schemas is printed
+    /// What is printed: Cedar's schema syntax with comments, or Cedar's JSON form of schemas
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
-    pub format: SchemaFormat,
+    pub format: OutputFormat,
 }
 
 /// `schema generate`
@@ -76,16 +76,6 @@ pub struct SchemaGenerateFlags {
     /// A file with a result of `tools/list` [default: standard input]
     #[arg(value_name = "FILE")]
     pub file: Option<PathBuf>,
-}
-
-/// `--format` of schemas
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-pub enum SchemaFormat {
-    /// Cedar's schema syntax, with comments.
-    #[default]
-    Human,
-    /// Cedar's JSON form.
-    Json,
 }
 
 fn server_name(text: &str) -> Result<ServerName, String> {
