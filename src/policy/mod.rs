@@ -11,9 +11,10 @@
 //! Deciding is synchronous and looks at nothing but its arguments. What authors may write is in `docs/policies.md`, the vocabulary
 //! in `schema/cedarpost.cedarschema`.
 //!
-//! Read in this order: [`settings`], [`load`], [`report`]; then `policies`, `schema`, `types`, `entities`, `entity_file`, `input` (text to Cedar's values);
-//! [`lock`] (reviewed tools), `json_schema` (their arguments), [`show`] (all of it as text); [`snapshot`], `request`, `reach`, `literals`, [`evaluate`], `derive` (decisions); [`explain`] (why they are what they
-//! are); [`store`], [`watch`], [`metrics`] (life).
+//! Read in this order: [`settings`], [`load`], [`report`]; then `policies`, `schema`, `types`, `entities`, `entity_file`, `input` (text to
+//! Cedar's values); [`lock`] (reviewed tools), `json_schema` (their arguments), [`show`] (all of it as text); [`snapshot`], `request`,
+//! `reach`, `literals`, [`evaluate`], `derive` (decisions); [`explain`] (why they are what they are); [`store`], [`watch`], [`metrics`]
+//! (life).
 
 #[cfg(test)]
 mod author_tests;
