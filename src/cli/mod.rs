@@ -11,6 +11,7 @@ mod output;
 mod policy;
 mod policy_test;
 mod problem;
+mod schema;
 mod serve;
 
 pub use exit::Exit;
@@ -31,6 +32,7 @@ pub fn run(command: Command, environment: Environment) -> anyhow::Result<Exit> {
         Command::Config(ConfigCommand::Check(flags)) => config::check(&flags, environment),
         Command::Config(ConfigCommand::Show(flags)) => config::show(&flags, environment),
         Command::Policy(command) => policy::policy(&command, environment),
+        Command::Schema(command) => schema::schema(&command, environment),
         Command::Audit(command) => audit::audit(&command, environment),
         Command::Completions { shell } => completions::print(shell),
         Command::Version => output::print(concat!("cedarpost ", env!("CARGO_PKG_VERSION"), "\n").as_bytes()),

@@ -11,9 +11,10 @@
 //! Deciding is synchronous and looks at nothing but its arguments. What authors may write is in `docs/policies.md`, the vocabulary
 //! in `schema/cedarpost.cedarschema`.
 //!
-//! Read in this order: [`settings`], [`load`], [`report`]; then `policies`, `schema`, `types`, `entities`, `entity_file`, `input` (text to Cedar's values);
-//! [`lock`] (reviewed tools); [`snapshot`], `request`, `reach`, `literals`, [`evaluate`], `derive` (decisions); [`explain`] (why they are what they
-//! are); [`store`], [`watch`], [`metrics`] (life).
+//! Read in this order: [`settings`], [`load`], [`report`]; then `policies`, `schema`, `types`, `entities`, `entity_file`, `input` (text to
+//! Cedar's values); [`lock`] (reviewed tools), `json_schema` (their arguments), [`show`] (all of it as text); [`snapshot`], `request`,
+//! `reach`, `literals`, [`evaluate`], `derive` (decisions); [`explain`] (why they are what they are); [`store`], [`watch`], [`metrics`]
+//! (life).
 
 #[cfg(test)]
 mod author_tests;
@@ -41,6 +42,7 @@ mod literals;
 pub mod load;
 pub mod lock;
 mod lock_file;
+mod marks;
 pub mod meta;
 pub mod metrics;
 #[cfg(test)]
@@ -52,10 +54,12 @@ mod reads;
 pub mod report;
 mod request;
 mod schema;
+mod schema_text;
 pub mod settings;
 mod shard;
 #[cfg(test)]
 mod shard_tests;
+pub mod show;
 mod slice;
 pub mod snapshot;
 #[cfg(test)]
@@ -78,6 +82,7 @@ pub use meta::MetaTool;
 pub use metrics::Metrics;
 pub use report::{LoadError, PolicyReport, Problem, draw, draw_warnings};
 pub use settings::{DeclaredPrincipal, PrincipalKind, Settings};
+pub use show::{Shown, generate};
 pub use snapshot::PolicySnapshot;
 pub use store::PolicyStore;
 pub use watch::Watch;

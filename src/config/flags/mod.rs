@@ -3,6 +3,7 @@
 mod audit;
 mod policy;
 mod policy_test;
+mod schema;
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -17,6 +18,7 @@ use super::servers::CommandLineServer;
 pub use audit::{AuditCommand, AuditFlags, AuditShowFlags, AuditVerifyFlags};
 pub use policy::{OutputFormat, PolicyCheckFlags, PolicyCommand, PolicyFlags, PolicySetFlags};
 pub use policy_test::{PolicyTestFlags, TestFormatFlag};
+pub use schema::{SchemaCommand, SchemaGenerateFlags, SchemaShowFlags};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -28,6 +30,8 @@ Examples:
       what an MCP client spawns instead of the server
   cedarpost policy check policies
       are the policies valid?
+  cedarpost schema show policies
+      what can policies talk about?
   cedarpost audit verify --config cedarpost.toml
       has the log been tampered with?
 
@@ -94,6 +98,9 @@ pub enum Command {
     /// Check policies without running anything.
     #[command(subcommand)]
     Policy(PolicyCommand),
+    /// Print what policies can talk about.
+    #[command(subcommand)]
+    Schema(SchemaCommand),
     /// Read the log of decisions.
     #[command(subcommand)]
     Audit(AuditCommand),
