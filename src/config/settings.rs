@@ -109,6 +109,10 @@ pub struct PolicySettings {
     pub schema: Vec<PathBuf>,
     /// Files or directories with `*.json`.
     pub entities: Vec<PathBuf>,
+    /// The catalog lock, if tools are to be as they were reviewed.
+    pub lock: Option<PathBuf>,
+    /// After which time a server is asked for its tools again; `None` when only on its own notice.
+    pub catalog_ttl: Option<Duration>,
     /// The IANA time zone of `context.time`.
     pub timezone: String,
     /// How often the content is compared, besides being watched.

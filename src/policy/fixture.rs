@@ -97,6 +97,7 @@ impl World {
             policies: files(&self.policies),
             schema: files(&self.schema),
             entities: files(&self.entities),
+            lock: None,
             digest: [7; 32],
         }
     }

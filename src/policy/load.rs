@@ -20,6 +20,8 @@ const MAX_FILE_BYTES: u64 = 4 << 20;
 const MAX_TOTAL_BYTES: u64 = 64 << 20;
 /// The most files a load accepts.
 const MAX_FILES: usize = 4096;
+/// How the names of catalog locks end: they may lie among entities and are none.
+const LOCK: &str = ".lock.json";
 /// How deep directories may be nested.
 const MAX_DEPTH: u32 = 8;
 /// How often a pass is begun anew because a file vanished while it ran.
@@ -39,6 +41,8 @@ pub struct PolicyFiles {
     pub(super) policies: Vec<SourceFile>,
     pub(super) schema: Vec<SourceFile>,
     pub(super) entities: Vec<SourceFile>,
+    /// The catalog lock, if there is to be one.
+    pub(super) lock: Option<SourceFile>,
     pub(super) digest: [u8; 32],
 }
 
@@ -73,12 +77,13 @@ fn pass(settings: &Settings) -> Result<PolicyFiles, LoadError> {
     let policies = reader.kind(&settings.policies, Kind::Policies)?;
     let schema = reader.kind(&settings.schema, Kind::Schema)?;
     let entities = reader.kind(&settings.entities, Kind::Entities)?;
+    let lock = reader.kind(settings.lock.as_slice(), Kind::Lock)?.pop();
     if !reader.problems.is_empty() {
         return Err(reader.problems.into());
     }
     let mut digest = [0; 32];
     digest.copy_from_slice(reader.digest.finish().as_ref());
-    Ok(PolicyFiles { policies, schema, entities, digest })
+    Ok(PolicyFiles { policies, schema, entities, lock, digest })
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,6 +91,7 @@ enum Kind {
     Policies,
     Schema,
     Entities,
+    Lock,
 }
 
 impl Kind {
@@ -94,7 +100,8 @@ impl Kind {
         match self {
             Self::Policies => name.ends_with(".cedar"),
             Self::Schema => schema,
-            Self::Entities => name.ends_with(".json") && !schema,
+            Self::Entities => name.ends_with(".json") && !schema && !name.ends_with(LOCK),
+            Self::Lock => name.ends_with(LOCK),
         }
     }
 }

@@ -23,6 +23,9 @@ pub struct PolicyFlags {
     /// A directory of *.json entities (may be repeated)
     #[arg(long, value_name = "DIR")]
     pub entities: Vec<String>,
+    /// The catalog lock: tools must be as it says
+    #[arg(long, value_name = "FILE")]
+    pub lock: Option<String>,
 }
 
 /// `policy check`
@@ -37,11 +40,12 @@ pub struct PolicyCheckFlags {
 }
 
 impl PolicyFlags {
-    pub(super) fn overrides(&self) -> [Option<Override>; 3] {
+    pub(super) fn overrides(&self) -> [Option<Override>; 4] {
         [
             Override::list("policy.policies", "--policies", &self.policies),
             Override::list("policy.schema", "--schema", &self.schema),
             Override::list("policy.entities", "--entities", &self.entities),
+            Override::text("policy.lock", "--lock", self.lock.as_ref()),
         ]
     }
 }
