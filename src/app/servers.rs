@@ -52,7 +52,7 @@ fn limits(limits: &LimitSettings) -> Limits {
     }
 }
 
-fn upstream(server: &ServerSettings, limits: &LimitSettings) -> UpstreamSettings {
+pub(super) fn upstream(server: &ServerSettings, limits: &LimitSettings) -> UpstreamSettings {
     match &server.target {
         ServerTarget::Http { url } => UpstreamSettings::Http(HttpSettings {
             url: url.clone(),

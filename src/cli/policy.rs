@@ -12,7 +12,10 @@ use crate::policy::{self, Catalog, PolicySnapshot};
 
 /// Checks policies.
 pub(super) fn policy(command: &PolicyCommand, environment: Environment) -> anyhow::Result<Exit> {
-    let PolicyCommand::Check(flags) = command;
+    let flags = match command {
+        PolicyCommand::Check(flags) => flags,
+        PolicyCommand::Suggest(flags) => return super::suggest::suggest(flags, environment),
+    };
     let color = io::stderr().is_terminal() && !environment.refuses_color();
     let sources = Sources { file: flags.file.config.as_deref(), environment, flags: flags.overrides() };
     let check = Config::for_policy_check(&sources)?;

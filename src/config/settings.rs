@@ -119,6 +119,17 @@ pub struct PolicySettings {
     pub poll_interval: Duration,
 }
 
+/// What the commands about the catalog are told.
+#[derive(Debug, Clone)]
+pub struct CatalogSettings {
+    /// The servers to ask.
+    pub servers: Vec<ServerSettings>,
+    /// Bounds on asking them.
+    pub limits: LimitSettings,
+    /// The catalog lock.
+    pub lock: Option<PathBuf>,
+}
+
 /// Where decisions are recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditSettings {

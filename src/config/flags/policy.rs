@@ -1,14 +1,16 @@
 //! `policy …`: what can be done with policies besides having them in force.
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
-use super::{FileFlag, Override};
+use super::{FileFlag, Override, PolicySuggestFlags};
 
 /// `policy …`
 #[derive(Debug, Subcommand)]
 pub enum PolicyCommand {
     /// Load policies, schema and entities, and report every problem with file and line.
     Check(PolicyCheckFlags),
+    /// Write a first set of policies for the tools of a server: least privilege, to be edited.
+    Suggest(PolicySuggestFlags),
 }
 
 /// Where policies are.
@@ -37,6 +39,16 @@ pub struct PolicyCheckFlags {
     #[command(flatten)]
     #[expect(missing_docs, reason = "a doc comment here would replace the help of the command")]
     pub policy: PolicyFlags,
+}
+
+/// `--format`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum OutputFormat {
+    /// For people.
+    #[default]
+    Human,
+    /// One JSON document.
+    Json,
 }
 
 impl PolicyFlags {
