@@ -13,6 +13,7 @@ mod line_diff;
 mod live;
 mod output;
 mod policy;
+mod policy_test;
 mod problem;
 mod serve;
 mod suggest;

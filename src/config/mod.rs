@@ -7,6 +7,7 @@
 //! Read in this order: `keys.rs` (all settings), [`settings`] (what they become), `resolve.rs` (how), `parts.rs` and `servers.rs`
 //! (bounds and what must hold between them).
 
+pub mod cases;
 mod environment;
 pub mod flags;
 mod keys;
@@ -27,7 +28,7 @@ pub use resolve::{PolicyCheck, Sources};
 pub use servers::{AskedServers, CommandLineServer};
 pub use settings::{
     AdminSettings, AuditSettings, CatalogSettings, Config, IdentitySettings, LimitSettings, ListenSettings, LogFormat,
-    LogSettings, PolicySettings, ServerSettings, ServerTarget,
+    LogSettings, MetaToolSettings, PolicySettings, ServerSettings, ServerTarget,
 };
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::keys::{self, KEYS, Key, Kind, SERVER_KEYS};
 use super::report::{Origin, Place, Problem};
+use crate::domain::nearest;
 
 /// A value as it was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +19,7 @@ pub(super) enum Value {
     Integer(i64),
     List(Vec<String>),
     Table(BTreeMap<String, String>),
+    Tables(Vec<BTreeMap<String, String>>),
 }
 
 impl Value {
@@ -32,7 +34,7 @@ impl Value {
                 let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
                 Ok(Self::List(items.map(str::to_owned).collect()))
             }
-            Kind::Table => Err("this setting can only be given in the file".to_owned()),
+            Kind::Table | Kind::Tables => Err("this setting can only be given in the file".to_owned()),
         }
     }
 }
@@ -146,7 +148,7 @@ impl Reader<'_> {
 
     fn unknown<'k>(&mut self, origin: &Origin, word: &str, known: impl Iterator<Item = &'k str>) {
         let problem = Problem::new(origin, format!("unknown key `{word}`"));
-        self.problems.push(match keys::nearest(word, known) {
+        self.problems.push(match nearest(word, known) {
             Some(near) => problem.help(format!("did you mean `{near}`?")),
             None => problem.help("`cedarpost config show` lists all keys"),
         });
@@ -167,12 +169,19 @@ fn convert(kind: Kind, value: &DeValue<'_>) -> Option<Value> {
         (Kind::List, DeValue::Array(items)) => {
             items.iter().map(|item| item.get_ref().as_str().map(str::to_owned)).collect::<Option<_>>().map(Value::List)
         }
-        (Kind::Table, DeValue::Table(table)) => {
-            let pair = |name: &str, value: &DeValue<'_>| Some((name.to_owned(), value.as_str()?.to_owned()));
-            table.iter().map(|(name, value)| pair(name.get_ref(), value.get_ref())).collect::<Option<_>>().map(Value::Table)
+        (Kind::Table, DeValue::Table(table)) => strings(table).map(Value::Table),
+        (Kind::Tables, DeValue::Array(items)) => {
+            let tables = items.iter().map(|item| item.get_ref().as_table().and_then(strings));
+            tables.collect::<Option<_>>().map(Value::Tables)
         }
         _ => None,
     }
+}
+
+/// A table in which every value is a string.
+fn strings(table: &DeTable<'_>) -> Option<BTreeMap<String, String>> {
+    let pair = |name: &str, value: &DeValue<'_>| Some((name.to_owned(), value.as_str()?.to_owned()));
+    table.iter().map(|(name, value)| pair(name.get_ref(), value.get_ref())).collect()
 }
 
 fn sections() -> impl Iterator<Item = &'static str> {
@@ -188,7 +197,8 @@ fn is_section(word: &str) -> bool {
     sections().any(|section| section == word)
 }
 
-const fn article(value: &DeValue<'_>) -> &'static str {
+/// A value as a sentence names it.
+pub(super) const fn article(value: &DeValue<'_>) -> &'static str {
     match value {
         DeValue::String(_) => "a string",
         DeValue::Integer(_) => "a whole number",

@@ -28,6 +28,8 @@ pub(super) struct World {
     pub(super) policies: Vec<(&'static str, String)>,
     pub(super) schema: Vec<(&'static str, String)>,
     pub(super) entities: Vec<(&'static str, String)>,
+    pub(super) lock: Option<String>,
+    pub(super) links: Vec<(&'static str, String)>,
     pub(super) catalog: Catalog,
     pub(super) attended: bool,
     pub(super) now: i64,
@@ -52,6 +54,8 @@ impl World {
             policies: vec![("p.cedar", policies.into())],
             schema: vec![],
             entities: vec![],
+            lock: None,
+            links: vec![],
             catalog,
             attended: true,
             now: MONDAY,
@@ -78,6 +82,12 @@ impl World {
         self
     }
 
+    /// What the servers list now has been reviewed.
+    pub(super) fn locked(mut self) -> Self {
+        self.lock = Some(super::Lock::of(&self.catalog).unwrap().to_json());
+        self
+    }
+
     /// A configured server of which nothing is known yet.
     pub(super) fn silent(mut self, server: &str) -> Self {
         self.settings.servers.push(ServerName::new(server).unwrap());
@@ -97,7 +107,8 @@ impl World {
             policies: files(&self.policies),
             schema: files(&self.schema),
             entities: files(&self.entities),
-            lock: None,
+            lock: self.lock.as_ref().map(|text| SourceFile { name: "catalog.lock.json".into(), text: text.as_str().into() }),
+            links: files(&self.links),
             digest: [7; 32],
         }
     }
@@ -112,7 +123,7 @@ impl World {
 
     pub(super) fn caller(&self) -> Caller {
         let actor = if self.attended { Actor::Person(UserId::new("alice")) } else { Actor::Unattended };
-        Caller { agent: AgentId::new("helper"), actor }
+        Caller::new(AgentId::new("helper"), actor)
     }
 
     /// The decision about a call of a tool of the shop.
@@ -146,9 +157,14 @@ impl World {
     }
 
     pub(super) fn visible(&self, name: &str) -> bool {
-        let target = Target::Tool(name.into());
-        let now = Timestamp::from_micros(self.now);
-        self.snapshot().possible(&self.caller(), &shop(), Action::ToolsCall, &target, &source(), now)
+        self.shows(&self.snapshot(), &format!("shop/{name}"))
+    }
+
+    /// Whether a snapshot shows `server/tool` in a list.
+    pub(super) fn shows(&self, snapshot: &PolicySnapshot, tool: &str) -> bool {
+        let (server, name) = tool.split_once('/').unwrap();
+        let (server, now) = (ServerName::new(server).unwrap(), Timestamp::from_micros(self.now));
+        snapshot.possible(&self.caller(), &server, Action::ToolsCall, &Target::Tool(name.into()), &source(), now)
     }
 }
 
@@ -167,7 +183,8 @@ pub(super) fn source() -> Source {
 
 pub(super) fn tool(name: &str, annotations: Annotations) -> ToolDefinition {
     let name: Arc<str> = name.into();
-    ToolDefinition { definition: Bytes::copy_from_slice(name.as_bytes()), name, annotations, input_schema: None }
+    let definition = serde_json::json!({ "name": name, "inputSchema": { "type": "object" } }).to_string().into();
+    ToolDefinition { definition, name, annotations, input_schema: None }
 }
 
 /// A tool with the JSON Schema of its arguments.

@@ -137,6 +137,16 @@ impl Lock {
         self.servers.iter().flat_map(|(server, tools)| tools.values().map(move |locked| (server, &locked.tool)))
     }
 
+    /// What these servers should list. One that was not reviewed should list nothing.
+    pub(super) fn catalog(&self, servers: &[ServerName]) -> Catalog {
+        let mut catalog = Catalog::default();
+        for server in servers {
+            let tools = self.servers.get(server).into_iter().flat_map(Tools::values);
+            catalog.learn(server, true, tools.map(|locked| locked.tool.clone()));
+        }
+        catalog
+    }
+
     /// The servers that were reviewed, also those without tools.
     pub fn servers(&self) -> impl Iterator<Item = &ServerName> {
         self.servers.keys()
@@ -157,7 +167,12 @@ impl Lock {
     /// Whether a server's tool is exactly what was reviewed.
     #[must_use]
     pub fn holds(&self, server: &ServerName, tool: &ToolDefinition) -> bool {
-        self.locked(server, &tool.name).is_some_and(|locked| locked.is(tool))
+        self.holds_text(server, &tool.name, &tool.definition)
+    }
+
+    /// The same for a definition of which only the name was read.
+    pub(super) fn holds_text(&self, server: &ServerName, tool: &str, definition: &[u8]) -> bool {
+        self.locked(server, tool).is_some_and(|locked| locked.is(definition))
     }
 
     /// How the servers of the catalog differ from this lock, in order. Servers that the catalog does not know were not asked, and do
@@ -180,7 +195,7 @@ impl Lock {
 
     fn difference(&self, server: &ServerName, live: &ToolDefinition) -> Option<Difference> {
         let Some(locked) = self.locked(server, &live.name) else { return Some(Difference::New) };
-        if locked.is(live) {
+        if locked.is(&live.definition) {
             return None;
         }
         let members = different_members(&locked.tool.definition, &live.definition).unwrap_or_default();
@@ -200,9 +215,8 @@ impl Locked {
     }
 
     /// Whether a live definition is this one. One that cannot be read is not, unless it is the same text.
-    fn is(&self, live: &ToolDefinition) -> bool {
-        self.tool.definition == live.definition
-            || canonical(&live.definition).is_ok_and(|canonical| *self.canonical == *canonical)
+    fn is(&self, live: &[u8]) -> bool {
+        *self.tool.definition == *live || canonical(live).is_ok_and(|canonical| *self.canonical == *canonical)
     }
 }
 

@@ -12,12 +12,14 @@
 //! in `schema/cedarpost.cedarschema`.
 //!
 //! Read in this order: [`settings`], [`load`], [`report`]; then `policies`, `schema`, `types`, `entities`, `entity_file`, `input` (text to Cedar's values);
-//! [`lock`] (reviewed tools); [`snapshot`], `request`, `extension`, [`evaluate`], `derive` (decisions); [`store`], [`watch`], [`metrics`] (life).
+//! [`lock`] (reviewed tools); [`snapshot`], `request`, `reach`, `literals`, [`evaluate`], `derive` (decisions); [`explain`] (why they are what they
+//! are); [`store`], [`watch`], [`metrics`] (life).
 
 #[cfg(test)]
 mod author_tests;
 pub mod catalog;
 mod circumstances;
+mod code;
 mod dependence;
 mod derive;
 #[cfg(test)]
@@ -25,17 +27,25 @@ mod docs_tests;
 mod entities;
 mod entity_file;
 pub mod evaluate;
+pub mod explain;
 mod fit;
 #[cfg(test)]
 mod fixture;
 mod input;
 mod json;
 mod json_schema;
+mod links;
+mod lint;
+mod listing;
+mod literals;
 pub mod load;
 pub mod lock;
 mod lock_file;
+pub mod meta;
 pub mod metrics;
+mod named;
 mod policies;
+mod reach;
 mod reads;
 pub mod report;
 mod request;
@@ -46,19 +56,26 @@ mod shard;
 mod shard_tests;
 mod slice;
 pub mod snapshot;
+#[cfg(test)]
+mod standing_tests;
 pub mod store;
 mod suggest;
 mod ty;
 mod types;
+mod verdict;
 mod visible;
 pub mod watch;
 
 pub use catalog::Catalog;
+pub use code::Code;
 pub use evaluate::Request;
+pub use explain::{Answer, Explanation};
+pub use listing::{Effect, Listed};
 pub use load::{PolicyFiles, read};
 pub use lock::{Change, Difference, Lock, member_lines};
+pub use meta::MetaTool;
 pub use metrics::Metrics;
-pub use report::{LoadError, PolicyReport, Problem, draw};
+pub use report::{LoadError, PolicyReport, Problem, draw, draw_warnings};
 pub use settings::{DeclaredPrincipal, PrincipalKind, Settings};
 pub use snapshot::PolicySnapshot;
 pub use store::PolicyStore;

@@ -68,9 +68,12 @@ impl Suggestion<'_> {
                  // (`cedarpost catalog lock`), or by an entities file that states readOnly, destructive, idempotent and openWorld."
             }
         };
-        let count = tools.len();
+        let count = match tools.len() {
+            1 => "1 tool".to_owned(),
+            count => format!("{count} tools"),
+        };
         format!(
-            "// A first set of policies for the {count} tools of the server `{server}`, to be edited.\n// {trust}\n// Tools that are not named \
+            "// A first set of policies for the {count} of the server `{server}`, to be edited.\n// {trust}\n// Tools that are not named \
              here are denied, because nothing permits them. An agent that acts for a person is decided\n// together with that person: \
              both need the role.\n"
         )

@@ -83,7 +83,9 @@ fn it_is_valid_and_decides_by_the_claims_whatever_the_tools_are_called() {
         for role in ["reader", "odd \"role\"\n\\"] {
             let world = world(&tools, &suggested(&tools, role), role);
             let snapshot = world.load().unwrap_or_else(|error| panic!("{error}"));
-            assert!(snapshot.warnings().is_empty(), "{:?}", snapshot.warnings());
+            // A name may be reported as looking like another, which is the reader's to judge.
+            let about_names = |message: &str| message.contains("shop/") && message.contains("identifier");
+            assert!(snapshot.warnings().iter().all(|warning| about_names(&warning.message)), "{:?}", snapshot.warnings());
             for name in odd_names() {
                 let decision = world.call(&name, "{}");
                 assert_eq!(decision.name(), expected, "{claim} {name:?}: {}", line(&decision));

@@ -3,6 +3,7 @@
 mod audit;
 mod catalog;
 mod policy;
+mod policy_test;
 mod suggest;
 
 use std::ffi::OsString;
@@ -17,7 +18,8 @@ use super::servers::CommandLineServer;
 
 pub use audit::{AuditCommand, AuditFlags, AuditShowFlags, AuditVerifyFlags};
 pub use catalog::{AskFlags, CatalogCommand, CatalogDiffFlags, CatalogLockFlags};
-pub use policy::{OutputFormat, PolicyCheckFlags, PolicyCommand, PolicyFlags};
+pub use policy::{OutputFormat, PolicyCheckFlags, PolicyCommand, PolicyFlags, PolicySetFlags};
+pub use policy_test::{PolicyTestFlags, TestFormatFlag};
 pub use suggest::PolicySuggestFlags;
 
 const EXAMPLES: &str = "\
@@ -28,7 +30,7 @@ Examples:
       the sidecar in front of HTTP or stdio servers
   cedarpost stdio --policies policies --agent editor --actor alice -- npx some-mcp-server
       what an MCP client spawns instead of the server
-  cedarpost policy check --policies policies
+  cedarpost policy check policies
       are the policies valid?
   cedarpost catalog lock --config cedarpost.toml
       note the servers' tools as they are now; what changes later is refused

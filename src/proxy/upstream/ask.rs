@@ -1,6 +1,7 @@
 //! Asking a server for its tools, in the sidecar's own name: without a session where the server allows that, else in a short
 //! session of its own.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,7 +10,7 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use tokio::time::{sleep, timeout};
 
-use super::child::{Exchange, Failure, Incoming as FromChild, Key, OpenError, Pool, Request, SendError, Unavailable};
+use super::child::{Exchange, Failure, Incoming as FromChild, Key, OpenError, Pool, Request, SendError, SpawnError, Unavailable};
 use super::own::{self, LIMITS, Listed, PATIENCE, Pages, Unlisted, answers};
 use super::{HttpUpstream, Upstream, UpstreamError, UpstreamSettings, is_event_stream};
 use crate::clock::Clock;
@@ -26,6 +27,9 @@ pub enum AskError {
     /// It cannot be reached or started, or went away.
     #[error(transparent)]
     Upstream(#[from] UpstreamError),
+    /// There is no such program, or it cannot be run.
+    #[error(transparent)]
+    NotStarted(Arc<SpawnError>),
     /// Its process ended before it answered.
     #[error("the server's process ended before it answered ({0})")]
     Ended(Failure),
@@ -80,15 +84,25 @@ pub async fn list_tools(settings: UpstreamSettings, within: Duration, stop: &Sto
         () = stop.wait() => Err(AskError::Stopped),
     };
     let listed = match (asked, &server) {
-        (Err(AskError::Upstream(error)), Upstream::Child(pool)) if is_end(&error) => Err(how_it_ended(pool, error).await),
+        (Err(AskError::Upstream(error)), Upstream::Child(pool)) => Err(why_no_process(pool, error).await),
         (asked, _) => asked,
     };
     server.close().await;
     listed
 }
 
-const fn is_end(error: &UpstreamError) -> bool {
-    matches!(error, UpstreamError::Ended | UpstreamError::NotTaken(_) | UpstreamError::NoProcess(OpenError::Send(_)))
+/// What became of the process that was to answer.
+async fn why_no_process(pool: &Pool, error: UpstreamError) -> AskError {
+    match error {
+        UpstreamError::NoProcess(OpenError::Unavailable(Unavailable::Down { last: Failure::Start(error), .. })) => {
+            AskError::NotStarted(error)
+        }
+        UpstreamError::NoProcess(OpenError::Unavailable(Unavailable::Down { last, .. })) => AskError::Ended(last),
+        UpstreamError::Ended | UpstreamError::NotTaken(_) | UpstreamError::NoProcess(OpenError::Send(_)) => {
+            how_it_ended(pool, error).await
+        }
+        error => error.into(),
+    }
 }
 
 /// The pipes of a process close a moment before the system says how it ended.
@@ -285,7 +299,7 @@ async fn over_child_session(pool: &Pool, patience: Duration) -> Result<Listed, A
 
 /// A request in the sidecar's own name, which is nobody's agent: callers are compared, and this one is equal to none of them.
 fn request(id: &RawId, line: Bytes) -> Result<Request, AskError> {
-    let caller = Caller { agent: AgentId::new("cedarpost"), actor: Actor::Unattended };
+    let caller = Caller::new(AgentId::new("cedarpost"), Actor::Unattended);
     let id = Key::parse(id.as_json()).ok_or(UpstreamError::NoProcess(OpenError::InUse))?;
     Ok(Request { id, progress_token: None, caller, line })
 }
