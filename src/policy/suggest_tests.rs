@@ -66,7 +66,87 @@ fn it_reads_well() {
         tool("drop", &json!({ "destructiveHint": true }), None),
         tool("odd\nname", &json!({}), None),
     ];
-    insta::assert_snapshot!(suggested(&tools, "reader"), @"");
+    insta::assert_snapshot!(suggested(&tools, "reader"), @r##"
+    // A first set of policies for the 5 tools of the server `shop`, to be edited.
+    // What the tools say of themselves is a claim of the server, and stays one until it is pinned: by a catalog lock
+    // (`cedarpost catalog lock`), or by an entities file that states readOnly, destructive, idempotent and openWorld.
+    // Tools that are not named here are denied, because nothing permits them. An agent that acts for a person is decided
+    // together with that person: both need the role.
+
+    // These tools claim to be read-only (readOnlyHint). The permit ends when a tool stops claiming it.
+    // May reach into the world outside, as they say or do not deny (openWorldHint): search.
+    @id("shop-reads")
+    permit (
+      principal in Mcp::Role::"reader",
+      action in Mcp::Action::"tools/call",
+      resource in Mcp::Server::"shop"
+    )
+    when {
+      resource.readOnly &&
+      resource in [
+        Mcp::Tool::"shop/read",
+        Mcp::Tool::"shop/search"
+      ]
+    };
+
+    // These tools claim to change things, but to destroy nothing (destructiveHint is false):
+    // each call needs the approval of a person other than the one the agent acts for.
+    @id("shop-adds")
+    permit (
+      principal in Mcp::Role::"reader",
+      action in Mcp::Action::"tools/call",
+      resource in Mcp::Server::"shop"
+    )
+    when {
+      context has approval &&
+      context.time.now < context.approval.expires &&
+      !(context has actor && context.approval.by == context.actor) &&
+      resource in [
+        Mcp::Tool::"shop/add"
+      ]
+    };
+
+    // These tools claim that they may destroy (destructiveHint):
+    // each call needs the approval of a person other than the one the agent acts for.
+    @id("shop-destroys")
+    permit (
+      principal in Mcp::Role::"reader",
+      action in Mcp::Action::"tools/call",
+      resource in Mcp::Server::"shop"
+    )
+    when {
+      context has approval &&
+      context.time.now < context.approval.expires &&
+      !(context has actor && context.approval.by == context.actor) &&
+      resource in [
+        Mcp::Tool::"shop/drop"
+      ]
+    };
+
+    // These tools do not say whether they change or destroy anything, so they may:
+    // each call needs the approval of a person other than the one the agent acts for.
+    @id("shop-unknown")
+    permit (
+      principal in Mcp::Role::"reader",
+      action in Mcp::Action::"tools/call",
+      resource in Mcp::Server::"shop"
+    )
+    when {
+      context has approval &&
+      context.time.now < context.approval.expires &&
+      !(context has actor && context.approval.by == context.actor) &&
+      resource in [
+        Mcp::Tool::"shop/odd\u{a}name"
+      ]
+    };
+
+    // Arguments can narrow a permit. For instance, as a start to edit:
+    //
+    // Only below one directory. A path is compared as text, so what could lead elsewhere is refused as well.
+    // @id("shop-only-below-a-directory")
+    // forbid (principal, action == Mcp::Action::"shop/read", resource)
+    // unless { context.input.path like "/data/*" && !(context.input.path like "*..*") };
+    "##);
 }
 
 #[test]
