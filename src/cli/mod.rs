@@ -3,6 +3,7 @@
 //! Only commands write to standard output, and `stdio` writes nothing there but MCP. Errors travel to `main`, which prints them.
 
 mod audit;
+mod check;
 mod completions;
 mod config;
 mod demo;
@@ -10,6 +11,7 @@ mod exit;
 mod output;
 mod policy;
 mod problem;
+mod remote;
 mod serve;
 
 pub use exit::Exit;
@@ -30,6 +32,7 @@ pub fn run(command: Command, environment: Environment) -> anyhow::Result<Exit> {
         Command::Config(ConfigCommand::Check(flags)) => config::check(&flags, environment),
         Command::Config(ConfigCommand::Show(flags)) => config::show(&flags, environment),
         Command::Policy(command) => policy::policy(&command, environment),
+        Command::Check(flags) => check::check(&flags, environment),
         Command::Audit(command) => audit::audit(&command, environment),
         Command::Completions { shell } => completions::print(shell),
         Command::Version => output::print(concat!("cedarpost ", env!("CARGO_PKG_VERSION"), "\n").as_bytes()),

@@ -38,6 +38,10 @@ async fn start() -> Running {
         ]),
         registry: Registry::with_prefix("cedarpost"),
         status: Box::new(|| json!({ "version": "0" })),
+        explain: Box::new(|body| match &*body {
+            b"{}" => Err("nothing is asked".to_owned()),
+            body => Ok(json!({ "asked": body.len() })),
+        }),
         stop: draining.clone(),
         allowed_hosts: vec!["sidecar.example".to_owned()],
     };

@@ -72,7 +72,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("env::var", &["config"]),
     ("env::args", &["config"]),
     ("io::stdout", &["cli", "demo", "proxy/stdio"]),
-    ("io::stdin", &["proxy/stdio"]),
+    ("io::stdin", &["proxy/stdio", "cli"]),
     ("print!", &["demo"]),
     ("println!", &["demo"]),
     ("process::exit", &[]),

@@ -1,6 +1,7 @@
 //! The command line: what can be typed, and which settings it stands for. Help texts live here; what a command does is in `cli`.
 
 mod audit;
+mod check;
 mod policy;
 
 use std::ffi::OsString;
@@ -14,7 +15,8 @@ use super::report::Origin;
 use super::servers::CommandLineServer;
 
 pub use audit::{AuditCommand, AuditFlags, AuditShowFlags, AuditVerifyFlags};
-pub use policy::{PolicyCheckFlags, PolicyCommand, PolicyFlags, PolicySetFlags};
+pub use check::{CheckFlags, TransportFlag};
+pub use policy::{OutputFormat, PolicyCheckFlags, PolicyCommand, PolicyFlags, PolicySetFlags};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -26,6 +28,8 @@ Examples:
       what an MCP client spawns instead of the server
   cedarpost policy check policies
       are the policies valid?
+  cedarpost check policies --agent helper --actor alice --tool shop/refund --input '{\"amount\":20000}'
+      how would this call be decided, and why?
   cedarpost audit verify --config cedarpost.toml
       has the log been tampered with?
 
@@ -38,7 +42,8 @@ Exit codes:
     0  done, or stopped as asked
     1  failed while running
     2  the command line cannot be understood
-    3  policies are invalid (also at the start of a sidecar), or the log does not verify
+    3  policies are invalid (also at the start of a sidecar), the log does not verify,
+       or `check` says anything but allow
    78  the configuration is wrong
   130  stopped at once by a second signal
   `stdio` passes on the exit code of the server.";
@@ -92,6 +97,8 @@ pub enum Command {
     /// Check policies without running anything.
     #[command(subcommand)]
     Policy(PolicyCommand),
+    /// Say how one call would be decided, why, and what would change that.
+    Check(Box<CheckFlags>),
     /// Read the log of decisions.
     #[command(subcommand)]
     Audit(AuditCommand),

@@ -1,6 +1,6 @@
 //! `policy …`: what can be done with policies besides having them in force.
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
 use super::{FileFlag, Override};
 
@@ -45,6 +45,16 @@ pub struct PolicyCheckFlags {
     #[command(flatten)]
     #[expect(missing_docs, reason = "a doc comment here would replace the help of the command")]
     pub set: PolicySetFlags,
+}
+
+/// `--format`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum OutputFormat {
+    /// For people.
+    #[default]
+    Human,
+    /// One JSON document.
+    Json,
 }
 
 impl PolicyFlags {

@@ -108,6 +108,7 @@ impl PolicySnapshot {
             return changes::to_know(unknown);
         }
         match &judgement.cause {
+            Cause::Drifted => changes::other("a review of the tool's definition: `cedarpost catalog diff` shows what changed"),
             Cause::NotRepresentable(_) => changes::other("arguments that fit the type that policies know of this tool"),
             _ => changes::other("another request: this one does not fit the vocabulary that policies are written in"),
         }
@@ -148,6 +149,7 @@ const fn answer(cause: &Cause) -> Answer {
         | Cause::NotEvaluable
         | Cause::NotRepresentable(_)
         | Cause::UnknownTool
+        | Cause::Drifted
         | Cause::UnknownPrincipal
         | Cause::InvalidRequest(_) => Answer::Deny,
     }
@@ -162,6 +164,7 @@ fn detail(cause: &Cause) -> Option<String> {
         | Cause::ApprovalMissing
         | Cause::NotEvaluable
         | Cause::UnknownTool
+        | Cause::Drifted
         | Cause::UnknownPrincipal => None,
     }
 }

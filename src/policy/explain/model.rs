@@ -31,6 +31,18 @@ pub enum Answer {
     Deny,
 }
 
+impl Answer {
+    /// The word of records, metrics and interfaces.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::RequireApproval => "require_approval",
+            Self::Deny => "deny",
+        }
+    }
+}
+
 /// Who asked for what.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Asked {

@@ -54,6 +54,7 @@ impl Explained {
             "not_evaluable" => "a policy cannot be evaluated, so nobody knows what it would have said".to_owned(),
             "not_representable" => "policies cannot be shown the arguments exactly".to_owned(),
             "unknown_tool" => "the tool is not known".to_owned(),
+            "drifted" => "the tool is not as it was reviewed".to_owned(),
             "unknown_principal" => "not declared anywhere".to_owned(),
             "invalid_request" => "the request does not fit the vocabulary".to_owned(),
             other => other.replace('_', " "),
@@ -80,11 +81,12 @@ impl Page {
     }
 
     fn answer(&self, answer: Answer) -> String {
-        match answer {
-            Answer::Allow => self.painted(32, "allow"),
-            Answer::RequireApproval => self.painted(33, "require_approval"),
-            Answer::Deny => self.painted(31, "deny"),
-        }
+        let number = match answer {
+            Answer::Allow => 32,
+            Answer::RequireApproval => 33,
+            Answer::Deny => 31,
+        };
+        self.painted(number, answer.name())
     }
 
     fn policy(&self, policy: &PolicyName) -> String {

@@ -14,11 +14,11 @@ impl PolicySnapshot {
     /// The name that a judgement failed on, if it did.
     pub(super) fn unknown(&self, request: &Request<'_>, judgement: &Judgement) -> Option<Unknown> {
         let server = &request.call.server;
-        if !self.core.servers.contains(server) {
-            return Some(unknown("server", server.as_str(), self.core.servers.iter().map(ToString::to_string).collect()));
+        if !self.shards.contains_key(server) {
+            return Some(unknown("server", server.as_str(), self.shards.keys().map(ToString::to_string).collect()));
         }
         match (&judgement.cause, &request.call.target, judgement.principal) {
-            (Cause::UnknownTool, Target::Tool(tool), _) => Some(unknown("tool", tool, self.tools_of(server))),
+            (Cause::UnknownTool, Target::Tool(tool), _) => Some(unknown("tool", tool, self.tool_names(server))),
             (Cause::UnknownPrincipal, _, Principal::Agent) => {
                 Some(unknown("agent", request.caller.agent.as_str(), self.ids_of("Agent")))
             }
@@ -30,7 +30,7 @@ impl PolicySnapshot {
     }
 
     /// The tools of a server that its list or an entities file names.
-    fn tools_of(&self, server: &ServerName) -> Vec<String> {
+    fn tool_names(&self, server: &ServerName) -> Vec<String> {
         let prefix = format!("{server}/");
         self.ids_of("Tool").into_iter().filter_map(|id| id.strip_prefix(&prefix).map(str::to_owned)).collect()
     }

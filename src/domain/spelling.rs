@@ -1,4 +1,4 @@
-//! What somebody who mistyped a name probably meant.
+//! The word that somebody probably meant, for sentences that end in "did you mean …?".
 
 /// The candidate that `word` was probably meant to be: at most a third of its letters differ.
 pub fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
@@ -27,4 +27,25 @@ fn distance(left: &str, right: &str) -> usize {
         }
     }
     row.last().copied().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::nearest;
+
+    #[test]
+    fn a_word_is_near_when_at_most_a_third_of_it_differs() {
+        let known = ["support", "owner", "operator"];
+        let cases = [
+            ("suport", Some("support")),
+            ("owners", Some("owner")),
+            ("oprator", Some("operator")),
+            ("finance", None),
+            ("", None),
+            ("ówner", Some("owner")),
+        ];
+        for (word, expected) in cases {
+            assert_eq!(nearest(word, known.into_iter()), expected, "{word}");
+        }
+    }
 }
