@@ -79,7 +79,7 @@ impl PolicySnapshot {
         let focus = Focus { effect, named: &judgement.policies };
         explained.matched = sorted.matched(&judgement.policies, trial);
         (explained.near, explained.near_left_out) = sorted.near(&focus, trial);
-        let for_a_permit = || changes::for_a_permit(&explained.near, |name| sorted.miss(name));
+        let for_a_permit = || changes::for_a_permit(&explained.near);
         let (mut changes, mut all_needed) = (Vec::new(), false);
         match &judgement.cause {
             Cause::Permitted => {}

@@ -172,6 +172,8 @@ pub struct Failed {
 pub struct Near {
     /// The policy.
     pub policy: PolicyName,
+    /// Whether its scope is about this one tool, resource or prompt.
+    pub names_target: bool,
     /// The part of its scope that does not fit; absent when the whole scope fits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scope: Option<ScopeMiss>,
@@ -188,6 +190,9 @@ pub struct ScopeMiss {
     pub wanted: String,
     /// What it is instead.
     pub found: String,
+    /// The role, team or group that it would have to be in, when that is what the policy asks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<String>,
     /// What kind of thing is missing.
     pub about: About,
 }

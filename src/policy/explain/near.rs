@@ -92,7 +92,8 @@ impl<'a> Sorted<'a> {
                 missing.retain(|part| !part.is_as_wanted());
                 let (first, second, third) = known.promise(miss, focus, trial);
                 let rank = (first, second, missing.len(), third, known.place());
-                (rank, Near { policy: known.name(), scope: miss.map(|miss| miss.tell(trial.entities)), missing })
+                let scope = miss.map(|miss| miss.tell(trial.entities));
+                (rank, Near { policy: known.name(), names_target: third == 0, scope, missing })
             })
             .collect();
         near.sort_by(|(a, _), (b, _)| a.cmp(b));
@@ -104,11 +105,6 @@ impl<'a> Sorted<'a> {
     /// Whether any permit matched.
     pub(super) fn any_permit(&self) -> bool {
         self.matched.iter().any(|known| known.policy.effect() == Effect::Permit)
-    }
-
-    /// The one miss in the scope of a policy.
-    pub(super) fn miss(&self, name: &PolicyName) -> Option<&Miss> {
-        self.missed.iter().find(|(known, _)| *known.at.id == *name.id).map(|(_, miss)| miss)
     }
 }
 
