@@ -12,12 +12,14 @@
 //! in `schema/cedarpost.cedarschema`.
 //!
 //! Read in this order: [`settings`], [`load`], [`report`]; then `policies`, `schema`, `types`, `entities`, `entity_file`, `input` (text to Cedar's values);
-//! [`snapshot`], `request`, `extension`, [`evaluate`], `derive` (decisions); [`explain`] (why they are what they are); [`store`], [`watch`], [`metrics`] (life).
+//! [`lock`] (reviewed tools); [`snapshot`], `request`, `extension`, [`evaluate`], `derive` (decisions); [`explain`] (why they are what they are);
+//! [`store`], [`watch`], [`metrics`] (life).
 
 #[cfg(test)]
 mod author_tests;
 pub mod catalog;
 mod circumstances;
+mod code;
 mod dependence;
 mod derive;
 #[cfg(test)]
@@ -30,8 +32,13 @@ mod fit;
 #[cfg(test)]
 mod fixture;
 mod input;
+mod json;
 mod json_schema;
+mod links;
+mod lint;
 pub mod load;
+pub mod lock;
+mod lock_file;
 pub mod metrics;
 mod named;
 mod policies;
@@ -41,19 +48,25 @@ mod request;
 mod schema;
 pub mod settings;
 mod shard;
+#[cfg(test)]
+mod shard_tests;
 mod slice;
 pub mod snapshot;
 pub mod store;
 mod ty;
 mod types;
+mod verdict;
+pub mod visible;
 pub mod watch;
 
 pub use catalog::Catalog;
+pub use code::Code;
 pub use evaluate::Request;
 pub use explain::{Answer, Explanation};
 pub use load::{PolicyFiles, read};
+pub use lock::{Change, Difference, Lock};
 pub use metrics::Metrics;
-pub use report::{LoadError, PolicyReport, Problem, draw};
+pub use report::{LoadError, PolicyReport, Problem, draw, draw_warnings};
 pub use settings::{DeclaredPrincipal, PrincipalKind, Settings};
 pub use snapshot::PolicySnapshot;
 pub use store::PolicyStore;

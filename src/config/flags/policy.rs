@@ -39,12 +39,30 @@ pub struct PolicySetFlags {
     pub policy: PolicyFlags,
 }
 
+const CHECK_HELP: &str = "\
+Exit codes:
+    0  the policies are valid
+    1  something failed while running
+    2  the command line cannot be understood
+    3  the policies are invalid, or there are warnings and --deny-warnings was given
+   78  the configuration is wrong
+
+Each problem has a code: docs/policy-check.md says what it means and what to do.
+`@allow(\"code\")` on a policy silences a warning about it.";
+
 /// `policy check`
 #[derive(Debug, Clone, Default, Args)]
+#[command(after_help = CHECK_HELP)]
 pub struct PolicyCheckFlags {
     #[command(flatten)]
     #[expect(missing_docs, reason = "a doc comment here would replace the help of the command")]
     pub set: PolicySetFlags,
+    /// How problems are printed: for people, or as one JSON document on standard output
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
+    pub format: OutputFormat,
+    /// End with exit code 3 on warnings too
+    #[arg(long)]
+    pub deny_warnings: bool,
 }
 
 /// `--format`

@@ -110,6 +110,9 @@ impl PolicySnapshot {
         match &judgement.cause {
             Cause::Drifted => changes::other("a review of the tool's definition: `cedarpost catalog diff` shows what changed"),
             Cause::NotRepresentable(_) => changes::other("arguments that fit the type that policies know of this tool"),
+            Cause::Drifted => {
+                changes::other("a review of the tool's definition: `cedarpost catalog diff` shows what has changed")
+            }
             _ => changes::other("another request: this one does not fit the vocabulary that policies are written in"),
         }
     }

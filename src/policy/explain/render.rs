@@ -49,7 +49,7 @@ impl Explained {
             "not_evaluable" => "a policy cannot be evaluated, so nobody knows what it would have said".to_owned(),
             "not_representable" => "policies cannot be shown the arguments exactly".to_owned(),
             "unknown_tool" => "the tool is not known".to_owned(),
-            "drifted" => "the tool is not as it was reviewed".to_owned(),
+            "drifted" => "the tool is not as the catalog lock has it".to_owned(),
             "unknown_principal" => "not declared anywhere".to_owned(),
             "invalid_request" => "the request does not fit the vocabulary".to_owned(),
             other => other.replace('_', " "),
