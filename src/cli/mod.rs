@@ -10,6 +10,7 @@ mod demo;
 mod exit;
 mod output;
 mod policy;
+mod policy_test;
 mod problem;
 mod remote;
 mod serve;

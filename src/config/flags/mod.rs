@@ -3,6 +3,7 @@
 mod audit;
 mod check;
 mod policy;
+mod policy_test;
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -17,6 +18,7 @@ use super::servers::CommandLineServer;
 pub use audit::{AuditCommand, AuditFlags, AuditShowFlags, AuditVerifyFlags};
 pub use check::{CheckFlags, TransportFlag};
 pub use policy::{OutputFormat, PolicyCheckFlags, PolicyCommand, PolicyFlags, PolicySetFlags};
+pub use policy_test::{PolicyTestFlags, TestFormatFlag};
 
 const EXAMPLES: &str = "\
 Examples:
