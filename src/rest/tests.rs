@@ -130,6 +130,28 @@ async fn status_answers_hosts_that_cannot_be_rebound_and_no_others() {
 }
 
 #[tokio::test]
+async fn inquiries_are_answered_or_refused_in_a_sentence_and_only_to_hosts_that_cannot_be_rebound() {
+    let running = start().await;
+    let json = "Content-Type: application/json\r\n";
+    let cases = [
+        ("Host: localhost\r\n", json, r#"{"a":1}"#.to_owned(), 200, "\"asked\": 7"),
+        ("Host: 127.0.0.1\r\n", "Content-Type: Application/JSON; charset=utf-8\r\n", "[]".to_owned(), 200, "\"asked\": 2"),
+        ("Host: localhost\r\n", json, "{}".to_owned(), 400, "nothing is asked\n"),
+        ("Host: evil.example\r\n", json, "{}".to_owned(), 403, "this Host is not allowed"),
+        ("Host: localhost\r\n", "Content-Type: text/plain\r\n", "{}".to_owned(), 415, "must be application/json"),
+        ("Host: localhost\r\n", "", "{}".to_owned(), 415, "must be application/json"),
+    ];
+    for (host, kind, body, code, expected) in cases {
+        let head = format!("POST /explain HTTP/1.1\r\n{host}{kind}Content-Length: {}\r\n\r\n", body.len());
+        let (found, answer) = running.send(&format!("{head}{body}")).await;
+        assert!(found == code && answer.contains(expected), "{host} {kind} {body}: {answer}");
+    }
+    let head = format!("POST /explain HTTP/1.1\r\nHost: localhost\r\n{json}Content-Length: {}\r\n\r\n", MAX_INQUIRY + 1);
+    assert_eq!(running.send(&format!("{head}{}", " ".repeat(4096))).await.0, 413, "before it is read");
+    assert_eq!(running.get("/explain").await.0, 405);
+}
+
+#[tokio::test]
 async fn it_changes_nothing_and_knows_nothing_else() {
     let running = start().await;
     assert_eq!(running.send("POST /status HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n").await.0, 405);

@@ -39,7 +39,7 @@ impl PolicySnapshot {
             explained.changes = vec![self.change_before_policies(&explained, judgement)];
             return explained;
         };
-        let trial = Trial { request: cedar_request, entities: &prepared.entities };
+        let trial = Trial { request: cedar_request, entities: &prepared.entities, set: &self.core.policies.set };
         explained.member_of = cedar_request.principal().map(|uid| asks::ancestors(uid, trial.entities)).unwrap_or_default();
         explained.failed = judgement.faults.iter().map(|fault| self.failed(fault, trial)).collect();
         self.add_policies(&mut explained, judgement, trial);
@@ -110,9 +110,6 @@ impl PolicySnapshot {
         match &judgement.cause {
             Cause::Drifted => changes::other("a review of the tool's definition: `cedarpost catalog diff` shows what changed"),
             Cause::NotRepresentable(_) => changes::other("arguments that fit the type that policies know of this tool"),
-            Cause::Drifted => {
-                changes::other("a review of the tool's definition: `cedarpost catalog diff` shows what has changed")
-            }
             _ => changes::other("another request: this one does not fit the vocabulary that policies are written in"),
         }
     }

@@ -1,7 +1,7 @@
 //! Policies, and parts of their conditions, tried alone against one request.
 
 use cedar_policy::pst::{Clause, Expr};
-use cedar_policy::{AuthorizationError, Authorizer, Entities, Policy, PolicySet, Request};
+use cedar_policy::{AuthorizationError, Authorizer, Entities, Policy, PolicySet, Request, Template};
 use std::sync::Arc;
 
 use super::asks;
@@ -13,6 +13,8 @@ use super::parts::{self, Piece};
 pub(super) struct Trial<'a> {
     pub(super) request: &'a Request,
     pub(super) entities: &'a Entities,
+    /// Where the templates are that policies are linked to.
+    pub(super) set: &'a PolicySet,
 }
 
 /// What a policy alone comes to.
@@ -40,14 +42,20 @@ impl Trial<'_> {
 
     /// The parts of a policy's conditions in the order they are evaluated. `line` is where the policy begins.
     pub(super) fn parts(&self, policy: &Policy, line: u32) -> Vec<Part> {
-        let text = text(policy);
+        let text = self.text(policy);
         self.each(&text, line, &parts::needs(&text))
     }
 
     /// The exceptions of a policy, each with the parts that must all be true for it to be met.
     pub(super) fn exceptions(&self, policy: &Policy, line: u32) -> Vec<Vec<Part>> {
-        let text = text(policy);
+        let text = self.text(policy);
         parts::exceptions(&text).iter().map(|pieces| self.each(&text, line, pieces)).collect()
+    }
+
+    /// The policy as its author wrote it; of a linked policy that is its template.
+    fn text(&self, policy: &Policy) -> String {
+        let template = policy.template_id().and_then(|id| self.set.template(id)).map(Template::to_cedar);
+        template.or_else(|| policy.to_cedar()).unwrap_or_default()
     }
 
     fn each(&self, policy: &str, line: u32, pieces: &[Piece]) -> Vec<Part> {
@@ -83,11 +91,6 @@ impl Part {
     pub(super) fn is_as_wanted(&self) -> bool {
         self.found == if self.wanted { Found::True } else { Found::False }
     }
-}
-
-/// The policy as its author wrote it. A linked template has no text of its own; Cedar prints one.
-fn text(policy: &Policy) -> String {
-    policy.to_cedar().unwrap_or_else(|| policy.to_pst().map(|parsed| parsed.to_string()).unwrap_or_default())
 }
 
 /// The condition of a policy that has one.
