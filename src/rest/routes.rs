@@ -10,6 +10,7 @@ use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use http_body::Body as _;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 use serde_json::Value;
@@ -113,7 +114,9 @@ async fn explain(State(shown): State<Arc<Shown>>, headers: HeaderMap, body: Body
     if !is_json(&headers) {
         return refused(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the content type must be application/json");
     }
-    let Ok(body) = axum::body::to_bytes(body, MAX_INQUIRY).await else {
+    let announced = body.size_hint().lower();
+    let read = if announced > MAX_INQUIRY as u64 { None } else { axum::body::to_bytes(body, MAX_INQUIRY).await.ok() };
+    let Some(body) = read else {
         return refused(StatusCode::PAYLOAD_TOO_LARGE, &format!("the body is longer than {MAX_INQUIRY} bytes, or was cut off"));
     };
     let Ok(_one_at_a_time) = shown.explaining.acquire().await else { return StatusCode::SERVICE_UNAVAILABLE.into_response() };

@@ -10,7 +10,7 @@ use super::super::parts;
 use crate::domain::{Action, Actor, AgentId, Arguments, Call, Caller, Cause, Decision, Target, Timestamp, UserId};
 
 /// Random policy sets that are tried.
-const SETS: u32 = 120;
+const SETS: u32 = 40;
 
 /// A small generator of random numbers (xorshift): the same sets in every run.
 struct Random(u64);
@@ -42,7 +42,7 @@ const RESOURCES: [&str; 4] = [
     "resource == Mcp::Tool::\"shop/search\"",
     "resource in Mcp::ToolGroup::\"g\"",
 ];
-const LEAVES: [&str; 12] = [
+const LEAVES: [&str; 13] = [
     "context.time.hour < 12",
     "context.time.hour >= 20",
     "context.source.transport == \"http\"",
@@ -51,7 +51,8 @@ const LEAVES: [&str; 12] = [
     "(context has approval && context.approval.by in Mcp::Role::\"owner\")",
     "principal in Mcp::Role::\"support\"",
     "principal is Mcp::User",
-    "context.time.minute * 9223372036854775807 > 0",
+    "context has approval",
+    "context.source.transport like \"h*\"",
     "!(context has actor && context.actor == Mcp::User::\"olga\")",
     "(if context has actor then context.time.hour < 12 else context.time.hour >= 12)",
     "(context.time.weekday <= 5 || context has approval)",
@@ -159,7 +160,10 @@ fn an_explanation_agrees_with_the_decision_and_a_policy_matches_once_its_one_mis
     let (mut answers, mut mended) = ([0; 3], 0);
     for _ in 0..SETS {
         let count = 2 + random.below(7);
-        let policies: Vec<String> = (0..count).map(|number| policy(&mut random, number)).collect();
+        let mut policies: Vec<String> = (0..count).map(|number| policy(&mut random, number)).collect();
+        if random.below(2) == 0 {
+            policies.push(format!("@id(\"p{count}\") permit (principal, action, resource);"));
+        }
         let snapshot = snapshot(&policies).unwrap_or_else(|| panic!("{}", policies.join("\n")));
         for (tool, arguments, actor) in CALLS {
             let (decision, explanation) =
@@ -169,7 +173,7 @@ fn an_explanation_agrees_with_the_decision_and_a_policy_matches_once_its_one_mis
             for told in &explanation.judgements {
                 for near in told.near.iter().filter(|near| near.scope.is_none()) {
                     assert!(!near.missing.is_empty(), "{near:?} of {}", policies.join("\n"));
-                    if near.missing[0].found == Found::Error || random.below(6) > 0 {
+                    if near.missing[0].found == Found::Error || random.below(2) > 0 {
                         continue;
                     }
                     // A constant may make the rest of a condition unsafe, and the set invalid.
@@ -183,7 +187,7 @@ fn an_explanation_agrees_with_the_decision_and_a_policy_matches_once_its_one_mis
         }
     }
     // Each answer is given often enough to mean something.
-    assert!(answers.iter().all(|count| *count > 20) && mended > 60, "{answers:?} {mended}");
+    assert!(answers.iter().all(|count| *count > 5) && mended > 20, "{answers:?} {mended}");
 }
 
 fn explain(world: &World, tool: &str, arguments: &str, actor: Option<&str>) -> Explanation {

@@ -246,7 +246,10 @@ impl Page {
                 (_, false) => "To allow it, one of these:",
             },
         );
-        told.changes.iter().for_each(|change| self.change(change));
+        told.changes.iter().take(MAX_DRAWN).for_each(|change| self.change(change));
+        if told.changes.len() > MAX_DRAWN {
+            self.line(4, &format!("- and {} more", told.changes.len() - MAX_DRAWN));
+        }
     }
 
     fn change(&mut self, change: &Change) {

@@ -1,7 +1,7 @@
 //! Policies, and parts of their conditions, tried alone against one request.
 
 use cedar_policy::pst::{Clause, Expr};
-use cedar_policy::{AuthorizationError, Authorizer, Entities, Policy, PolicySet, Request, Template};
+use cedar_policy::{AuthorizationError, Authorizer, Entities, Policy, PolicySet, Request};
 use std::sync::Arc;
 
 use super::asks;
@@ -13,8 +13,6 @@ use super::parts::{self, Piece};
 pub(super) struct Trial<'a> {
     pub(super) request: &'a Request,
     pub(super) entities: &'a Entities,
-    /// Where the templates are that policies are linked to.
-    pub(super) set: &'a PolicySet,
 }
 
 /// What a policy alone comes to.
@@ -40,22 +38,14 @@ impl Trial<'_> {
         if diagnostics.reason().next().is_some() { Outcome::Matched } else { Outcome::NotMatched }
     }
 
-    /// The parts of a policy's conditions in the order they are evaluated. `line` is where the policy begins.
-    pub(super) fn parts(&self, policy: &Policy, line: u32) -> Vec<Part> {
-        let text = self.text(policy);
-        self.each(&text, line, &parts::needs(&text))
+    /// The parts of the conditions in the text of a policy, in the order they are evaluated. `line` is where the text begins.
+    pub(super) fn parts(&self, text: &str, line: u32) -> Vec<Part> {
+        self.each(text, line, &parts::needs(text))
     }
 
-    /// The exceptions of a policy, each with the parts that must all be true for it to be met.
-    pub(super) fn exceptions(&self, policy: &Policy, line: u32) -> Vec<Vec<Part>> {
-        let text = self.text(policy);
-        parts::exceptions(&text).iter().map(|pieces| self.each(&text, line, pieces)).collect()
-    }
-
-    /// The policy as its author wrote it; of a linked policy that is its template.
-    fn text(&self, policy: &Policy) -> String {
-        let template = policy.template_id().and_then(|id| self.set.template(id)).map(Template::to_cedar);
-        template.or_else(|| policy.to_cedar()).unwrap_or_default()
+    /// The exceptions in the text of a policy, each with the parts that must all be true for it to be met.
+    pub(super) fn exceptions(&self, text: &str, line: u32) -> Vec<Vec<Part>> {
+        parts::exceptions(text).iter().map(|pieces| self.each(text, line, pieces)).collect()
     }
 
     fn each(&self, policy: &str, line: u32, pieces: &[Piece]) -> Vec<Part> {
