@@ -6,6 +6,7 @@
 
 mod admin;
 mod ask;
+mod inquiry;
 mod log;
 mod rooms;
 mod serve;
@@ -14,6 +15,7 @@ mod status;
 mod stdio;
 
 pub use ask::{Answers, list_tools};
+pub use inquiry::{BadInquiry, Inquiry, Question, TransportName};
 pub use log::places;
 pub use rooms::policy_settings;
 pub use serve::serve;

@@ -5,6 +5,7 @@
 mod audit;
 mod catalog;
 mod changes;
+mod check;
 mod completions;
 mod config;
 mod demo;
@@ -16,6 +17,7 @@ mod policy;
 mod policy_test;
 mod problem;
 mod schema;
+mod remote;
 mod serve;
 mod suggest;
 
@@ -39,6 +41,7 @@ pub fn run(command: Command, environment: Environment) -> anyhow::Result<Exit> {
         Command::Policy(command) => policy::policy(&command, environment),
         Command::Schema(command) => schema::schema(&command, environment),
         Command::Catalog(command) => catalog::catalog(&command, environment),
+        Command::Check(flags) => check::check(&flags, environment),
         Command::Audit(command) => audit::audit(&command, environment),
         Command::Completions { shell } => completions::print(shell),
         Command::Version => output::print(concat!("cedarpost ", env!("CARGO_PKG_VERSION"), "\n").as_bytes()),

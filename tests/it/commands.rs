@@ -125,5 +125,43 @@ fn what_is_no_list_of_tools_or_no_schema_is_said_and_has_an_exit_code() {
         let output = run(words, &[]);
         assert_eq!(output.status.code(), Some(code), "{words:?}: {}", text(&output.stderr));
         assert!(output.stdout.is_empty() && text(&output.stderr).contains(said), "{words:?}: {}", text(&output.stderr));
+/// The arguments of `check` after the program's name, for the demo's policies.
+fn check(words: &[&str]) -> Output {
+    let policies = concat!(env!("CARGO_MANIFEST_DIR"), "/policies/demo");
+    run(&[&["check", policies, "--agent", "assistant", "--at", "2026-03-02T10:30:00Z"], words].concat(), &[])
+}
+
+#[test]
+fn a_decision_is_explained_and_the_exit_code_says_whether_it_is_a_yes() {
+    for (words, code, first) in [
+        (&["--actor", "alice", "--tool", "shop/search_orders"][..], 0, "allow: "),
+        (&["--actor", "alice", "--tool", "shop/delete_customer"], 3, "deny: "),
+        (&["--actor", "nobody", "--tool", "shop/search_orders"], 3, "deny: "),
+        (&["--actor", "alice", "--tool", "shop/search_order"], 3, "deny: "),
+    ] {
+        let output = check(words);
+        assert_eq!(output.status.code(), Some(code), "{words:?}: {}", text(&output.stderr));
+        assert!(text(&output.stdout).starts_with(first) && output.stderr.is_empty(), "{words:?}: {}", text(&output.stdout));
+    }
+    let output = check(&["--actor", "alice", "--tool", "shop/search_order", "--format", "json"]);
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(json["decision"], "deny");
+    assert_eq!(json["judgements"][0]["unknown"]["nearest"], "search_orders");
+}
+
+#[test]
+fn a_question_that_makes_no_sense_exits_with_2() {
+    for (words, expected) in [
+        (&["--tool", "shop/refund"][..], "for whom the agent acts"),
+        (&["--unattended", "--tool", "refund"], "the server is missing"),
+        (&["--unattended", "--tool", "shop/refund", "--input", "{\"a\":1,\"a\":2}"], "`--input` has a key twice in one object"),
+        (&["--unattended", "--tool", "shop/refund", "--input", "1, \"agent\": \"root\""], "`--input` is not JSON"),
+        (&["--unattended", "--tool", "shop/refund", "--at", "noon"], "`noon` is not a time"),
+        (&["--unattended", "--server", "shop", "--action", "root/list"], "did you mean `roots/list`?"),
+        (&["--unattended", "--tool", "a/b", "--prompt", "c"], "cannot be used with"),
+    ] {
+        let output = check(words);
+        assert_eq!(output.status.code(), Some(2), "{words:?}: {}", text(&output.stdout));
+        assert!(text(&output.stderr).contains(expected) && output.stdout.is_empty(), "{words:?}: {}", text(&output.stderr));
     }
 }

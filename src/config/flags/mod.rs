@@ -2,6 +2,7 @@
 
 mod audit;
 mod catalog;
+mod check;
 mod policy;
 mod policy_test;
 mod schema;
@@ -19,6 +20,7 @@ use super::servers::CommandLineServer;
 
 pub use audit::{AuditCommand, AuditFlags, AuditShowFlags, AuditVerifyFlags};
 pub use catalog::{AskFlags, CatalogCommand, CatalogDiffFlags, CatalogLockFlags};
+pub use check::{CheckFlags, TransportFlag};
 pub use policy::{OutputFormat, PolicyCheckFlags, PolicyCommand, PolicyFlags, PolicySetFlags};
 pub use policy_test::{PolicyTestFlags, TestFormatFlag};
 pub use schema::{SchemaCommand, SchemaGenerateFlags, SchemaShowFlags};
@@ -38,6 +40,8 @@ Examples:
       what can policies talk about?
   cedarpost catalog lock --config cedarpost.toml
       note the servers' tools as they are now; what changes later is refused
+  cedarpost check policies --agent helper --actor alice --tool shop/refund --input '{\"amount\":20000}'
+      how would this call be decided, and why?
   cedarpost audit verify --config cedarpost.toml
       has the log been tampered with?
 
@@ -50,8 +54,9 @@ Exit codes:
     0  done, or stopped as asked
     1  failed while running
     2  the command line cannot be understood
-    3  policies are invalid (also at the start of a sidecar), the log does not verify, or tools
-       differ from the lock (catalog diff --fail-on-drift)
+    3  the answer is no: policies are invalid (also at the start of a sidecar), the log does
+       not verify, tools differ from the lock (catalog diff --fail-on-drift), or `check`
+       says anything but allow
    78  the configuration is wrong
   130  stopped at once by a second signal
   `stdio` passes on the exit code of the server.";
@@ -111,6 +116,8 @@ pub enum Command {
     /// Review what tools servers offer, and keep what was reviewed.
     #[command(subcommand)]
     Catalog(CatalogCommand),
+    /// Say how one call would be decided, why, and what would change that.
+    Check(Box<CheckFlags>),
     /// Read the log of decisions.
     #[command(subcommand)]
     Audit(AuditCommand),
