@@ -61,7 +61,7 @@ fn mistakes_in_policies_are_reported_with_their_place_and_a_hint() {
         ),
         (
             World::new("permit (principal == ?principal, action, resource);"),
-            r#"p.cedar:1:22: `policy` is a template (write the entity instead of the slot: there is nothing that would link a template)"#,
+            r#"p.cedar:1:1: a template needs an `@id` (links name the template they fill in: `@id("team-reads")`)"#,
         ),
         (
             World::new(
@@ -80,7 +80,7 @@ fn mistakes_in_policies_are_reported_with_their_place_and_a_hint() {
         (
             World::new("permit (principal, action in Mcp::Action::\"tools/call\", resource)\nwhen { context.input.amount > 1 };")
                 .schema(REFUND),
-            r#"p.cedar:2:8: attribute `input` in context for Mcp::Action::"tools/call" not found (arguments are visible only for tools with a typed action: write `action == Mcp::Action::"server/tool"`)"#,
+            r#"p.cedar:2:8: attribute `input` in context for Mcp::Action::"shop/delete" not found (and for 1 more) (not every tool has arguments that policies can see: name the tool with `action == Mcp::Action::"server/tool"`, or ask first with `context has input && …`)"#,
         ),
         (
             World::new("permit (principal, action, resource)\nwhen { context.approval.by == principal };"),

@@ -24,6 +24,8 @@ pub enum Code {
     UnknownAttribute,
     /// An attribute that its owner need not have, read without asking.
     UnguardedAttribute,
+    /// A tool that its server does not list.
+    UnknownTool,
     /// An action compared with the group `tools/call`.
     ActionGroup,
     /// A policy without a usable name.
@@ -58,6 +60,8 @@ pub enum Code {
     ConfusableText,
     /// A pattern for paths that `..` gets around.
     PathPattern,
+    /// A policy about tools that are not known yet.
+    PendingPolicy,
     /// A typed action for no server.
     OrphanAction,
     /// A template that no link uses.
@@ -68,13 +72,14 @@ pub enum Code {
 
 use Code::{
     ActionGroup, AlwaysTrue, BroadPermit, ConfusableText, DeadPolicy, DuplicateId, EmptyId, Entities, File, IdleUnless, Links,
-    NoPermit, NoPolicies, OrphanAction, PathPattern, SamePolicy, Schema, Setting, Syntax, TypeError, UnguardedAttribute,
-    UnknownAction, UnknownAttribute, UnknownCode, UnknownEntity, UnknownTemplate, UnknownType, UnusedTemplate,
+    NoPermit, NoPolicies, OrphanAction, PathPattern, PendingPolicy, SamePolicy, Schema, Setting, Syntax, TypeError,
+    UnguardedAttribute, UnknownAction, UnknownAttribute, UnknownCode, UnknownEntity, UnknownTemplate, UnknownTool, UnknownType,
+    UnusedTemplate,
 };
 
 impl Code {
     /// Every kind of problem that keeps policies from being put in force.
-    pub const ERRORS: [Self; 15] = [
+    pub const ERRORS: [Self; 16] = [
         File,
         Setting,
         Syntax,
@@ -83,6 +88,7 @@ impl Code {
         UnknownAction,
         UnknownAttribute,
         UnguardedAttribute,
+        UnknownTool,
         ActionGroup,
         EmptyId,
         DuplicateId,
@@ -93,7 +99,7 @@ impl Code {
     ];
 
     /// Every kind of remark.
-    pub const WARNINGS: [Self; 13] = [
+    pub const WARNINGS: [Self; 14] = [
         NoPolicies,
         NoPermit,
         DeadPolicy,
@@ -104,6 +110,7 @@ impl Code {
         SamePolicy,
         ConfusableText,
         PathPattern,
+        PendingPolicy,
         OrphanAction,
         UnusedTemplate,
         UnknownCode,
@@ -121,6 +128,7 @@ impl Code {
             UnknownAction => "unknown-action",
             UnknownAttribute => "unknown-attribute",
             UnguardedAttribute => "unguarded-attribute",
+            UnknownTool => "unknown-tool",
             ActionGroup => "action-group",
             EmptyId => "empty-id",
             DuplicateId => "duplicate-id",
@@ -138,6 +146,7 @@ impl Code {
             SamePolicy => "same-policy",
             ConfusableText => "confusable-text",
             PathPattern => "path-pattern",
+            PendingPolicy => "pending-policy",
             OrphanAction => "orphan-action",
             UnusedTemplate => "unused-template",
             UnknownCode => "unknown-code",

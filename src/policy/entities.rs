@@ -68,6 +68,11 @@ impl Names {
         uid(&self.action, action.name())
     }
 
+    /// The action of a tool, by `server/tool`.
+    pub(super) fn tool_action(&self, id: &str) -> EntityUid {
+        uid(&self.action, id)
+    }
+
     /// The Cedar resource of a call.
     pub(super) fn target(&self, server: &ServerName, target: &Target) -> EntityUid {
         match target {
@@ -167,7 +172,9 @@ impl Declared {
         if !problems.is_empty() {
             return;
         }
-        let Err(whole) = self.entities(&vocabulary.schema, names, &Catalog::default()) else { return };
+        let built = self.complete(names, &Catalog::default()).into_iter().map(|(uid, draft)| draft.build(uid));
+        let built: Result<Vec<_>, _> = built.collect();
+        let Err(whole) = built.and_then(|built| entities(built, Some(&vocabulary.schema))) else { return };
         let before = problems.len();
         for (uid, draft) in self.complete(names, &Catalog::default()) {
             let alone = draft.build(uid.clone()).and_then(|entity| entities([entity], Some(&vocabulary.schema)).map(drop));
@@ -189,10 +196,16 @@ impl Declared {
         }
     }
 
-    /// All entities: the declared ones, and the tools of the catalog.
-    pub(super) fn entities(&self, schema: &Schema, names: &Names, catalog: &Catalog) -> Result<Entities, String> {
+    /// All entities: the declared ones, the tools of the catalog, and the actions. Whatever is in them was checked against the schema
+    /// when it was declared, or made here.
+    pub(super) fn entities(
+        &self,
+        names: &Names,
+        catalog: &Catalog,
+        actions: impl Iterator<Item = Entity>,
+    ) -> Result<Entities, String> {
         let built = self.complete(names, catalog).into_iter().map(|(uid, draft)| draft.build(uid));
-        entities(built.collect::<Result<Vec<_>, _>>()?, Some(schema))
+        entities(built.chain(actions.map(Ok)).collect::<Result<Vec<_>, _>>()?, None)
     }
 
     /// A resource or prompt that a call names, with what the files say about it.

@@ -65,6 +65,7 @@ impl PolicySnapshot {
             return false;
         };
         PRINCIPALS.iter().all(|principal| match self.request(&prepared, *principal, false) {
+            Some(Ok(request)) if !self.unfit(&prepared, &request).is_empty() => false,
             Some(Ok(request)) => {
                 let set = self.core.discovery.as_ref().unwrap_or(&self.core.concrete);
                 self.could_allow(&set.evaluate(&request, &prepared.entities))
@@ -83,7 +84,8 @@ impl PolicySnapshot {
 
     fn evaluate(&self, prepared: &Prepared, principal: Principal, request: &CedarRequest) -> Judgement {
         let response = self.core.concrete.evaluate(request, &prepared.entities);
-        let faults = self.faults(&response);
+        let mut faults = self.faults(&response);
+        faults.extend(self.unfit(prepared, request));
         let determining = self.references(response.diagnostics().reason());
         let cause = match response.decision() {
             _ if !faults.is_empty() => Cause::NotEvaluable,
@@ -117,6 +119,19 @@ impl PolicySnapshot {
                 !forbidden && response.diagnostics().errors().any(|error| is_permit(failed(error)))
             }
         }
+    }
+
+    /// The policies that could matter and do not fit the tools as their server lists them: what they would say is not known.
+    fn unfit(&self, prepared: &Prepared, request: &CedarRequest) -> Vec<PolicyFault> {
+        let mut faults: Vec<PolicyFault> = Vec::new();
+        for (id, problem) in prepared.shard.unfit() {
+            let policy = self.core.policies.reference(id);
+            let known = faults.iter().any(|fault| fault.policy == policy);
+            if !known && self.core.concrete.could_matter(id, request, &prepared.entities) {
+                faults.push(PolicyFault { policy, message: problem.message.as_str().into() });
+            }
+        }
+        faults
     }
 
     fn references<'a>(&self, ids: impl Iterator<Item = &'a PolicyId>) -> Vec<PolicyRef> {

@@ -1,10 +1,13 @@
 //! Policy texts to one Cedar policy set, keeping for each policy where its author finds it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 use std::sync::Arc;
 
 use cedar_policy::pst::{self, Expr, Literal};
-use cedar_policy::{ActionConstraint, Policy, PolicyId, PolicySet, Schema, Template, ValidationMode, Validator};
+use cedar_policy::{
+    ActionConstraint, Policy, PolicyId, PolicySet, Schema, Template, ValidationMode, ValidationWarning, Validator,
+};
 
 use super::code::Code;
 use super::load::SourceFile;
@@ -17,7 +20,7 @@ const GROUP: &str = r#"Mcp::Action::"tools/call""#;
 /// The policies of all files.
 #[derive(Debug, Default)]
 pub(super) struct Policies {
-    /// All policies, linked ones among them as if somebody had written them out, and the templates themselves.
+    /// All policies, linked ones among them as if somebody had written them out.
     pub(super) set: PolicySet,
     origins: HashMap<PolicyId, Origin>,
     /// What is known of templates.
@@ -43,6 +46,23 @@ pub(super) struct Origin {
 pub(super) struct Link {
     pub(super) file: SourceFile,
     pub(super) offset: usize,
+    /// The slots, in the order of the text.
+    pub(super) filled: Vec<Filled>,
+}
+
+/// A slot of a template, and what stands in its place in the text of the linked policy.
+#[derive(Debug, Clone)]
+pub(super) struct Filled {
+    pub(super) slot: Range<usize>,
+    pub(super) text: Range<usize>,
+}
+
+impl Link {
+    /// Where a place in the text of the linked policy is in the text of the template.
+    fn back(&self, place: usize) -> usize {
+        let before = self.filled.iter().rev().find(|filled| filled.text.start <= place);
+        before.map_or(place, |Filled { slot, text }| if place < text.end { slot.start } else { place - text.end + slot.end })
+    }
 }
 
 impl Origin {
@@ -71,15 +91,35 @@ impl Policies {
         policies
     }
 
-    /// Validates all policies strictly and returns the warnings.
-    pub(super) fn validate(&self, schema: &Schema, problems: &mut Vec<Problem>) -> Vec<Problem> {
-        let result = Validator::new(schema.clone()).validate(&self.set, ValidationMode::Strict);
-        let mut errors: Vec<Problem> = result.validation_errors().map(|error| self.error(error)).collect();
-        in_order(&mut errors);
-        problems.extend(once_a_place(errors).into_iter().map(explain));
-        let mut warnings: Vec<Problem> = result.validation_warnings().map(|warning| self.warning(warning)).collect();
-        in_order(&mut warnings);
-        warnings
+    /// Validates some of the policies strictly.
+    pub(super) fn validate(&self, some: &PolicySet, schema: &Schema) -> Findings {
+        let result = Validator::new(schema.clone()).validate(some, ValidationMode::Strict);
+        let mut findings = Findings::default();
+        for error in result.validation_errors() {
+            findings.errors.push((error.policy_id().clone(), self.error(error)));
+        }
+        for warning in result.validation_warnings() {
+            let problem = self.warning(warning);
+            match warning {
+                ValidationWarning::ImpossiblePolicy(_) => drop(findings.impossible.insert(warning.policy_id().clone(), problem)),
+                _ => findings.warnings.push(problem),
+            }
+        }
+        findings
+    }
+
+    /// These policies, as a set of their own.
+    pub(super) fn subset<'a>(&self, ids: impl Iterator<Item = &'a PolicyId>) -> PolicySet {
+        // Policies of one set have ids of their own, so they make another set.
+        PolicySet::from_policies(ids.filter_map(|id| self.set.policy(id)).cloned()).unwrap_or_default()
+    }
+
+    /// A problem with a policy as a whole.
+    pub(super) fn remark(&self, id: &PolicyId, message: impl Into<String>) -> Problem {
+        match self.origins.get(id) {
+            Some(origin) => origin.problem(0, 0, message),
+            None => Problem::nowhere("", message),
+        }
     }
 
     /// Where a policy stands. A policy that no file has cannot be in the set, so there is always an answer in practice.
@@ -160,18 +200,33 @@ impl Policies {
 
     pub(super) fn problem(&self, id: &PolicyId, diagnostic: &dyn miette::Diagnostic) -> Problem {
         let Some(origin) = self.origins.get(id) else { return Problem::nowhere("", diagnostic.to_string()) };
-        let mut problem = Problem::from_diagnostic(&origin.file, diagnostic).with_policy(&origin.policy.id);
-        if diagnostic.labels().is_none() {
-            // A linked policy has no text of its own: what is wrong with it and not with its template is what the link says.
-            let (file, offset) = origin.link.as_ref().map_or((&origin.file, origin.offset), |link| (&link.file, link.offset));
-            problem = Problem::at(file, offset, 0, problem.message).with_help(problem.help).with_policy(&origin.policy.id);
-        }
+        let mut problem = Problem::from_diagnostic(&origin.file, diagnostic);
+        let label = diagnostic.labels().and_then(|mut labels| labels.next());
+        let whole = |problem: Problem, at: usize, length: usize| {
+            let placed = origin.problem(at, length, problem.message);
+            if problem.help.is_some() { placed.with_help(problem.help) } else { placed }
+        };
+        problem = match (&origin.link, label) {
+            (Some(link), Some(label)) => whole(problem, link.back(label.offset()), label.len()),
+            (_, None) => whole(problem, 0, 0),
+            (None, Some(_)) => problem.with_policy(&origin.policy.id),
+        };
         // The place says which policy it is; the sentence need not repeat it.
         if let Some((_, rest)) = problem.message.split_once("`, ").filter(|(start, _)| start.starts_with("for policy `")) {
             problem.message = rest.to_owned();
         }
         problem
     }
+}
+
+/// What the validator says about policies and a schema.
+#[derive(Debug, Default)]
+pub(super) struct Findings {
+    /// Policies that do not fit, each with a reason; a policy may have several.
+    pub(super) errors: Vec<(PolicyId, Problem)>,
+    pub(super) warnings: Vec<Problem>,
+    /// Policies that cannot match anything in this schema.
+    pub(super) impossible: BTreeMap<PolicyId, Problem>,
 }
 
 /// Finds the text of the next policy in a file, and moves on to where it ends.
@@ -211,7 +266,7 @@ pub(super) fn in_order(problems: &mut [Problem]) {
 const FOR_ACTION: &str = " in context for ";
 
 /// Cedar reports a mistake once for each action the policy is about; an author made it once.
-fn once_a_place(sorted: Vec<Problem>) -> Vec<Problem> {
+pub(super) fn once_a_place(sorted: Vec<Problem>) -> Vec<Problem> {
     let mut kept: Vec<(Problem, u32)> = Vec::new();
     for problem in sorted {
         let what = |problem: &Problem| problem.message.split(FOR_ACTION).next().map(str::to_owned);
@@ -234,13 +289,15 @@ fn once_a_place(sorted: Vec<Problem>) -> Vec<Problem> {
     kept.into_iter().map(count).collect()
 }
 
-/// Says what Cedar cannot know: that arguments are visible only where an action types them.
-fn explain(problem: Problem) -> Problem {
+/// Says what Cedar cannot know: why a tool has no arguments to look at.
+pub(super) fn explain(problem: Problem) -> Problem {
     if !problem.message.starts_with("attribute `input`") {
         return problem;
     }
     problem.with_help(
-        "arguments are visible only for tools with a typed action: write `action == Mcp::Action::\"server/tool\"`".to_owned(),
+        "not every tool has arguments that policies can see: name the tool with `action == Mcp::Action::\"server/tool\"`, or ask first \
+         with `context has input && …`"
+            .to_owned(),
     )
 }
 

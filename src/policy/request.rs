@@ -6,6 +6,7 @@ use cedar_policy::{Context, Entities, EntityUid, Request as CedarRequest, Restri
 
 use super::circumstances::Fact;
 use super::input::{Author, convert};
+use super::shard::Shard;
 use super::snapshot::PolicySnapshot;
 use crate::domain::{Action, Arguments, Caller, Cause, Principal, ServerName, Source, Target, Timestamp};
 
@@ -33,6 +34,7 @@ pub(super) struct Prepared {
     actor: Option<EntityUid>,
     context: Context,
     pub(super) entities: Arc<Entities>,
+    pub(super) shard: Arc<Shard>,
 }
 
 impl PolicySnapshot {
@@ -47,10 +49,9 @@ impl PolicySnapshot {
         if question.target.name().is_some_and(|name| name.len() > MAX_NAME) {
             return Err(invalid(format!("the name of what is asked for is longer than {MAX_NAME} bytes")));
         }
-        if !self.core.servers.contains(question.server) {
-            return Err(invalid(format!("server `{}` is not configured", question.server)));
-        }
-        let (action, input) = self.action_and_input(question)?;
+        let shard = self.shards.get(question.server);
+        let shard = shard.ok_or_else(|| invalid(format!("server `{}` is not configured", question.server)))?;
+        let (action, input) = self.action_and_input(question, shard)?;
         let names = &self.core.names;
         let circumstances = self.core.circumstances.of(names, &self.core.zone, question.caller, question.source, question.now);
         let mut more: Vec<Fact> = input.map(|input| ("input".to_owned(), input)).into_iter().collect();
@@ -64,13 +65,18 @@ impl PolicySnapshot {
             actor: names.actor(question.caller),
             context: circumstances.and_then(|circumstances| circumstances.with(more)).map_err(invalid)?,
             entities: self.entities_with(question.server, question.target).map_err(invalid)?,
+            shard: Arc::clone(shard),
         })
     }
 
-    /// The tool's own action with its arguments where the schema has one, else the method's action, which shows no arguments.
-    fn action_and_input(&self, question: &Question<'_>) -> Result<(EntityUid, Option<RestrictedExpression>), Cause> {
+    /// The tool's own action with those of its arguments that policies read, else the method's action, which shows no arguments.
+    fn action_and_input(
+        &self,
+        question: &Question<'_>,
+        shard: &Shard,
+    ) -> Result<(EntityUid, Option<RestrictedExpression>), Cause> {
         let typed = match (question.action, question.target) {
-            (Action::ToolsCall, Target::Tool(tool)) => self.core.vocabulary.tools.get(&format!("{}/{tool}", question.server)),
+            (Action::ToolsCall, Target::Tool(tool)) => shard.tool(tool),
             _ => None,
         };
         let Some(typed) = typed else { return Ok((self.core.names.action(question.action), None)) };
@@ -102,7 +108,7 @@ impl PolicySnapshot {
         if prepared.entities.get(uid).is_none() {
             return Some(Err(Cause::UnknownPrincipal));
         }
-        let schema = (decides && principal == Principal::Agent).then_some(&self.core.vocabulary.schema);
+        let schema = (decides && principal == Principal::Agent).then_some(&prepared.shard.schema);
         let (action, resource) = (prepared.action.clone(), prepared.resource.clone());
         let request = CedarRequest::new(uid.clone(), action, resource, prepared.context.clone(), schema);
         Some(request.map_err(|error| Cause::InvalidRequest(error.to_string().into())))

@@ -9,12 +9,10 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use cedar_policy::{
-    ActionConstraint, Authorizer, Entities, EntityUid, Policy, PolicySet, PrincipalConstraint, Request, ResourceConstraint,
-    Response, Schema,
+    ActionConstraint, Authorizer, Entities, EntityUid, Policy, PolicyId, PolicySet, PrincipalConstraint, Request,
+    ResourceConstraint, Response,
 };
 use parking_lot::Mutex;
-
-use super::report::{LoadError, Problem};
 
 /// Sets with fewer policies are evaluated whole: picking would cost as much.
 const WORTH_IT: usize = 8;
@@ -36,8 +34,6 @@ pub(super) struct Sliced {
     index: HashMap<(Key, Key), Vec<usize>>,
     principals: HashSet<EntityUid>,
     resources: HashSet<EntityUid>,
-    /// Each action of the schema with the groups it is in, itself included.
-    groups: HashMap<EntityUid, HashSet<EntityUid>>,
     /// Sets that were picked before, by principal, action and resource: whose ancestors are the same in every store of a snapshot,
     /// and in every snapshot that shares this index.
     kept: Mutex<HashMap<Scope, Arc<PolicySet>>>,
@@ -51,17 +47,8 @@ struct Indexed {
 }
 
 impl Sliced {
-    pub(super) fn new(whole: PolicySet, schema: &Schema) -> Result<Self, LoadError> {
-        let failed = |message: String| LoadError::from(vec![Problem::nowhere("", message)]);
-        let actions = schema.action_entities().map_err(|error| failed(error.to_string()))?;
-        let groups = actions.iter().map(|action| {
-            let uid = action.uid();
-            let mut groups: HashSet<EntityUid> = actions.ancestors(&uid).into_iter().flatten().cloned().collect();
-            groups.insert(uid.clone());
-            (uid, groups)
-        });
+    pub(super) fn new(whole: PolicySet) -> Self {
         let mut sliced = Self {
-            groups: groups.collect(),
             policies: Vec::new(),
             index: HashMap::new(),
             principals: HashSet::new(),
@@ -71,7 +58,7 @@ impl Sliced {
         };
         whole.policies().for_each(|policy| sliced.add(policy));
         sliced.whole = whole;
-        Ok(sliced)
+        sliced
     }
 
     fn add(&mut self, policy: &Policy) {
@@ -101,6 +88,11 @@ impl Sliced {
         Authorizer::new().is_authorized(request, set, entities)
     }
 
+    /// Whether a policy could matter for a request, by its scope.
+    pub(super) fn could_matter(&self, policy: &PolicyId, request: &Request, entities: &Entities) -> bool {
+        self.pick(request, entities).is_none_or(|picked| picked.policy(policy).is_some())
+    }
+
     /// The candidates for a request; `None` when the request leaves something open, so that all of them are.
     fn pick(&self, request: &Request, entities: &Entities) -> Option<Arc<PolicySet>> {
         let (principal, action, resource) = (request.principal()?, request.action()?, request.resource()?);
@@ -108,20 +100,22 @@ impl Sliced {
         if let Some(known) = self.kept.lock().get(&scope) {
             return Some(Arc::clone(known));
         }
-        let groups = self.groups.get(action)?;
+        // Itself and the groups it is in, which are entities like the others.
+        let groups: HashSet<&EntityUid> =
+            std::iter::once(action).chain(entities.ancestors(action).into_iter().flatten()).collect();
         let (principals, resources) = (keys(principal, &self.principals, entities), keys(resource, &self.resources, entities));
         let mut numbers = Vec::new();
         for principal in &principals {
             for resource in &resources {
                 let Some(candidates) = self.index.get(&(principal.clone(), resource.clone())) else { continue };
-                numbers.extend(candidates.iter().filter(|number| self.is_about(**number, groups)));
+                numbers.extend(candidates.iter().filter(|number| self.is_about(**number, &groups)));
             }
         }
         numbers.sort_unstable();
         self.assemble(scope, &numbers)
     }
 
-    fn is_about(&self, number: usize, groups: &HashSet<EntityUid>) -> bool {
+    fn is_about(&self, number: usize, groups: &HashSet<&EntityUid>) -> bool {
         let actions = self.policies.get(number).and_then(|indexed| indexed.actions.as_ref());
         actions.is_none_or(|actions| actions.iter().any(|action| groups.contains(action)))
     }

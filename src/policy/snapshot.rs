@@ -2,10 +2,10 @@
 //!
 //! How a snapshot decides is in `evaluate.rs`; how it turns a call into Cedar's terms in `request.rs`.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use cedar_policy::Entities;
+use cedar_policy::{Entities, Entity};
 use jiff::tz::TimeZone;
 use parking_lot::Mutex;
 use ring::digest::{Context as Sha256, SHA256};
@@ -13,16 +13,19 @@ use ring::digest::{Context as Sha256, SHA256};
 use super::catalog::Catalog;
 use super::circumstances::Kept;
 use super::code::Code;
+use super::dependence::Dependences;
 use super::derive::Unknown;
 use super::entities::{Declared, Names};
 use super::entity_file;
+use super::fit;
 use super::load::PolicyFiles;
 use super::policies::{Policies, in_order};
 use super::report::{LoadError, Problem};
 use super::schema::{self, BASE, Vocabulary};
 use super::settings::{PrincipalKind, Settings};
+use super::shard::{Authored, Shard};
 use super::slice::Sliced;
-use crate::domain::{Fingerprint, ServerName, Target};
+use crate::domain::{Action, Fingerprint, ServerName, Target};
 
 /// How many entity stores with one additional resource or prompt are kept.
 const MAX_LEARNED: usize = 32;
@@ -32,7 +35,10 @@ const MAX_LEARNED: usize = 32;
 pub struct PolicySnapshot {
     pub(super) core: Arc<Core>,
     pub(super) catalog: Catalog,
+    /// The tools of each configured server, as policies see them.
+    pub(super) shards: BTreeMap<ServerName, Arc<Shard>>,
     pub(super) entities: Arc<Entities>,
+    warnings: Vec<Problem>,
     fingerprint: Fingerprint,
     /// Stores that contain a resource or prompt some call named, so that the next call for it need not copy the entities again.
     pub(super) learned: Mutex<HashMap<(ServerName, Target), Arc<Entities>>>,
@@ -50,7 +56,10 @@ pub(super) struct Core {
     pub(super) names: Names,
     pub(super) circumstances: Kept,
     pub(super) zone: TimeZone,
-    pub(super) servers: HashSet<ServerName>,
+    /// Which policies depend on what servers list.
+    pub(super) dependences: Dependences,
+    /// The actions that the files declare.
+    actions: Entities,
     declared: Declared,
     warnings: Vec<Problem>,
     digest: [u8; 32],
@@ -68,25 +77,35 @@ impl PolicySnapshot {
         let mut problems = Vec::new();
         let mut policies = Policies::parse(&files.policies, &mut problems);
         policies.link(&files.links, &mut problems);
-        let vocabulary = schema::build(&files.schema, &mut problems)?;
-        let checked = vocabulary.map(|vocabulary| {
-            let warnings = policies.validate(&vocabulary.schema, &mut problems);
-            let mut entity_problems = Vec::new();
-            let declared = Declared::read(settings, &files.entities, &vocabulary, &names, &mut entity_problems);
-            problems.append(&mut entity_problems);
-            (vocabulary, warnings, declared)
-        });
-        if checked.is_none() {
+        let Some(vocabulary) = schema::build(&files.schema, &mut problems)? else {
             // The author should hear of these in the same run, not once the schema is mended.
             files.entities.iter().for_each(|file| drop(entity_file::read(file, None, &mut problems)));
-        }
+            in_order(&mut problems);
+            return Err(problems.into());
+        };
+        let broken = |message: String| LoadError::from(vec![Problem::nowhere("", message)]);
+        let dependences = Dependences::of(&policies.set, &vocabulary).map_err(broken)?;
+        let actions = vocabulary.schema.action_entities().map_err(|error| LoadError::Vocabulary(error.to_string()))?;
+        let authored = Authored {
+            policies: &policies,
+            vocabulary: &vocabulary,
+            dependences: &dependences,
+            actions: &actions,
+            names: &names,
+        };
+        let shards = shards(settings, catalog, authored)?;
+        let warnings = fit::check_files(settings, &shards, authored, &mut problems);
+        let mut entity_problems = Vec::new();
+        let declared = Declared::read(settings, &files.entities, &vocabulary, &names, &mut entity_problems);
+        problems.append(&mut entity_problems);
         in_order(&mut problems);
-        let Some((vocabulary, warnings, declared)) = checked.filter(|_| problems.is_empty()) else { return Err(problems.into()) };
+        if !problems.is_empty() {
+            return Err(problems.into());
+        }
         let core = Core {
-            discovery: derived(&policies, &vocabulary, Unknown::InputAndApproval)?,
-            approval: derived(&policies, &vocabulary, Unknown::ApprovalContents)?,
-            concrete: Sliced::new(policies.set.clone(), &vocabulary.schema)?,
-            servers: settings.servers.iter().cloned().collect(),
+            discovery: derived(&policies, Unknown::InputAndApproval)?,
+            approval: derived(&policies, Unknown::ApprovalContents)?,
+            concrete: Sliced::new(policies.set.clone()),
             warnings: with_own_warnings(warnings, settings, &policies, &vocabulary),
             digest: settings_digest(settings, files),
             vocabulary,
@@ -94,29 +113,47 @@ impl PolicySnapshot {
             names,
             circumstances: Kept::default(),
             zone,
+            dependences,
+            actions,
             declared,
         };
-        Self::assemble(Arc::new(core), catalog)
+        Self::assemble(Arc::new(core), catalog, shards)
     }
 
-    /// The same policies, schema and entities with another catalog. Policies are not parsed again.
+    /// The same policies, schema and entities with another catalog. Policies are not parsed again; those that speak of tools are
+    /// checked again. One that does not fit the tools any more stays, and denies what it could be about.
     ///
     /// # Errors
     ///
-    /// [`LoadError::Invalid`] when the catalog's tools do not fit the schema, which no valid schema lets happen.
+    /// [`LoadError`] when the catalog's tools do not fit the schema, which no list of a server should make happen.
     pub fn with_catalog(&self, catalog: &Catalog) -> Result<Self, LoadError> {
-        Self::assemble(Arc::clone(&self.core), catalog)
+        let mut shards = BTreeMap::new();
+        for (server, shard) in &self.shards {
+            let listed = catalog.of(server);
+            let same = match (listed, &shard.listed) {
+                (Some(now), Some(then)) => Arc::ptr_eq(now, then),
+                (now, then) => now.is_none() && then.is_none(),
+            };
+            let shard =
+                if same { Arc::clone(shard) } else { Arc::new(Shard::build(server, listed.cloned(), self.core.authored())?) };
+            shards.insert(server.clone(), shard);
+        }
+        Self::assemble(Arc::clone(&self.core), catalog, shards)
     }
 
-    fn assemble(core: Arc<Core>, catalog: &Catalog) -> Result<Self, LoadError> {
-        let entities = core.declared.entities(&core.vocabulary.schema, &core.names, catalog);
+    fn assemble(core: Arc<Core>, catalog: &Catalog, shards: BTreeMap<ServerName, Arc<Shard>>) -> Result<Self, LoadError> {
+        let of_tools = shards.values().flat_map(|shard| shard.actions()).filter(|action| core.actions.get(action).is_none());
+        let group = core.names.action(Action::ToolsCall);
+        let of_tools = of_tools.map(|action| Entity::new_no_attrs(action.clone(), [group.clone()].into()));
+        let entities = core.declared.entities(&core.names, catalog, core.actions.iter().cloned().chain(of_tools));
         let entities = entities.map_err(|message| LoadError::from(vec![Problem::nowhere("", message)]))?;
         let mut digest = Sha256::new(&SHA256);
         digest.update(&core.digest);
         catalog.hash(&mut digest);
         let fingerprint = Fingerprint::new(finish(digest));
+        let warnings = core.warnings.iter().cloned().chain(fit::warnings(&shards, core.authored())).collect();
         let learned = Mutex::new(HashMap::new());
-        Ok(Self { core, catalog: catalog.clone(), entities: Arc::new(entities), fingerprint, learned })
+        Ok(Self { core, catalog: catalog.clone(), shards, entities: Arc::new(entities), warnings, fingerprint, learned })
     }
 
     /// Names this snapshot in records: a digest of everything it was built from.
@@ -134,7 +171,7 @@ impl PolicySnapshot {
     /// What the author should know although it does not stop the load.
     #[must_use]
     pub fn warnings(&self) -> &[Problem] {
-        &self.core.warnings
+        &self.warnings
     }
 
     /// Whether there is such a tool: its server lists it, or an entities file declares it.
@@ -161,9 +198,7 @@ impl PolicySnapshot {
             return Ok(Arc::clone(known));
         }
         let entity = self.core.declared.learned(&self.core.names, server, target)?;
-        let schema = &self.core.vocabulary.schema;
-        let extended =
-            Entities::clone(&self.entities).upsert_entities([entity], Some(schema)).map_err(|error| error.to_string())?;
+        let extended = Entities::clone(&self.entities).upsert_entities([entity], None).map_err(|error| error.to_string())?;
         let extended = Arc::new(extended);
         let mut learned = self.learned.lock();
         if learned.len() >= MAX_LEARNED {
@@ -174,10 +209,29 @@ impl PolicySnapshot {
     }
 }
 
-fn derived(policies: &Policies, vocabulary: &Vocabulary, unknown: Unknown) -> Result<Option<Sliced>, LoadError> {
+impl Core {
+    fn authored(&self) -> Authored<'_> {
+        Authored {
+            policies: &self.policies,
+            vocabulary: &self.vocabulary,
+            dependences: &self.dependences,
+            actions: &self.actions,
+            names: &self.names,
+        }
+    }
+}
+
+fn shards(settings: &Settings, catalog: &Catalog, authored: Authored<'_>) -> Result<BTreeMap<ServerName, Arc<Shard>>, LoadError> {
+    let shard = |server: &ServerName| {
+        Shard::build(server, catalog.of(server).cloned(), authored).map(|shard| (server.clone(), Arc::new(shard)))
+    };
+    settings.servers.iter().map(shard).collect()
+}
+
+fn derived(policies: &Policies, unknown: Unknown) -> Result<Option<Sliced>, LoadError> {
     let set =
         super::derive::derive(&policies.set, unknown).map_err(|message| LoadError::from(vec![Problem::nowhere("", message)]))?;
-    set.map(|set| Sliced::new(set, &vocabulary.schema)).transpose()
+    Ok(set.map(Sliced::new))
 }
 
 /// Adds what Cedar cannot know: that nothing is permitted at all, and that a typed action is for no server there is.
