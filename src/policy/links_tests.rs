@@ -52,14 +52,14 @@ fn a_link_that_does_not_fit_is_refused_with_its_place() {
             "t.links.json:1:2: template `team-reads` needs a `principal`",
         ),
         (format!(r#"[{{"template":"team-reads",{role},{tool}}}]"#), "t.links.json:1:2: the link has no `id`"),
-        (format!(r#"[{{"template":"team-reads","id":"",{role},{tool}}}]"#), "t.links.json:1:34: `id` is not a name"),
+        (format!(r#"[{{"template":"team-reads","id":"",{role},{tool}}}]"#), "t.links.json:1:32: `id` is not a name"),
         (
             format!(r#"[{{"template":"team-reads","id":"a","id":"b",{role},{tool}}}]"#),
             "t.links.json:1:2: the link has a key twice",
         ),
         (
             format!(r#"[{{"template":"team-reads","id":"a",{role},{tool},"action":1}}]"#),
-            "t.links.json:1:141: unknown key `action` (the keys are `template`, `id`, `principal` and `resource`)",
+            "t.links.json:1:144: unknown key `action` (the keys are `template`, `id`, `principal` and `resource`)",
         ),
         (
             format!(r#"[{{"template":"team-reads","id":"a","principal":"alice",{tool}}}]"#),

@@ -51,6 +51,7 @@ mod ty;
 mod types;
 mod verdict;
 pub mod watch;
+mod yaml;
 
 pub use catalog::Catalog;
 pub use code::Code;

@@ -8,6 +8,7 @@ use cedar_policy::SchemaFragment;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::entity_file::Text;
 use super::load::{PolicyFiles, SourceFile};
 use super::settings::Settings;
 use super::types::members;
@@ -66,7 +67,7 @@ fn actions(file: &SourceFile) -> Vec<String> {
 }
 
 fn entities(file: &SourceFile) -> Vec<Named> {
-    serde_json::from_str(&file.text).unwrap_or_default()
+    Text::of(file).ok().and_then(|text| serde_json::from_str(text.json()).ok()).unwrap_or_default()
 }
 
 #[cfg(test)]
