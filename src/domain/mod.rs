@@ -17,4 +17,4 @@ pub use caller::{Actor, AgentId, Caller, UserId};
 pub use decision::{Cause, Decision, Fingerprint, Grounds, Judgement, PolicyFault, PolicyRef, Principal};
 pub use id::{DecisionId, Timestamp};
 pub use spelling::nearest;
-pub use tool::{Annotations, ToolDefinition};
+pub use tool::{Annotations, Hints, ToolDefinition};

@@ -20,12 +20,12 @@ pub enum Code {
     UnknownType,
     /// An action that the schema does not have.
     UnknownAction,
+    /// A tool that its server does not list.
+    UnknownTool,
     /// An attribute that its owner never has.
     UnknownAttribute,
     /// An attribute that its owner need not have, read without asking.
     UnguardedAttribute,
-    /// A tool that its server does not list.
-    UnknownTool,
     /// An action compared with the group `tools/call`.
     ActionGroup,
     /// A policy without a usable name.
@@ -38,6 +38,8 @@ pub enum Code {
     Entities,
     /// A file of template links is wrong.
     Links,
+    /// The catalog lock is wrong.
+    CatalogLock,
     /// A link to a template that there is not.
     UnknownTemplate,
     /// There are no policies.
@@ -60,10 +62,10 @@ pub enum Code {
     ConfusableText,
     /// A pattern for paths that `..` gets around.
     PathPattern,
-    /// A policy about tools that are not known yet.
-    PendingPolicy,
     /// A typed action for no server.
     OrphanAction,
+    /// A policy about tools that are not known yet.
+    WaitingPolicy,
     /// A template that no link uses.
     UnusedTemplate,
     /// An `@allow` that allows nothing.
@@ -71,24 +73,24 @@ pub enum Code {
 }
 
 use Code::{
-    ActionGroup, AlwaysTrue, BroadPermit, ConfusableText, DeadPolicy, DuplicateId, EmptyId, Entities, File, IdleUnless, Links,
-    NoPermit, NoPolicies, OrphanAction, PathPattern, PendingPolicy, SamePolicy, Schema, Setting, Syntax, TypeError,
+    ActionGroup, AlwaysTrue, BroadPermit, CatalogLock, ConfusableText, DeadPolicy, DuplicateId, EmptyId, Entities, File,
+    IdleUnless, Links, NoPermit, NoPolicies, OrphanAction, PathPattern, SamePolicy, Schema, Setting, Syntax, TypeError,
     UnguardedAttribute, UnknownAction, UnknownAttribute, UnknownCode, UnknownEntity, UnknownTemplate, UnknownTool, UnknownType,
-    UnusedTemplate,
+    UnusedTemplate, WaitingPolicy,
 };
 
 impl Code {
     /// Every kind of problem that keeps policies from being put in force.
-    pub const ERRORS: [Self; 16] = [
+    pub const ERRORS: [Self; 17] = [
         File,
         Setting,
         Syntax,
         TypeError,
         UnknownType,
         UnknownAction,
+        UnknownTool,
         UnknownAttribute,
         UnguardedAttribute,
-        UnknownTool,
         ActionGroup,
         EmptyId,
         DuplicateId,
@@ -96,6 +98,7 @@ impl Code {
         Entities,
         Links,
         UnknownTemplate,
+        CatalogLock,
     ];
 
     /// Every kind of remark.
@@ -110,8 +113,8 @@ impl Code {
         SamePolicy,
         ConfusableText,
         PathPattern,
-        PendingPolicy,
         OrphanAction,
+        WaitingPolicy,
         UnusedTemplate,
         UnknownCode,
     ];
@@ -126,15 +129,16 @@ impl Code {
             TypeError => "type-error",
             UnknownType => "unknown-type",
             UnknownAction => "unknown-action",
+            UnknownTool => "unknown-tool",
             UnknownAttribute => "unknown-attribute",
             UnguardedAttribute => "unguarded-attribute",
-            UnknownTool => "unknown-tool",
             ActionGroup => "action-group",
             EmptyId => "empty-id",
             DuplicateId => "duplicate-id",
             Schema => "schema",
             Entities => "entities",
             Links => "links",
+            CatalogLock => "catalog-lock",
             UnknownTemplate => "unknown-template",
             NoPolicies => "no-policies",
             NoPermit => "no-permit",
@@ -146,8 +150,8 @@ impl Code {
             SamePolicy => "same-policy",
             ConfusableText => "confusable-text",
             PathPattern => "path-pattern",
-            PendingPolicy => "pending-policy",
             OrphanAction => "orphan-action",
+            WaitingPolicy => "waiting-policy",
             UnusedTemplate => "unused-template",
             UnknownCode => "unknown-code",
         }
@@ -160,6 +164,7 @@ impl Code {
             () if name.is_empty() => Setting,
             () if ends(&[".cedarschema", ".cedarschema.json"]) => Schema,
             () if ends(&[".links.json"]) => Links,
+            () if ends(&[".lock.json"]) => CatalogLock,
             () if ends(&[".json", ".yaml", ".yml"]) => Entities,
             () if ends(&[".cedar"]) => Syntax,
             () => File,

@@ -86,7 +86,7 @@ pub(super) fn warnings(shards: &BTreeMap<ServerName, Arc<Shard>>, authored: Auth
         if let Some(server) = pending.iter().find(|server| concerns(server)) {
             let message = format!("policy `{id}` waits for the tools of server `{server}`, which are not known yet");
             let help = "it is checked once the server lists them; a catalog lock tells them beforehand".to_owned();
-            warnings.push(authored.policies.remark(id, message).with_code(Code::PendingPolicy).with_help(help));
+            warnings.push(authored.policies.remark(id, message).with_code(Code::WaitingPolicy).with_help(help));
             continue;
         }
         warnings.extend(unfit(id, shards));
@@ -157,13 +157,12 @@ impl<'a> Checker<'a> {
 
     fn missing(&mut self, id: &PolicyId, name: &str) {
         let (tool, server) = (name.get(self.prefix.len()..).unwrap_or_default(), self.server);
-        let problem =
-            self.authored.policies.remark(id, format!("server `{server}` lists no tool `{tool}`")).with_code(Code::UnknownTool);
+        let problem = self.authored.policies.remark(id, format!("server `{server}` lists no tool `{tool}`"));
         let known: Vec<&str> = self.types.keys().filter_map(|id| id.get(self.prefix.len()..)).take(8).collect();
         let more = if self.types.len() > known.len() { ", …" } else { "" };
         let help = (!known.is_empty()).then(|| format!("its tools are {}{more}", known.join(", ")));
         self.fit.checked.insert(id.clone());
-        self.fit.errors.push((id.clone(), problem.with_help(help)));
+        self.fit.errors.push((id.clone(), problem.with_code(Code::UnknownTool).with_help(help)));
     }
 
     fn validate(&mut self, batch: Batch<'a>) -> Result<(), String> {

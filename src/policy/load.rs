@@ -11,8 +11,11 @@ use std::sync::Arc;
 
 use ring::digest::{Context as Sha256, SHA256};
 
+use super::catalog::Catalog;
+use super::lock::Lock;
 use super::report::{LoadError, Problem};
 use super::settings::Settings;
+use crate::domain::ServerName;
 
 /// The largest file a load accepts: 4 MiB.
 const MAX_FILE_BYTES: u64 = 4 << 20;
@@ -39,12 +42,21 @@ pub struct PolicyFiles {
     pub(super) policies: Vec<SourceFile>,
     pub(super) schema: Vec<SourceFile>,
     pub(super) entities: Vec<SourceFile>,
+    pub(super) lock: Option<SourceFile>,
     /// Links of templates.
     pub(super) links: Vec<SourceFile>,
     pub(super) digest: [u8; 32],
 }
 
 impl PolicyFiles {
+    /// What these servers list if they list exactly what was reviewed: for looking at policies without asking servers. Empty without a
+    /// catalog lock, or with one that cannot be read, about which [`super::PolicySnapshot::build`] says more.
+    #[must_use]
+    pub fn reviewed(&self, servers: &[ServerName]) -> Catalog {
+        let lock = self.lock.as_ref().map(|file| Lock::read(file, &mut Vec::new()));
+        lock.map(|lock| lock.catalog(servers)).unwrap_or_default()
+    }
+
     /// SHA-256 over the names and contents of all files.
     #[must_use]
     pub const fn digest(&self) -> [u8; 32] {
@@ -75,13 +87,14 @@ fn pass(settings: &Settings) -> Result<PolicyFiles, LoadError> {
     let policies = reader.kind(&settings.policies, Kind::Policies)?;
     let schema = reader.kind(&settings.schema, Kind::Schema)?;
     let entities = reader.kind(&settings.entities, Kind::Entities)?;
+    let lock = reader.kind(settings.lock.as_slice(), Kind::Lock)?.pop();
     let links = reader.kind(&settings.policies, Kind::Links)?;
     if !reader.problems.is_empty() {
         return Err(reader.problems.into());
     }
     let mut digest = [0; 32];
     digest.copy_from_slice(reader.digest.finish().as_ref());
-    Ok(PolicyFiles { policies, schema, entities, links, digest })
+    Ok(PolicyFiles { policies, schema, entities, links, lock, digest })
 }
 
 /// What a file is, by the end of its name.
@@ -90,13 +103,15 @@ enum Kind {
     Policies,
     Schema,
     Entities,
+    Lock,
     /// Links of templates stand beside the policies.
     Links,
 }
 
 const LINKS: &str = ".links.json";
+const LOCK: &str = ".lock.json";
 /// Ends of names that look like entities and are something else.
-const NOT_ENTITIES: [&str; 3] = [".cedarschema.json", ".lock.json", LINKS];
+const NOT_ENTITIES: [&str; 3] = [".cedarschema.json", LOCK, LINKS];
 
 impl Kind {
     /// Whether a file that was found in a directory is of this kind.
@@ -107,6 +122,7 @@ impl Kind {
             Self::Schema => [".cedarschema", ".cedarschema.json"].iter().any(ends),
             Self::Entities => [".json", ".yaml", ".yml"].iter().any(ends) && !NOT_ENTITIES.iter().any(ends),
             Self::Links => name.ends_with(LINKS),
+            Self::Lock => name.ends_with(LOCK),
         }
     }
 
@@ -115,7 +131,7 @@ impl Kind {
         match self {
             Self::Policies => !Self::Links.wants(name),
             Self::Links => self.wants(name),
-            Self::Schema | Self::Entities => true,
+            Self::Schema | Self::Entities | Self::Lock => true,
         }
     }
 }
