@@ -31,6 +31,7 @@ pub mod explain;
 mod fit;
 #[cfg(test)]
 mod fixture;
+mod format;
 mod input;
 mod json;
 mod json_schema;
@@ -66,6 +67,7 @@ pub use catalog::Catalog;
 pub use code::Code;
 pub use evaluate::Request;
 pub use explain::{Answer, Explanation};
+pub use format::format;
 pub use listing::{Effect, Listed};
 pub use load::{PolicyFiles, read};
 pub use lock::{Change, Difference, Lock};

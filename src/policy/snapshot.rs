@@ -66,7 +66,7 @@ pub(super) struct Core {
     declared: Declared,
     /// The tools that were reviewed, if anybody does review them, and the same as the servers should list them.
     lock: Option<Lock>,
-    reviewed: Catalog,
+    pub(super) reviewed: Catalog,
     warnings: Vec<Problem>,
     digest: [u8; 32],
 }

@@ -47,6 +47,20 @@ pub(super) fn slots(text: &str) -> Vec<(Range<usize>, &str)> {
         .collect()
 }
 
+/// What the comments of a text say, in their order.
+pub(super) fn comments(text: &str) -> Vec<&str> {
+    let mut found = Vec::new();
+    let mut end = 0;
+    // Between two tokens there is white space, and there are comments.
+    let tokens = Tokens { text, at: 0 }.map(|token| (token.at, token.end())).chain([(text.len(), text.len())]);
+    for (start, next) in tokens {
+        let between = text.get(end..start).unwrap_or_default().lines();
+        found.extend(between.filter_map(|line| line.trim().strip_prefix("//")).map(str::trim));
+        end = next;
+    }
+    found
+}
+
 /// The expressions that `&&` joins on the outermost level, without parentheses around them.
 fn conjuncts(tokens: &[Token<'_>]) -> Vec<Range<usize>> {
     let (Some(first), Some(last)) = (tokens.first(), tokens.last()) else { return Vec::new() };

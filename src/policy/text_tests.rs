@@ -1,6 +1,6 @@
 //! Parts of policies are found where they stand, whatever strings and comments hold.
 
-use super::{conditions, slots};
+use super::{comments, conditions, slots};
 
 /// The conjuncts of each condition, as text.
 fn parts(text: &str) -> Vec<Vec<&str>> {
@@ -55,4 +55,10 @@ fn slots_are_found_outside_of_strings_and_comments() {
     let text = "@n(\"?principal\") // ?resource\npermit (principal in ?principal, action, resource == ?resource);";
     let found: Vec<(&str, &str)> = slots(text).into_iter().map(|(range, name)| (&text[range], name)).collect();
     assert_eq!(found, [("?principal", "principal"), ("?resource", "resource")]);
+}
+
+#[test]
+fn comments_are_found_outside_of_strings() {
+    let text = "// one\npermit (principal, // two // too\n action, resource) when { x like \"//no\" };\n  //three\n//";
+    assert_eq!(comments(text), ["one", "two // too", "three", ""]);
 }

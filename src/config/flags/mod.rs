@@ -15,7 +15,7 @@ use super::report::Origin;
 use super::servers::CommandLineServer;
 
 pub use audit::{AuditCommand, AuditFlags, AuditShowFlags, AuditVerifyFlags};
-pub use policy::{OutputFormat, PolicyCheckFlags, PolicyCommand, PolicyFlags, PolicySetFlags};
+pub use policy::{OutputFormat, PolicyCheckFlags, PolicyCommand, PolicyFlags, PolicyFmtFlags, PolicySetFlags};
 pub use policy_test::{PolicyTestFlags, TestFormatFlag};
 
 const EXAMPLES: &str = "\

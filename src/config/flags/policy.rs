@@ -1,5 +1,7 @@
 //! `policy …`: what can be done with policies besides having them in force.
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::{FileFlag, Override, PolicyTestFlags};
@@ -9,6 +11,8 @@ use super::{FileFlag, Override, PolicyTestFlags};
 pub enum PolicyCommand {
     /// Load policies, schema and entities, and report every problem with file and line.
     Check(PolicyCheckFlags),
+    /// Put policy files into one form; comments stay.
+    Fmt(PolicyFmtFlags),
     /// Run the tests (*.test.toml) that stand beside policies; exit code 3 when one fails.
     Test(PolicyTestFlags),
 }
@@ -65,6 +69,25 @@ pub struct PolicyCheckFlags {
     /// End with exit code 3 on warnings too
     #[arg(long)]
     pub deny_warnings: bool,
+}
+
+const FMT_HELP: &str = "\
+Exit codes:
+    0  all files are formatted
+    1  a file cannot be read or written
+    2  the command line cannot be understood
+    3  a file is not Cedar and was left alone; with --check: a file would change";
+
+/// `policy fmt`
+#[derive(Debug, Clone, Default, Args)]
+#[command(after_help = FMT_HELP)]
+pub struct PolicyFmtFlags {
+    /// Policy files, and directories with *.cedar files; - for standard input to standard output
+    #[arg(value_name = "PATHS", required = true)]
+    pub paths: Vec<PathBuf>,
+    /// Change nothing, and name the files that would change
+    #[arg(long)]
+    pub check: bool,
 }
 
 /// `--format`
