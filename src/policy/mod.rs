@@ -18,6 +18,8 @@
 #[cfg(test)]
 mod author_tests;
 pub mod catalog;
+#[cfg(test)]
+mod check_docs_tests;
 mod circumstances;
 mod code;
 mod dependence;
