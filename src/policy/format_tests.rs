@@ -18,8 +18,11 @@ fn policies_get_one_form_and_keep_their_comments() {
       action in Mcp::Action::"tools/call",
       resource
     )
-    when { resource.readOnly && // only reading
-    context.time.hour >= 8 };
+    when
+    {
+      resource.readOnly && // only reading
+      context.time.hour >= 8
+    };
     // The end.
     "#);
     assert_eq!(pretty(&once), once, "formatting twice is formatting once");
