@@ -6,7 +6,7 @@ ARGS ?=
 FUZZ_SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run build test check fmt clippy policies docs deny conformance clients bench fuzz clean
+.PHONY: help demo run build test check fmt clippy docs deny conformance clients bench fuzz clean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,16 +27,13 @@ test: ## All tests; ARGS are passed on (with cargo-nextest when it is installed)
 		$(CARGO) test --locked $(ARGS); \
 	fi
 
-check: fmt clippy policies docs deny ## Format, lints, documentation, licences and advisories
+check: fmt clippy docs deny ## Format, lints, documentation, licences and advisories
 
 fmt:
 	$(CARGO) fmt --all --check
 
 clippy:
 	$(CARGO) clippy --locked --all-targets -- -D warnings
-
-policies:
-	$(CARGO) run --locked --quiet -- policy fmt --check policies examples
 
 docs:
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items

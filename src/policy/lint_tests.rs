@@ -178,6 +178,19 @@ fn a_permit_without_conditions_for_destructive_tools_is_remarked_unless_a_forbid
 }
 
 #[test]
+fn a_tool_that_an_entities_file_only_mentions_is_not_called_destructive() {
+    let mention = |attrs: &str| {
+        format!(
+            "[{{\"uid\":{{\"type\":\"Mcp::Tool\",\"id\":\"ops/x\"}}{attrs},\"parents\":[{{\"type\":\"Mcp::ToolGroup\",\"id\":\"g\"}}]}}]"
+        )
+    };
+    let permit = "permit (principal, action in Mcp::Action::\"tools/call\", resource in Mcp::ToolGroup::\"g\");";
+    assert_eq!(remarks(&World::new(permit).entities(mention("")), Code::BroadPermit), [""; 0]);
+    let pinned = ",\"attrs\":{\"readOnly\":false,\"destructive\":true,\"idempotent\":true,\"openWorld\":false}";
+    assert_eq!(remarks(&World::new(permit).entities(mention(pinned)), Code::BroadPermit).len(), 1);
+}
+
+#[test]
 fn names_that_nothing_knows_are_remarked_with_the_nearest_one() {
     let not_known = |place: &str, uid: &str| {
         format!("{place}: `{uid}` is not known to the configuration, an entities file or a server's tools")

@@ -117,11 +117,3 @@ fn files_that_would_change_are_named() {
     assert_eq!(run(&["fmt", path], "").status.code(), Some(0));
     assert_eq!(run(&["fmt", "--check", path], "").status.code(), Some(0));
 }
-
-#[test]
-fn the_policies_of_this_repository_are_formatted_and_leave_nothing_to_remark() {
-    let root = env!("CARGO_MANIFEST_DIR");
-    let (policies, examples) = (format!("{root}/policies"), format!("{root}/examples"));
-    let output = run(&["fmt", "--check", &policies, &examples], "");
-    assert_eq!(output.status.code(), Some(0), "{}{}", text(&output.stdout), text(&output.stderr));
-}

@@ -6,12 +6,13 @@
 use std::collections::HashMap;
 
 use cedar_policy::pst::{ActionConstraint, Clause, EntityOrSlot, Expr, PrincipalConstraint, ResourceConstraint, Template, Var};
-use cedar_policy::{EntityId, EntityTypeName, EntityUid, EvalResult};
+use cedar_policy::{Entity, EntityId, EntityTypeName, EntityUid, EvalResult};
 
 use super::super::code::Code;
 use super::super::report::Problem;
 use super::super::snapshot::PolicySnapshot;
 use super::Subject;
+use crate::domain::ServerName;
 
 /// What tools a permit takes in.
 #[derive(Clone)]
@@ -91,7 +92,14 @@ impl<'a> Tools<'a> {
     fn of(snapshot: &'a PolicySnapshot) -> Self {
         let tool = &snapshot.core.names.tool;
         let tools = || snapshot.entities.iter().filter(|entity| entity.uid().type_name() == tool);
-        let destructive = tools().filter(|entity| matches!(entity.attr("destructive"), Some(Ok(EvalResult::Bool(true)))));
+        let is = |entity: &Entity, claim: &str| matches!(entity.attr(claim), Some(Ok(EvalResult::Bool(true))));
+        // Of a tool that an entities file only mentions, nobody has said that it destroys anything.
+        let described = |entity: &Entity| {
+            let uid = entity.uid();
+            let listed = uid.id().unescaped().split_once('/').and_then(|(server, tool)| Some((ServerName::new(server)?, tool)));
+            is(entity, "pinned") || listed.is_some_and(|(server, tool)| snapshot.catalog.has(&server, tool))
+        };
+        let destructive = tools().filter(|entity| is(entity, "destructive") && described(entity));
         let mut destructive: Vec<EntityUid> = destructive.map(|entity| entity.uid()).collect();
         destructive.sort_by(|a, b| a.id().unescaped().cmp(b.id().unescaped()));
         Self { snapshot, none: tools().next().is_none(), destructive }
