@@ -1,6 +1,7 @@
 //! `cedarpost policy …`: what can be done with policies besides having them in force.
 
 mod check;
+mod fmt;
 
 use super::Exit;
 use crate::config::Environment;
@@ -10,6 +11,7 @@ use crate::config::flags::PolicyCommand;
 pub(super) fn policy(command: &PolicyCommand, environment: Environment) -> anyhow::Result<Exit> {
     match command {
         PolicyCommand::Check(flags) => check::check(flags, environment),
+        PolicyCommand::Fmt(flags) => fmt::fmt(flags, &environment),
         PolicyCommand::Test(flags) => super::policy_test::test(flags, &environment),
         PolicyCommand::Suggest(flags) => super::suggest::suggest(flags, environment),
     }

@@ -19,6 +19,8 @@
 #[cfg(test)]
 mod author_tests;
 pub mod catalog;
+#[cfg(test)]
+mod check_docs_tests;
 mod circumstances;
 mod code;
 mod dependence;
@@ -32,6 +34,7 @@ pub mod explain;
 mod fit;
 #[cfg(test)]
 mod fixture;
+mod format;
 mod input;
 mod json;
 mod json_schema;
@@ -66,16 +69,19 @@ pub mod snapshot;
 mod standing_tests;
 pub mod store;
 mod suggest;
+mod text;
 mod ty;
 mod types;
 mod verdict;
 mod visible;
 pub mod watch;
+mod yaml;
 
 pub use catalog::Catalog;
 pub use code::Code;
 pub use evaluate::Request;
 pub use explain::{Answer, Explanation};
+pub use format::format;
 pub use listing::{Effect, Listed};
 pub use load::{PolicyFiles, read};
 pub use lock::{Change, Difference, Lock, member_lines};

@@ -58,6 +58,8 @@ const ROOF: &[&str] = &["*"];
 const HOMES: &[(&str, &[&str])] = &[
     ("cedar_policy::", &["policy"]),
     ("cedar_policy_core", &[]),
+    ("cedar_policy_formatter", &["policy"]),
+    ("serde_saphyr", &["policy"]),
     ("sled::", &["storage"]),
     ("notify::", &["policy"]),
     ("toml::", &["config"]),

@@ -21,7 +21,7 @@ use super::servers::CommandLineServer;
 pub use audit::{AuditCommand, AuditFlags, AuditShowFlags, AuditVerifyFlags};
 pub use catalog::{AskFlags, CatalogCommand, CatalogDiffFlags, CatalogLockFlags};
 pub use check::{CheckFlags, TransportFlag};
-pub use policy::{OutputFormat, PolicyCheckFlags, PolicyCommand, PolicyFlags, PolicySetFlags};
+pub use policy::{OutputFormat, PolicyCheckFlags, PolicyCommand, PolicyFlags, PolicyFmtFlags, PolicySetFlags};
 pub use policy_test::{PolicyTestFlags, TestFormatFlag};
 pub use schema::{SchemaCommand, SchemaGenerateFlags, SchemaShowFlags};
 pub use suggest::PolicySuggestFlags;

@@ -1,6 +1,6 @@
 //! `policy …`: what can be done with policies besides having them in force.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
 
@@ -13,6 +13,8 @@ pub enum PolicyCommand {
     Check(PolicyCheckFlags),
     /// Write a first set of policies for the tools of a server: least privilege, to be edited.
     Suggest(PolicySuggestFlags),
+    /// Put policy files into one form; comments stay.
+    Fmt(PolicyFmtFlags),
     /// Run the tests (*.test.toml) that stand beside policies; exit code 3 when one fails.
     Test(PolicyTestFlags),
 }
@@ -72,6 +74,25 @@ pub struct PolicyCheckFlags {
     /// End with exit code 3 on warnings too
     #[arg(long)]
     pub deny_warnings: bool,
+}
+
+const FMT_HELP: &str = "\
+Exit codes:
+    0  all files are formatted
+    1  a file cannot be read or written
+    2  the command line cannot be understood
+    3  a file is not Cedar and was left alone; with --check: a file would change";
+
+/// `policy fmt`
+#[derive(Debug, Clone, Default, Args)]
+#[command(after_help = FMT_HELP)]
+pub struct PolicyFmtFlags {
+    /// Policy files, and directories with *.cedar files; - for standard input to standard output
+    #[arg(value_name = "PATHS", required = true)]
+    pub paths: Vec<PathBuf>,
+    /// Change nothing, and name the files that would change
+    #[arg(long)]
+    pub check: bool,
 }
 
 /// `--format`
