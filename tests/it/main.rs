@@ -20,6 +20,8 @@ mod http;
 #[cfg(test)]
 mod operations;
 #[cfg(test)]
+mod policies;
+#[cfg(test)]
 mod stdio;
 #[cfg(test)]
 mod support;

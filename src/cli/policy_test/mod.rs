@@ -91,3 +91,6 @@ impl Progress {
 fn complain(text: &str) -> anyhow::Result<()> {
     io::stderr().write_all(text.as_bytes()).context("failed to write to standard error")
 }
+
+#[cfg(test)]
+mod tests;
