@@ -9,7 +9,6 @@ mod demo;
 mod exit;
 mod output;
 mod policy;
-mod policy_test;
 mod problem;
 mod serve;
 

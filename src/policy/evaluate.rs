@@ -23,14 +23,11 @@ pub struct Request<'a> {
     pub now: Timestamp,
 }
 
-const PRINCIPALS: [Principal; 2] = [Principal::Agent, Principal::Actor];
-
-impl PolicySnapshot {
-    /// Decides about a call.
-    #[must_use]
-    pub fn decide(&self, request: &Request<'_>) -> Decision {
-        let Request { caller, call, now } = *request;
-        let question = Question {
+impl<'a> Request<'a> {
+    /// The same, as everything that a decision looks at besides the snapshot.
+    pub(super) const fn question(&self) -> Question<'a> {
+        let Self { caller, call, now } = *self;
+        Question {
             caller,
             server: &call.server,
             action: call.action,
@@ -38,11 +35,21 @@ impl PolicySnapshot {
             arguments: Some(&call.arguments),
             source: &call.source,
             now,
-        };
-        let judgements = match self.prepare(&question) {
+        }
+    }
+}
+
+const PRINCIPALS: [Principal; 2] = [Principal::Agent, Principal::Actor];
+
+impl PolicySnapshot {
+    /// Decides about a call.
+    #[must_use]
+    pub fn decide(&self, request: &Request<'_>) -> Decision {
+        let judgements = match self.prepare(&request.question()) {
             Ok(prepared) => PRINCIPALS.iter().filter_map(|principal| self.judge(&prepared, *principal)).collect(),
             Err(cause) => {
-                let concerned = PRINCIPALS.iter().filter(|who| **who == Principal::Agent || caller.actor.person().is_some());
+                let concerned =
+                    PRINCIPALS.iter().filter(|who| **who == Principal::Agent || request.caller.actor.person().is_some());
                 concerned.map(|principal| judgement(*principal, cause.clone())).collect()
             }
         };

@@ -7,9 +7,9 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::json::Json;
-use crate::config::keys::nearest;
 use crate::config::raw::article;
 use crate::config::report::{Origin, Place, Problem};
+use crate::domain::nearest;
 
 /// How a value is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,9 +7,8 @@ use jiff::tz::TimeZone;
 
 use super::level::{Level, Said, Value};
 use super::{Case, Expected, Question, TestPrincipal, json};
-use crate::config::keys::nearest;
 use crate::config::report::{Origin, Place, Problem};
-use crate::domain::{Action, Arguments, Principal, ServerName, Source, Target, Timestamp, Transport};
+use crate::domain::{Action, Arguments, Principal, ServerName, Source, Target, Timestamp, Transport, nearest};
 
 /// When a case happens that does not say when: a Monday at noon.
 const NOON: &str = "2026-01-05T12:00:00Z";

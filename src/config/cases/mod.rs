@@ -1,7 +1,7 @@
 //! Table tests of policies: what stands in `*.test.toml`, with every problem reported at once.
 //!
 //! A file asks questions ("may this agent, for this person, at this time, call this tool with these arguments?") and says the answers
-//! its author expects. This module reads the questions; `cli/policy_test` asks them. The format is told in `docs/policy-tests.md`.
+//! its author expects. This module reads the questions; `cli/policy/test` asks them. The format is told in `docs/policy-tests.md`.
 //!
 //! Read in this order: this file (what a case is), `level.rs` (the keys, and which of them replace each other), `document.rs` (defaults,
 //! cases and tables become one level a case), `meaning.rs` (a level becomes a [`Case`]), `json.rs` (arguments).

@@ -111,7 +111,7 @@ pub(super) fn run(plan: Plan) -> anyhow::Result<TestedSet> {
     let mut set =
         TestedSet { name: plan.name(), files: Vec::new(), policy_problems: Vec::new(), unreadable: Vec::new(), coverage: None };
     let read = read_cases(&plan, &mut set)?;
-    let mut bench = match Bench::new(plan.settings, &read) {
+    let mut bench = match Bench::new(plan.settings) {
         Ok(bench) => bench,
         Err(error) => {
             set.policy_problems = error.problems();
@@ -162,13 +162,10 @@ struct Bench {
 }
 
 impl Bench {
-    fn new(mut settings: Settings, cases: &Cases) -> Result<Self, LoadError> {
+    fn new(settings: Settings) -> Result<Self, LoadError> {
         let files = policy::read(&settings)?;
-        if settings.servers.is_empty() {
-            let named = cases.iter().flat_map(|(_, cases)| cases).map(|case| case.server.clone());
-            settings.servers = named.collect::<std::collections::BTreeSet<_>>().into_iter().collect();
-        }
-        let base = PolicySnapshot::build(&settings, &files, &Catalog::default())?;
+        let settings = settings.or_servers_of(&files);
+        let base = build(&settings, &files)?;
         Ok(Self { settings, files, base, snapshots: Vec::new() })
     }
 
@@ -204,13 +201,18 @@ impl Bench {
                 settings.principals.retain(|known| !declared.iter().any(|new| (new.kind, &new.id) == (known.kind, &known.id)));
                 settings.principals.extend(declared.iter().cloned());
                 settings.timezone.clone_from(&zone);
-                let snapshot = PolicySnapshot::build(&settings, &self.files, self.base.catalog())?;
+                let snapshot = build(&settings, &self.files)?;
                 self.snapshots.push((declared, zone, snapshot));
                 self.snapshots.len() - 1
             }
         };
         Ok(self.snapshots.get(at).map_or(&self.base, |(_, _, snapshot)| snapshot))
     }
+}
+
+/// The snapshot of a sidecar whose servers list exactly the tools that were reviewed.
+fn build(settings: &Settings, files: &PolicyFiles) -> Result<PolicySnapshot, LoadError> {
+    PolicySnapshot::build(settings, files, &Catalog::default())?.with_reviewed_tools()
 }
 
 /// The callers that a case itself declares.
@@ -243,7 +245,7 @@ fn ask(snapshot: &PolicySnapshot, case: &Case) -> Got {
                 let target = Target::Tool(Arc::clone(tool));
                 snapshot.possible(&caller, &case.server, Action::ToolsCall, &target, &case.source, case.at)
             };
-            Got::Visible(snapshot.tools_of(&case.server).into_iter().filter(possible).collect())
+            Got::Visible(snapshot.known_tools(&case.server).into_iter().filter(possible).collect())
         }
     }
 }

@@ -16,7 +16,7 @@ use std::io::{self, IsTerminal, Write};
 
 use anyhow::Context;
 
-use super::{Exit, output};
+use super::super::{Exit, output};
 use crate::app;
 use crate::clock::Clock;
 use crate::config::flags::{PolicyTestFlags, TestFormatFlag};
@@ -24,7 +24,7 @@ use crate::config::{Config, Environment, Sources};
 use set::{Plan, TestedSet};
 
 /// Tests policies.
-pub(super) fn test(flags: &PolicyTestFlags, environment: &Environment) -> anyhow::Result<Exit> {
+pub(in crate::cli) fn test(flags: &PolicyTestFlags, environment: &Environment) -> anyhow::Result<Exit> {
     let color = io::stderr().is_terminal() && !environment.refuses_color();
     let progress = Progress { shown: io::stderr().is_terminal() };
     let mut sets = Vec::new();
