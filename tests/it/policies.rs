@@ -26,8 +26,9 @@ fn text(bytes: &[u8]) -> String {
 /// The directories of all examples, relative to the root of the tree.
 fn examples() -> Vec<String> {
     let directories = fs::read_dir(root().join("policies/examples")).expect("there are examples");
+    let directories = directories.map(|entry| entry.unwrap()).filter(|entry| entry.path().is_dir());
     let mut names: Vec<String> =
-        directories.map(|entry| format!("policies/examples/{}", entry.unwrap().file_name().to_str().unwrap())).collect();
+        directories.map(|entry| format!("policies/examples/{}", entry.file_name().to_str().unwrap())).collect();
     names.sort();
     names
 }

@@ -1,9 +1,10 @@
 //! `cedarpost policy test`: asks the questions of the tests beside policies, and says which answers are not the expected ones.
 //!
 //! A set of policies is loaded as the sidecar would load it, and every case is a decision of that snapshot: nothing here decides.
-//! Read in this order: this file (the command), `set.rs` (one set of policies and its cases), `verdict.rs` (expected and got),
+//! Read in this order: this file (the command), `set.rs` (one set of policies and its cases), `bench.rs` (asking), `verdict.rs` (expected and got),
 //! `coverage.rs`; then the reports: `human.rs`, `json.rs`, `junit.rs`.
 
+mod bench;
 mod coverage;
 mod human;
 mod json;

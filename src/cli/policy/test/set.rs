@@ -1,23 +1,18 @@
-//! One set of policies and the cases beside it.
-//!
-//! Files are read once. A snapshot is built for each set of declared callers and time zone that the cases ask for, which for most
-//! tests is one.
+//! One set of policies and the cases beside it: what is read, and what comes of it.
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Context;
 
+use super::bench::Bench;
 use super::coverage::Coverage;
-use super::verdict;
 use crate::cli::problem;
 use crate::config::ConfigReport;
-use crate::config::cases::{self, Case, Question, TestPrincipal};
-use crate::domain::{Action, Actor, AgentId, Call, Caller, Decision, Target, UserId};
-use crate::policy::{
-    self, Catalog, DeclaredPrincipal, LoadError, PolicyFiles, PolicySnapshot, PrincipalKind, Problem, Request, Settings,
-};
+use crate::config::cases::{self, Case};
+use crate::domain::Decision;
+use crate::policy::{self, Problem, Settings};
 
 /// What is to be tested.
 pub(super) struct Plan {
@@ -126,7 +121,7 @@ pub(super) fn run(plan: Plan) -> anyhow::Result<TestedSet> {
         }
     }
     if plan.filter.is_none() && set.unreadable.is_empty() {
-        set.coverage = Some(Coverage::of(bench.base.policies(), set.cases()));
+        set.coverage = Some(Coverage::of(bench.policies().to_vec(), set.cases()));
     }
     Ok(set)
 }
@@ -149,103 +144,4 @@ fn read_cases(plan: &Plan, set: &mut TestedSet) -> anyhow::Result<Cases> {
 
 fn name_of(path: &Path) -> String {
     path.display().to_string()
-}
-
-/// The policies of a set, ready to answer.
-struct Bench {
-    settings: Settings,
-    files: PolicyFiles,
-    /// With nobody declared but by files and configuration.
-    base: PolicySnapshot,
-    /// One for each set of further callers and time zone that was asked for.
-    snapshots: Vec<(Vec<DeclaredPrincipal>, String, PolicySnapshot)>,
-}
-
-impl Bench {
-    fn new(settings: Settings) -> Result<Self, LoadError> {
-        let files = policy::read(&settings)?;
-        let settings = settings.or_servers_of(&files);
-        let base = build(&settings, &files)?;
-        Ok(Self { settings, files, base, snapshots: Vec::new() })
-    }
-
-    fn run(&mut self, case: Case) -> TestedCase {
-        let began = Instant::now();
-        let answer = self.snapshot(&case).map(|snapshot| (ask(snapshot, &case), snapshot.policies()));
-        let took = began.elapsed();
-        match answer {
-            Ok((got, policies)) => {
-                let failure = verdict::failure(&case, &got, &policies);
-                TestedCase { case, got: Some(got), failure, took }
-            }
-            Err(error) => {
-                let problems: Vec<String> = error.problems().iter().map(ToString::to_string).collect();
-                TestedCase { case, got: None, failure: Some(problems.join("; ")), took }
-            }
-        }
-    }
-
-    /// The snapshot to ask: that of the set, with the callers that the case gives roles.
-    fn snapshot(&mut self, case: &Case) -> Result<&PolicySnapshot, LoadError> {
-        let declared = declared(case);
-        let zone = case.timezone.clone().unwrap_or_else(|| self.settings.timezone.clone());
-        if declared.is_empty() && zone == self.settings.timezone {
-            return Ok(&self.base);
-        }
-        let known = self.snapshots.iter().position(|(callers, of, _)| *callers == declared && *of == zone);
-        let at = match known {
-            Some(at) => at,
-            None => {
-                let mut settings = self.settings.clone();
-                // What a case says about its callers is all that holds for them besides the files.
-                settings.principals.retain(|known| !declared.iter().any(|new| (new.kind, &new.id) == (known.kind, &known.id)));
-                settings.principals.extend(declared.iter().cloned());
-                settings.timezone.clone_from(&zone);
-                let snapshot = build(&settings, &self.files)?;
-                self.snapshots.push((declared, zone, snapshot));
-                self.snapshots.len() - 1
-            }
-        };
-        Ok(self.snapshots.get(at).map_or(&self.base, |(_, _, snapshot)| snapshot))
-    }
-}
-
-/// The snapshot of a sidecar whose servers list exactly the tools that were reviewed.
-fn build(settings: &Settings, files: &PolicyFiles) -> Result<PolicySnapshot, LoadError> {
-    PolicySnapshot::build(settings, files, &Catalog::default())?.with_reviewed_tools()
-}
-
-/// The callers that a case itself declares.
-fn declared(case: &Case) -> Vec<DeclaredPrincipal> {
-    let declared = |kind, principal: &TestPrincipal| {
-        Some(DeclaredPrincipal { kind, id: principal.id.clone(), roles: principal.roles.clone()? })
-    };
-    let actor = case.actor.as_ref().and_then(|actor| declared(PrincipalKind::User, actor));
-    declared(PrincipalKind::Agent, &case.agent).into_iter().chain(actor).collect()
-}
-
-fn ask(snapshot: &PolicySnapshot, case: &Case) -> Got {
-    let actor = case.actor.as_ref().map_or(Actor::Unattended, |actor| Actor::Person(UserId::new(actor.id.as_str())));
-    let caller = Caller { agent: AgentId::new(case.agent.id.as_str()), actor };
-    match &case.question {
-        Question::Decide { action, target, arguments, .. } => {
-            let call = Call {
-                server: case.server.clone(),
-                action: *action,
-                target: target.clone(),
-                arguments: arguments.clone(),
-                source: case.source.clone(),
-                request: None,
-                trace: None,
-            };
-            Got::Decision(snapshot.decide(&Request { caller: &caller, call: &call, now: case.at }))
-        }
-        Question::List { .. } => {
-            let possible = |tool: &Arc<str>| {
-                let target = Target::Tool(Arc::clone(tool));
-                snapshot.possible(&caller, &case.server, Action::ToolsCall, &target, &case.source, case.at)
-            };
-            Got::Visible(snapshot.known_tools(&case.server).into_iter().filter(possible).collect())
-        }
-    }
 }
