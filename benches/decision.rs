@@ -65,7 +65,7 @@ fn shop() -> ServerName {
 
 fn bench(criterion: &mut Criterion) {
     let directory = tempfile::TempDir::new().expect("a temporary directory");
-    let caller = Caller { agent: AgentId::new("helper"), actor: Actor::Person(UserId::new("alice")) };
+    let caller = Caller::new(AgentId::new("helper"), Actor::Person(UserId::new("alice")));
     let source = Source { transport: Transport::Http, ip: Some([10, 1, 2, 3].into()), session: Some("s-1".into()) };
     let call = Call {
         server: shop(),

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use cedar_policy::Effect as CedarEffect;
 
-use super::report::LoadError;
 use super::snapshot::PolicySnapshot;
 use crate::domain::{PolicyRef, ServerName};
 
@@ -44,19 +43,9 @@ impl PolicySnapshot {
         policies
     }
 
-    /// The same with servers that list exactly the tools of the catalog lock, for questions that are asked without servers. Without a
-    /// lock nothing is listed, and tools are those that entities files declare.
-    ///
-    /// # Errors
-    ///
-    /// As for [`PolicySnapshot::with_catalog`].
-    pub fn with_reviewed_tools(self) -> Result<Self, LoadError> {
-        if self.core.lock.is_some() { self.with_catalog(&self.core.reviewed) } else { Ok(self) }
-    }
-
     /// The names of a server's tools, in order: those it lists, and those that an entities file declares.
     #[must_use]
-    pub fn known_tools(&self, server: &ServerName) -> Vec<Arc<str>> {
+    pub fn tools_of(&self, server: &ServerName) -> Vec<Arc<str>> {
         let listed = self.catalog.tools().filter(|(of, _)| *of == server).map(|(_, tool)| Arc::clone(&tool.name));
         let declared = self.entities.iter().filter(|entity| *entity.uid().type_name() == self.core.names.tool);
         let declared = declared.filter_map(|entity| {

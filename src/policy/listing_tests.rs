@@ -13,13 +13,13 @@ fn policies_are_listed_by_place_with_what_they_do() {
 }
 
 #[test]
-fn the_known_tools_a_server_are_those_it_lists_and_those_that_files_declare() {
+fn the_tools_of_a_server_are_those_it_lists_and_those_that_files_declare() {
     let entities = r#"[
         { "uid": { "type": "Mcp::Tool", "id": "shop/a/b" }, "attrs": {}, "parents": [] },
         { "uid": { "type": "Mcp::Tool", "id": "shop2/c" }, "attrs": {}, "parents": [] },
         { "uid": { "type": "Mcp::Tool", "id": "shop/refund" }, "attrs": {}, "parents": [] }
     ]"#;
     let snapshot = World::new("permit (principal, action, resource);").entities(entities).snapshot();
-    let tools: Vec<String> = snapshot.known_tools(&shop()).iter().map(ToString::to_string).collect();
+    let tools: Vec<String> = snapshot.tools_of(&shop()).iter().map(ToString::to_string).collect();
     assert_eq!(tools, ["a/b", "delete", "refund", "search"]);
 }

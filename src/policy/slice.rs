@@ -14,13 +14,16 @@ use cedar_policy::{
 };
 use parking_lot::Mutex;
 
+use super::reach::Reach;
+use crate::domain::Standing;
+
 /// Sets with fewer policies are evaluated whole: picking would cost as much.
 const WORTH_IT: usize = 8;
 /// How many picked sets are kept.
 const MAX_KEPT: usize = 1024;
 
-/// Principal, action and resource of a request.
-type Scope = (EntityUid, EntityUid, EntityUid);
+/// Principal, action and resource of a request, and the memberships that the caller brought.
+type Scope = (EntityUid, EntityUid, EntityUid, Option<Arc<Standing>>);
 
 /// What a scope asks of the principal or the resource: one entity (itself or as an ancestor), or nothing that the index knows.
 type Key = Option<EntityUid>;
@@ -35,7 +38,7 @@ pub(super) struct Sliced {
     principals: HashSet<EntityUid>,
     resources: HashSet<EntityUid>,
     /// Sets that were picked before, by principal, action and resource: whose ancestors are the same in every store of a snapshot,
-    /// and in every snapshot that shares this index.
+    /// and in every snapshot that shares this index, but for what the caller brought.
     kept: Mutex<HashMap<Scope, Arc<PolicySet>>>,
 }
 
@@ -82,21 +85,21 @@ impl Sliced {
     }
 
     /// What the whole set answers.
-    pub(super) fn evaluate(&self, request: &Request, entities: &Entities) -> Response {
+    pub(super) fn evaluate(&self, request: &Request, entities: &Reach) -> Response {
         let picked = if self.policies.len() < WORTH_IT { None } else { self.pick(request, entities) };
         let set = picked.as_deref().unwrap_or(&self.whole);
         Authorizer::new().is_authorized(request, set, entities)
     }
 
     /// Whether a policy could matter for a request, by its scope.
-    pub(super) fn could_matter(&self, policy: &PolicyId, request: &Request, entities: &Entities) -> bool {
+    pub(super) fn could_matter(&self, policy: &PolicyId, request: &Request, entities: &Reach) -> bool {
         self.pick(request, entities).is_none_or(|picked| picked.policy(policy).is_some())
     }
 
     /// The candidates for a request; `None` when the request leaves something open, so that all of them are.
-    fn pick(&self, request: &Request, entities: &Entities) -> Option<Arc<PolicySet>> {
+    fn pick(&self, request: &Request, entities: &Reach) -> Option<Arc<PolicySet>> {
         let (principal, action, resource) = (request.principal()?, request.action()?, request.resource()?);
-        let scope = (principal.clone(), action.clone(), resource.clone());
+        let scope = (principal.clone(), action.clone(), resource.clone(), entities.standing().cloned());
         if let Some(known) = self.kept.lock().get(&scope) {
             return Some(Arc::clone(known));
         }

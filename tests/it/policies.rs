@@ -89,7 +89,7 @@ fn with_mistake(directory: &str, file: &str, from: &str, to: &str) -> TempDir {
 fn a_mistake_in_an_example_is_noticed_by_its_tests() {
     for (example, file, from, to) in [
         ("amount-gate", "refunds.cedar", "amount <= 10000", "amount < 10000"),
-        ("amount-gate", "refunds.cedar", "amount > 0 && ", ""),
+        ("amount-gate", "refunds.cedar", "context.input.amount > 0 && ", ""),
         ("amount-gate", "refunds.cedar", "amount > 100000", "amount >= 100000"),
         ("amount-gate", "refunds.cedar", "&& context has approval", ""),
         ("amount-gate", "refunds.cedar", "context.input.currency != \"EUR\"", "context.input.currency == \"USD\""),
@@ -100,10 +100,16 @@ fn a_mistake_in_an_example_is_noticed_by_its_tests() {
             "resource == Mcp::Tool::\"ops/read_secret\"",
         ),
         ("break-glass", "incident.cedar", "unless { context has actor };", "unless { true };"),
-        ("business-hours", "warehouse.cedar", "hour < 18", "hour <= 18"),
+        ("business-hours", "warehouse.cedar", "context.time.hour < 18", "context.time.hour <= 18"),
         ("business-hours", "warehouse.cedar", "hour >= 8", "hour > 8"),
-        ("business-hours", "warehouse.cedar", "weekday <= 5 && ", ""),
-        ("pii-tools", "customers.cedar", "context.input has fields && ", "!(context.input has fields) || "),
+        ("business-hours", "warehouse.cedar", "context.time.weekday <= 5 && ", ""),
+        ("pii-tools", "customers.cedar", " && !context.input.fields.contains(\"*\")", ""),
+        (
+            "pii-tools",
+            "customers.cedar",
+            "context.input has fields && !context.input.fields.contains(\"iban\") && !context.input.fields.contains(\"*\")",
+            "if context.input has fields then !context.input.fields.contains(\"iban\") else true",
+        ),
         ("pii-tools", "customers.cedar", "resource.pinned && ", ""),
         ("pii-tools", "customers.cedar", "|| context has actor }", "|| true }"),
         ("production-guard", "databases.cedar", "\"reading\" || context has actor }", "\"reading\" || true }"),
@@ -118,7 +124,12 @@ fn a_mistake_in_an_example_is_noticed_by_its_tests() {
             "unless { context has actor && context.actor in Mcp::Team::\"eu\" }",
         ),
         ("region", "region.cedar", "10.20.0.0/16", "10.20.0.0/15"),
-        ("region", "region.cedar", "context.source has ip &&", "!(context.source has ip) ||"),
+        (
+            "region",
+            "region.cedar",
+            "context.source has ip &&\n  (context.source.ip.isInRange(ip(\"10.20.0.0/16\")) || context.source.ip.isInRange(ip(\"fd00:20::/32\")))",
+            "if context.source has ip then context.source.ip.isInRange(ip(\"10.0.0.0/8\")) else true",
+        ),
         ("region", "region.cedar", ", \"eu-west\"]", ", \"eu-west\", \"us-east\"]"),
         ("separation-of-duties", "payments.cedar", "when { context has actor }", ""),
         (

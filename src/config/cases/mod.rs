@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::report::{ConfigReport, Place, Problem, SourceFile};
-use crate::domain::{Action, Arguments, Principal, ServerName, Source, Target, Timestamp};
+use crate::domain::{Action, Arguments, Memberships, Principal, ServerName, Source, Target, Timestamp};
 
 /// How the name of a file with table tests ends.
 pub const ENDING: &str = ".test.toml";
@@ -52,8 +52,9 @@ pub struct Case {
 pub struct TestPrincipal {
     /// The id policies know it by.
     pub id: String,
-    /// The roles the case gives it, which also declares it; `None` when entities files or the configuration declare it.
-    pub roles: Option<Vec<String>>,
+    /// The roles and teams the case gives it, on top of those that files and configuration say. They also declare it, even when there
+    /// are none; `None` when the case gives no list of them.
+    pub brings: Option<Memberships>,
 }
 
 /// What a case asks.

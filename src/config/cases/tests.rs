@@ -27,6 +27,10 @@ fn one(lines: &str) -> Case {
     cases(&case(lines)).remove(0)
 }
 
+fn roles(names: &[&str]) -> Memberships {
+    Memberships { roles: names.iter().map(|name| (*name).into()).collect(), ..Memberships::default() }
+}
+
 /// What is asked, in one line: the action, the thing, and the arguments as JSON.
 fn asked(case: &Case) -> String {
     match &case.question {
@@ -47,6 +51,7 @@ agent = "helper"
 agent_roles = ["assistant"]
 actor = "alice"
 actor_roles = ["support", "staff"]
+actor_teams = ["blue"]
 server = "shop"
 at = "2026-03-02T10:30:00Z"
 timezone = "Europe/Vienna"
@@ -60,8 +65,14 @@ decided_by = "actor"
 "#;
     let case = cases(text).remove(0);
     assert_eq!((case.name.as_str(), case.place.line), ("all of it", 2));
-    assert_eq!(case.agent, TestPrincipal { id: "helper".into(), roles: Some(vec!["assistant".into()]) });
-    assert_eq!(case.actor, Some(TestPrincipal { id: "alice".into(), roles: Some(vec!["support".into(), "staff".into()]) }));
+    assert_eq!(case.agent, TestPrincipal { id: "helper".into(), brings: Some(roles(&["assistant"])) });
+    assert_eq!(
+        case.actor,
+        Some(TestPrincipal {
+            id: "alice".into(),
+            brings: Some(Memberships { teams: ["blue".into()].into(), ..roles(&["staff", "support"]) })
+        })
+    );
     assert_eq!(case.at, Timestamp::from_micros(1_772_447_400_000_000));
     assert_eq!(case.timezone.as_deref(), Some("Europe/Vienna"));
     let source = Source { transport: Transport::Stdio, ip: Some([10, 0, 0, 1].into()), session: Some("s-1".into()) };
@@ -102,9 +113,12 @@ fn a_case_overrides_the_defaults_and_roles_belong_to_the_name_beside_them() {
             continue;
         }
         let case = read.unwrap().remove(0);
-        let roles =
-            |actor: &TestPrincipal| actor.roles.as_ref().map(|roles| format!(" [{}]", roles.join(" "))).unwrap_or_default();
-        let actor = case.actor.as_ref().map_or("nobody".to_owned(), |actor| format!("{}{}", actor.id, roles(actor)));
+        let brings = |actor: &TestPrincipal| {
+            let brings = actor.brings.as_ref();
+            brings.map(|brings| format!(" [{}]", brings.roles.iter().map(|role| &**role).collect::<Vec<_>>().join(" ")))
+        };
+        let actor =
+            case.actor.as_ref().map_or("nobody".to_owned(), |actor| format!("{}{}", actor.id, brings(actor).unwrap_or_default()));
         assert_eq!(format!("{actor} {}", asked(&case)), expected, "{lines}");
         assert!(case.source.ip.is_some(), "context is overridden key by key");
     }

@@ -1,7 +1,7 @@
 //! The policies of a set, ready to answer.
 //!
-//! Files are read once. A snapshot is built for each set of declared callers and time zone that the cases ask for, which for most
-//! tests is one.
+//! Files are read once. Roles and teams come with the callers, so that one snapshot answers most cases; another is built for each time
+//! zone, and for callers that a case declares without giving them any.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -9,9 +9,9 @@ use std::time::Instant;
 use super::set::{Got, TestedCase};
 use super::verdict;
 use crate::config::cases::{Case, Question, TestPrincipal};
-use crate::domain::{Action, Actor, AgentId, Call, Caller, Cause, Target, UserId};
+use crate::domain::{Action, Actor, AgentId, Call, Caller, Cause, Memberships, Standing, Target, UserId};
 use crate::policy::{
-    self, Catalog, DeclaredPrincipal, Effect, Listed, LoadError, PolicyFiles, PolicySnapshot, PrincipalKind, Request, Settings,
+    self, DeclaredPrincipal, Effect, Listed, LoadError, PolicyFiles, PolicySnapshot, PrincipalKind, Request, Settings,
 };
 
 pub(super) struct Bench {
@@ -60,7 +60,7 @@ impl Bench {
         }
     }
 
-    /// The snapshot to ask: that of the set, with the callers that the case gives roles.
+    /// The snapshot to ask: that of the set, with the callers that only the case declares, and in its time zone.
     fn snapshot(&mut self, case: &Case) -> Result<&PolicySnapshot, LoadError> {
         let declared = declared(case);
         let zone = case.timezone.clone().unwrap_or_else(|| self.settings.timezone.clone());
@@ -79,10 +79,8 @@ impl Bench {
         Ok(self.snapshots.get(at).map_or(&self.base, |(_, _, snapshot)| snapshot))
     }
 
-    /// What a case says about its callers is all that holds for them besides the files.
     fn settings_with(&self, declared: &[DeclaredPrincipal], zone: &str) -> Settings {
         let mut settings = self.settings.clone();
-        settings.principals.retain(|known| !declared.iter().any(|new| (new.kind, &new.id) == (known.kind, &known.id)));
         settings.principals.extend(declared.iter().cloned());
         zone.clone_into(&mut settings.timezone);
         settings
@@ -107,13 +105,14 @@ impl Bench {
 
 /// The snapshot of a sidecar whose servers list exactly the tools that were reviewed.
 fn build(settings: &Settings, files: &PolicyFiles) -> Result<PolicySnapshot, LoadError> {
-    PolicySnapshot::build(settings, files, &Catalog::default())?.with_reviewed_tools()
+    PolicySnapshot::build(settings, files, &files.reviewed(&settings.servers))
 }
 
-/// The callers that a case itself declares.
+/// The callers that a case declares although they bring nothing: whoever brings roles or teams is known by that.
 fn declared(case: &Case) -> Vec<DeclaredPrincipal> {
     let declared = |kind, principal: &TestPrincipal| {
-        Some(DeclaredPrincipal { kind, id: principal.id.clone(), roles: principal.roles.clone()? })
+        let brings_nothing = principal.brings.as_ref().is_some_and(Memberships::is_empty);
+        brings_nothing.then(|| DeclaredPrincipal { kind, id: principal.id.clone(), roles: Vec::new() })
     };
     let actor = case.actor.as_ref().and_then(|actor| declared(PrincipalKind::User, actor));
     declared(PrincipalKind::Agent, &case.agent).into_iter().chain(actor).collect()
@@ -128,14 +127,16 @@ fn ask(snapshot: &PolicySnapshot, case: &Case) -> Got {
                 let target = Target::Tool(Arc::clone(tool));
                 snapshot.possible(&caller, &case.server, Action::ToolsCall, &target, &case.source, case.at)
             };
-            Got::Visible(snapshot.known_tools(&case.server).into_iter().filter(possible).collect())
+            Got::Visible(snapshot.tools_of(&case.server).into_iter().filter(possible).collect())
         }
     }
 }
 
 fn caller(case: &Case) -> Caller {
     let actor = case.actor.as_ref().map_or(Actor::Unattended, |actor| Actor::Person(UserId::new(actor.id.as_str())));
-    Caller { agent: AgentId::new(case.agent.id.as_str()), actor }
+    let brings = |principal: Option<&TestPrincipal>| principal.and_then(|principal| principal.brings.clone()).unwrap_or_default();
+    let standing = Standing { agent: brings(Some(&case.agent)), actor: brings(case.actor.as_ref()) };
+    Caller::new(AgentId::new(case.agent.id.as_str()), actor).with_standing(standing)
 }
 
 /// The call that a case asks about; `None` when it asks what is seen.
