@@ -14,7 +14,6 @@ mod line_diff;
 mod live;
 mod output;
 mod policy;
-mod policy_test;
 mod problem;
 mod schema;
 mod remote;

@@ -2,6 +2,7 @@
 
 mod check;
 mod fmt;
+mod test;
 
 use super::Exit;
 use crate::config::Environment;
@@ -12,7 +13,7 @@ pub(super) fn policy(command: &PolicyCommand, environment: Environment) -> anyho
     match command {
         PolicyCommand::Check(flags) => check::check(flags, environment),
         PolicyCommand::Fmt(flags) => fmt::fmt(flags, &environment),
-        PolicyCommand::Test(flags) => super::policy_test::test(flags, &environment),
+        PolicyCommand::Test(flags) => test::test(flags, &environment),
         PolicyCommand::Suggest(flags) => super::suggest::suggest(flags, environment),
     }
 }
