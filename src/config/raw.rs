@@ -9,6 +9,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::keys::{self, KEYS, Key, Kind, SERVER_KEYS};
 use super::report::{Origin, Place, Problem};
+use crate::domain::nearest;
 
 /// A value as it was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -147,7 +148,7 @@ impl Reader<'_> {
 
     fn unknown<'k>(&mut self, origin: &Origin, word: &str, known: impl Iterator<Item = &'k str>) {
         let problem = Problem::new(origin, format!("unknown key `{word}`"));
-        self.problems.push(match keys::nearest(word, known) {
+        self.problems.push(match nearest(word, known) {
             Some(near) => problem.help(format!("did you mean `{near}`?")),
             None => problem.help("`cedarpost config show` lists all keys"),
         });

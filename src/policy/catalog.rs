@@ -74,6 +74,17 @@ impl Catalog {
         self.servers.get(server)?.get(tool)
     }
 
+    /// A tool as its server listed it.
+    #[must_use]
+    pub fn tool(&self, server: &ServerName, tool: &str) -> Option<&ToolDefinition> {
+        self.servers.get(server)?.get(tool)
+    }
+
+    /// The servers that have listed their tools, also those that have none.
+    pub fn servers(&self) -> impl Iterator<Item = &ServerName> {
+        self.servers.keys()
+    }
+
     /// All tools with their servers, in order.
     pub fn tools(&self) -> impl Iterator<Item = (&ServerName, &ToolDefinition)> {
         self.servers.iter().flat_map(|(server, tools)| tools.values().map(move |tool| (server, tool)))

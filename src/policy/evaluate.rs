@@ -23,6 +23,22 @@ pub struct Request<'a> {
     pub now: Timestamp,
 }
 
+impl<'a> Request<'a> {
+    /// The same, as everything that a decision looks at besides the snapshot.
+    pub(super) const fn question(&self) -> Question<'a> {
+        let Self { caller, call, now } = *self;
+        Question {
+            caller,
+            server: &call.server,
+            action: call.action,
+            target: &call.target,
+            arguments: Some(&call.arguments),
+            source: &call.source,
+            now,
+        }
+    }
+}
+
 const PRINCIPALS: [Principal; 2] = [Principal::Agent, Principal::Actor];
 
 impl PolicySnapshot {
@@ -38,19 +54,9 @@ impl PolicySnapshot {
 
     /// A call that names the tool that it is about.
     fn decide_plain(&self, request: &Request<'_>) -> Decision {
-        let Request { caller, call, now } = *request;
-        let question = Question {
-            caller,
-            server: &call.server,
-            action: call.action,
-            target: &call.target,
-            arguments: Some(&call.arguments),
-            source: &call.source,
-            now,
-        };
-        let prepared = match self.prepare(&question) {
+        let prepared = match self.prepare(&request.question()) {
             Ok(prepared) => prepared,
-            Err(cause) => return self.deny(caller, &cause),
+            Err(cause) => return self.deny(request.caller, &cause),
         };
         let judgements = PRINCIPALS.iter().filter_map(|principal| self.judge(&prepared, *principal)).collect();
         Decision::from_grounds(Grounds { snapshot: self.fingerprint(), judgements })

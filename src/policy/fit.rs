@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use cedar_policy::{Policy, PolicyId};
 
+use super::code::Code;
 use super::dependence::Dependence;
 use super::policies::{Findings, explain, in_order, once_a_place};
 use super::report::Problem;
@@ -85,7 +86,7 @@ pub(super) fn warnings(shards: &BTreeMap<ServerName, Arc<Shard>>, authored: Auth
         if let Some(server) = pending.iter().find(|server| concerns(server)) {
             let message = format!("policy `{id}` waits for the tools of server `{server}`, which are not known yet");
             let help = "it is checked once the server lists them; a catalog lock tells them beforehand".to_owned();
-            warnings.push(authored.policies.remark(id, message).with_help(help));
+            warnings.push(authored.policies.remark(id, message).with_code(Code::WaitingPolicy).with_help(help));
             continue;
         }
         warnings.extend(unfit(id, shards));
@@ -161,7 +162,7 @@ impl<'a> Checker<'a> {
         let more = if self.types.len() > known.len() { ", …" } else { "" };
         let help = (!known.is_empty()).then(|| format!("its tools are {}{more}", known.join(", ")));
         self.fit.checked.insert(id.clone());
-        self.fit.errors.push((id.clone(), problem.with_help(help)));
+        self.fit.errors.push((id.clone(), problem.with_code(Code::UnknownTool).with_help(help)));
     }
 
     fn validate(&mut self, batch: Batch<'a>) -> Result<(), String> {

@@ -12,12 +12,14 @@
 //! in `schema/cedarpost.cedarschema`.
 //!
 //! Read in this order: [`settings`], [`load`], [`report`]; then `policies`, `schema`, `types`, `entities`, `entity_file`, `input` (text to Cedar's values);
-//! [`snapshot`], `request`, `reach`, `literals`, [`evaluate`], `derive` (decisions); [`store`], [`watch`], [`metrics`] (life).
+//! [`lock`] (reviewed tools); [`snapshot`], [`meta`], `request`, `reach`, `literals`, [`evaluate`], `derive` (decisions); [`explain`] (why they
+//! are what they are); [`store`], [`watch`], [`metrics`] (life).
 
 #[cfg(test)]
 mod author_tests;
 pub mod catalog;
 mod circumstances;
+mod code;
 mod dependence;
 mod derive;
 #[cfg(test)]
@@ -25,15 +27,22 @@ mod docs_tests;
 mod entities;
 mod entity_file;
 pub mod evaluate;
+pub mod explain;
 mod fit;
 #[cfg(test)]
 mod fixture;
 mod input;
+mod json;
 mod json_schema;
+mod links;
+mod lint;
 mod literals;
 pub mod load;
+pub mod lock;
+mod lock_file;
 pub mod meta;
 pub mod metrics;
+mod named;
 mod policies;
 mod reach;
 mod reads;
@@ -42,6 +51,8 @@ mod request;
 mod schema;
 pub mod settings;
 mod shard;
+#[cfg(test)]
+mod shard_tests;
 mod slice;
 pub mod snapshot;
 #[cfg(test)]
@@ -49,14 +60,19 @@ mod standing_tests;
 pub mod store;
 mod ty;
 mod types;
+mod verdict;
+pub mod visible;
 pub mod watch;
 
 pub use catalog::Catalog;
+pub use code::Code;
 pub use evaluate::Request;
+pub use explain::{Answer, Explanation};
 pub use load::{PolicyFiles, read};
+pub use lock::{Change, Difference, Lock};
 pub use meta::MetaTool;
 pub use metrics::Metrics;
-pub use report::{LoadError, PolicyReport, Problem, draw};
+pub use report::{LoadError, PolicyReport, Problem, draw, draw_warnings};
 pub use settings::{DeclaredPrincipal, PrincipalKind, Settings};
 pub use snapshot::PolicySnapshot;
 pub use store::PolicyStore;

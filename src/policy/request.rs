@@ -47,6 +47,11 @@ impl PolicySnapshot {
         {
             return Err(Cause::UnknownTool);
         }
+        if let Target::Tool(tool) = question.target
+            && self.is_drifted(question.server, tool)
+        {
+            return Err(Cause::Drifted);
+        }
         if question.target.name().is_some_and(|name| name.len() > MAX_NAME) {
             return Err(invalid(format!("the name of what is asked for is longer than {MAX_NAME} bytes")));
         }

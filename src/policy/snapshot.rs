@@ -2,7 +2,7 @@
 //!
 //! How a snapshot decides is in `evaluate.rs`; how it turns a call into Cedar's terms in `request.rs`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use cedar_policy::{Entities, Entity, EntityUid};
@@ -11,6 +11,7 @@ use ring::digest::{Context as Sha256, SHA256};
 
 use super::catalog::Catalog;
 use super::circumstances::Kept;
+use super::code::Code;
 use super::dependence::Dependences;
 use super::derive::Unknown;
 use super::entities::{Declared, Names};
@@ -18,6 +19,7 @@ use super::entity_file;
 use super::fit;
 use super::literals::looked_up;
 use super::load::PolicyFiles;
+use super::lock::{Change, Lock};
 use super::meta::{MetaTool, MetaTools};
 use super::policies::{Policies, in_order};
 use super::reach::Reaches;
@@ -36,6 +38,8 @@ pub struct PolicySnapshot {
     /// The tools of each configured server, as policies see them.
     pub(super) shards: BTreeMap<ServerName, Arc<Shard>>,
     pub(super) entities: Arc<Entities>,
+    /// Tools that are not as they were reviewed, and are refused.
+    drifted: HashMap<ServerName, HashSet<Arc<str>>>,
     warnings: Vec<Problem>,
     fingerprint: Fingerprint,
     /// Small stores for callers and targets that are not in `entities` as they are.
@@ -62,6 +66,9 @@ pub(super) struct Core {
     pub(super) declared: Declared,
     /// The entities that policies name where evaluation looks them up.
     pub(super) looked_up: Vec<EntityUid>,
+    /// The tools that were reviewed, if anybody does review them, and the same as the servers should list them.
+    lock: Option<Lock>,
+    reviewed: Catalog,
     warnings: Vec<Problem>,
     digest: [u8; 32],
 }
@@ -76,7 +83,8 @@ impl PolicySnapshot {
         let zone = TimeZone::get(&settings.timezone).map_err(|_| LoadError::TimeZone(settings.timezone.clone()))?;
         let names = Names::new()?;
         let mut problems = Vec::new();
-        let policies = Policies::parse(&files.policies, &mut problems);
+        let mut policies = Policies::parse(&files.policies, &mut problems);
+        policies.link(&files.links, &mut problems);
         let Some(vocabulary) = schema::build(&files.schema, &mut problems)? else {
             // The author should hear of these in the same run, not once the schema is mended.
             files.entities.iter().for_each(|file| drop(entity_file::read(file, None, &mut problems)));
@@ -93,7 +101,9 @@ impl PolicySnapshot {
             actions: &actions,
             names: &names,
         };
-        let shards = shards(settings, catalog, authored)?;
+        let lock = files.lock.as_ref().map(|file| Lock::read(file, &mut problems));
+        let reviewed = lock.as_ref().map(|lock| lock.catalog(&settings.servers)).unwrap_or_default();
+        let shards = shards(settings, if lock.is_some() { &reviewed } else { catalog }, authored)?;
         let warnings = fit::check_files(settings, &shards, authored, &mut problems);
         let mut entity_problems = Vec::new();
         let declared = Declared::read(settings, &files.entities, &vocabulary, &names, &mut entity_problems);
@@ -118,6 +128,8 @@ impl PolicySnapshot {
             dependences,
             actions,
             declared,
+            lock,
+            reviewed,
         };
         Self::assemble(Arc::new(core), catalog, shards)
     }
@@ -130,8 +142,10 @@ impl PolicySnapshot {
     /// [`LoadError`] when the catalog's tools do not fit the schema, which no list of a server should make happen.
     pub fn with_catalog(&self, catalog: &Catalog) -> Result<Self, LoadError> {
         let mut shards = BTreeMap::new();
+        // What was reviewed gives the types, whatever servers list.
+        let catalog_of_types = if self.core.lock.is_some() { &self.core.reviewed } else { catalog };
         for (server, shard) in &self.shards {
-            let listed = catalog.of(server);
+            let listed = catalog_of_types.of(server);
             let same = match (listed, &shard.listed) {
                 (Some(now), Some(then)) => Arc::ptr_eq(now, then),
                 (now, then) => now.is_none() && then.is_none(),
@@ -147,15 +161,19 @@ impl PolicySnapshot {
         let of_tools = shards.values().flat_map(|shard| shard.actions()).filter(|action| core.actions.get(action).is_none());
         let group = core.names.action(Action::ToolsCall);
         let of_tools = of_tools.map(|action| Entity::new_no_attrs(action.clone(), [group.clone()].into()));
-        let entities = core.declared.entities(&core.names, catalog, core.actions.iter().cloned().chain(of_tools));
+        let drifted = core.drifted(catalog);
+        let reviewed = |server: &ServerName, tool: &str| {
+            core.lock.is_some() && !drifted.get(server).is_some_and(|tools| tools.contains(tool))
+        };
+        let entities = core.declared.entities(&core.names, catalog, &reviewed, core.actions.iter().cloned().chain(of_tools));
         let entities = entities.map_err(|message| LoadError::from(vec![Problem::nowhere("", message)]))?;
         let mut digest = Sha256::new(&SHA256);
         digest.update(&core.digest);
         catalog.hash(&mut digest);
         let fingerprint = Fingerprint::new(finish(digest));
         let warnings = core.warnings.iter().cloned().chain(fit::warnings(&shards, core.authored())).collect();
-        let reaches = Reaches::default();
-        Ok(Self { core, catalog: catalog.clone(), shards, entities: Arc::new(entities), warnings, fingerprint, reaches })
+        let (catalog, entities, reaches) = (catalog.clone(), Arc::new(entities), Reaches::default());
+        Ok(Self { core, catalog, shards, entities, drifted, warnings, fingerprint, reaches })
     }
 
     /// Names this snapshot in records: a digest of everything it was built from.
@@ -182,6 +200,24 @@ impl PolicySnapshot {
         self.catalog.has(server, tool) || self.entities.get(&self.core.names.target(server, &Target::Tool(tool.into()))).is_some()
     }
 
+    /// Whether a tool is not as it was reviewed. Without a catalog lock nothing is reviewed, and nothing can drift.
+    pub(super) fn is_drifted(&self, server: &ServerName, tool: &str) -> bool {
+        self.drifted.get(server).is_some_and(|tools| tools.contains(tool))
+    }
+
+    /// Whether a tool's definition is the one that was reviewed; always so without a catalog lock.
+    #[must_use]
+    pub fn accepts_definition(&self, server: &ServerName, tool: &str, definition: &[u8]) -> bool {
+        self.core.lock.as_ref().is_none_or(|lock| lock.holds_text(server, tool, definition))
+    }
+
+    /// How what the servers list differs from what was reviewed, in order; nothing without a catalog lock. Tools that are new or changed
+    /// are refused; a tool that is gone is only worth knowing.
+    #[must_use]
+    pub fn drift(&self) -> Vec<Change> {
+        self.core.lock.as_ref().map(|lock| lock.diff(&self.catalog)).unwrap_or_default()
+    }
+
     /// The catalog this snapshot was built with.
     #[must_use]
     pub const fn catalog(&self) -> &Catalog {
@@ -190,6 +226,15 @@ impl PolicySnapshot {
 }
 
 impl Core {
+    fn drifted(&self, catalog: &Catalog) -> HashMap<ServerName, HashSet<Arc<str>>> {
+        let mut drifted: HashMap<ServerName, HashSet<Arc<str>>> = HashMap::new();
+        let Some(lock) = &self.lock else { return drifted };
+        for (server, tool) in catalog.tools().filter(|(server, tool)| !lock.holds(server, tool)) {
+            drifted.entry(server.clone()).or_default().insert(Arc::clone(&tool.name));
+        }
+        drifted
+    }
+
     fn authored(&self) -> Authored<'_> {
         Authored {
             policies: &self.policies,
@@ -221,9 +266,10 @@ fn with_own_warnings(
     policies: &Policies,
     vocabulary: &Vocabulary,
 ) -> Vec<Problem> {
-    if policies.set.is_empty() {
+    warnings.extend(policies.unused.iter().cloned());
+    if policies.set.num_of_policies() == 0 {
         let help = "without a permit every call is denied".to_owned();
-        warnings.push(Problem::nowhere("", "there are no policies").with_help(help));
+        warnings.push(Problem::nowhere("", "there are no policies").with_code(Code::NoPolicies).with_help(help));
     }
     let configured = |tool: &str| {
         let server = tool.split_once('/').map(|(server, _)| server);
@@ -233,7 +279,8 @@ fn with_own_warnings(
     orphans.sort();
     for tool in orphans {
         let help = "a typed action is named `server/tool`, after a configured server".to_owned();
-        warnings.push(Problem::nowhere("", format!("action `{tool}` is for no configured server")).with_help(help));
+        let message = format!("action `{tool}` is for no configured server");
+        warnings.push(Problem::nowhere("", message).with_code(Code::OrphanAction).with_help(help));
     }
     warnings
 }
