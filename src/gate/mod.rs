@@ -12,6 +12,7 @@
 mod admit;
 mod adopt;
 mod door;
+mod drift;
 mod learn;
 mod metrics;
 mod permit;
