@@ -8,7 +8,7 @@ use crate::policy::{self, Change, Difference, PolicySnapshot};
 pub(super) fn tell(before: Option<&PolicySnapshot>, after: &PolicySnapshot, metrics: &policy::Metrics) {
     metrics.drift(after);
     let (then, now) = (before.map(PolicySnapshot::drift).unwrap_or_default(), after.drift());
-    for Change { server, tool, difference } in now.iter().filter(|change| !then.contains(change)) {
+    for Change { server, tool, difference } in fresh(&then, &now) {
         let tool = &**tool;
         match difference {
             Difference::New => {
@@ -21,8 +21,22 @@ pub(super) fn tell(before: Option<&PolicySnapshot>, after: &PolicySnapshot, metr
             Difference::Gone => {}
         }
     }
-    let is_drifted = |change: &Change| now.iter().any(|other| (&other.server, &other.tool) == (&change.server, &change.tool));
-    for Change { server, tool, .. } in then.iter().filter(|change| !is_drifted(change) && change.difference != Difference::Gone) {
-        tracing::info!(%server, tool = &**tool, "the tool does not differ from the catalog lock any more");
+    for Change { server, tool, .. } in mended(&then, &now) {
+        tracing::info!(%server, tool = &**tool, "a tool does not differ from the catalog lock any more");
     }
 }
+
+/// What differs now and did not before, or not like this.
+fn fresh<'a>(then: &'a [Change], now: &'a [Change]) -> impl Iterator<Item = &'a Change> {
+    now.iter().filter(|change| !then.contains(change))
+}
+
+/// What was refused before and does not differ now.
+fn mended<'a>(then: &'a [Change], now: &'a [Change]) -> impl Iterator<Item = &'a Change> {
+    let refused = then.iter().filter(|change| change.difference != Difference::Gone);
+    refused.filter(|was| !now.iter().any(|is| (&is.server, &is.tool) == (&was.server, &was.tool)))
+}
+
+#[cfg(test)]
+#[path = "drift_tests.rs"]
+mod tests;
