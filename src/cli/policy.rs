@@ -10,5 +10,6 @@ use crate::config::flags::PolicyCommand;
 pub(super) fn policy(command: &PolicyCommand, environment: Environment) -> anyhow::Result<Exit> {
     match command {
         PolicyCommand::Check(flags) => check::check(flags, environment),
+        PolicyCommand::Test(flags) => super::policy_test::test(flags, &environment),
     }
 }

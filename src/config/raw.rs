@@ -197,7 +197,8 @@ fn is_section(word: &str) -> bool {
     sections().any(|section| section == word)
 }
 
-const fn article(value: &DeValue<'_>) -> &'static str {
+/// A value as a sentence names it.
+pub(super) const fn article(value: &DeValue<'_>) -> &'static str {
     match value {
         DeValue::String(_) => "a string",
         DeValue::Integer(_) => "a whole number",

@@ -65,7 +65,8 @@ impl PolicySnapshot {
     ///
     /// # Errors
     ///
-    /// [`Cause::InvalidRequest`] when the arguments do not say which tool is to be called, or with what.
+    /// [`Cause::InvalidRequest`] when the arguments do not say which tool is to be called, or with what; [`Cause::Drifted`] when the
+    /// meta-tool is not as it was reviewed: where it says the name is may not be where it is any more.
     pub fn inner(&self, call: &Call) -> Result<Option<Call>, Cause> {
         let (Action::ToolsCall, Target::Tool(tool)) = (call.action, &call.target) else { return Ok(None) };
         let Some(meta_tool) = self.core.meta_tools.find(&call.server, tool) else { return Ok(None) };

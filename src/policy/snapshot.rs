@@ -64,11 +64,11 @@ pub(super) struct Core {
     /// The actions that the files declare.
     actions: Entities,
     pub(super) declared: Declared,
-    /// The entities that policies name where evaluation looks them up.
-    pub(super) looked_up: Vec<EntityUid>,
     /// The tools that were reviewed, if anybody does review them, and the same as the servers should list them.
     lock: Option<Lock>,
     reviewed: Catalog,
+    /// The entities that policies name where evaluation looks them up.
+    pub(super) looked_up: Vec<EntityUid>,
     warnings: Vec<Problem>,
     digest: [u8; 32],
 }

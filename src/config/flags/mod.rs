@@ -2,6 +2,7 @@
 
 mod audit;
 mod policy;
+mod policy_test;
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -15,6 +16,7 @@ use super::servers::CommandLineServer;
 
 pub use audit::{AuditCommand, AuditFlags, AuditShowFlags, AuditVerifyFlags};
 pub use policy::{OutputFormat, PolicyCheckFlags, PolicyCommand, PolicyFlags, PolicySetFlags};
+pub use policy_test::{PolicyTestFlags, TestFormatFlag};
 
 const EXAMPLES: &str = "\
 Examples:

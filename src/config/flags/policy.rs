@@ -2,13 +2,15 @@
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::{FileFlag, Override};
+use super::{FileFlag, Override, PolicyTestFlags};
 
 /// `policy …`
 #[derive(Debug, Subcommand)]
 pub enum PolicyCommand {
     /// Load policies, schema and entities, and report every problem with file and line.
     Check(PolicyCheckFlags),
+    /// Run the tests (*.test.toml) that stand beside policies; exit code 3 when one fails.
+    Test(PolicyTestFlags),
 }
 
 /// Where policies are.

@@ -3,7 +3,7 @@
 use super::super::evaluate::Request;
 use super::super::snapshot::PolicySnapshot;
 use super::model::Unknown;
-use crate::domain::{Cause, Judgement, Principal, ServerName, Target, nearest};
+use crate::domain::{Cause, Judgement, Principal, Target, nearest};
 
 /// The most known names that are told.
 const MAX_KNOWN: usize = 50;
@@ -18,7 +18,9 @@ impl PolicySnapshot {
             return Some(unknown("server", server.as_str(), self.shards.keys().map(ToString::to_string).collect()));
         }
         match (&judgement.cause, &request.call.target, judgement.principal) {
-            (Cause::UnknownTool, Target::Tool(tool), _) => Some(unknown("tool", tool, self.tools_of(server))),
+            (Cause::UnknownTool, Target::Tool(tool), _) => {
+                Some(unknown("tool", tool, self.tools_of(server).iter().map(ToString::to_string).collect()))
+            }
             (Cause::UnknownPrincipal, _, Principal::Agent) => {
                 Some(unknown("agent", request.caller.agent.as_str(), self.ids_of("Agent")))
             }
@@ -27,12 +29,6 @@ impl PolicySnapshot {
             }
             _ => None,
         }
-    }
-
-    /// The tools of a server that its list or an entities file names.
-    fn tools_of(&self, server: &ServerName) -> Vec<String> {
-        let prefix = format!("{server}/");
-        self.ids_of("Tool").into_iter().filter_map(|id| id.strip_prefix(&prefix).map(str::to_owned)).collect()
     }
 
     /// The ids of all entities of a type of the base vocabulary.
