@@ -1,4 +1,5 @@
-//! How long a decision takes: a call of a typed tool, for agent and person, with 10, 100 and 1000 policies.
+//! How long a decision takes: a call of a typed tool, for agent and person, with 10, 100 and 1000 policies; and the first one about a
+//! resource or a caller that is in no file, among 10,000 entities.
 #![expect(clippy::expect_used, reason = "a benchmark that cannot set itself up stops")]
 
 use std::hint::black_box;
@@ -6,8 +7,8 @@ use std::path::Path;
 
 use bytes::Bytes;
 use cedarpost::domain::{
-    Action, Actor, AgentId, Annotations, Arguments, Call, Caller, ServerName, Source, Target, Timestamp, ToolDefinition,
-    Transport, UserId,
+    Action, Actor, AgentId, Annotations, Arguments, Call, Caller, Memberships, ServerName, Source, Standing, Target, Timestamp,
+    ToolDefinition, Transport, UserId,
 };
 use cedarpost::policy::{Catalog, DeclaredPrincipal, PolicySnapshot, PrincipalKind, Request, Settings, read};
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
@@ -91,5 +92,55 @@ fn bench(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, bench);
+/// A snapshot with `users` besides those who ask, of which alice reaches `reached` through an attribute.
+fn crowd(directory: &Path, users: usize, reached: usize) -> PolicySnapshot {
+    let user = |number: usize| {
+        let boss = format!(r#""attrs":{{"boss":{{"type":"Mcp::User","id":"u{}"}}}}"#, number + 1);
+        let attrs = if number < reached { boss } else { r#""attrs":{}"#.to_owned() };
+        let id = if number == 0 { "alice".to_owned() } else { format!("u{number}") };
+        let role = number % 100;
+        format!(r#"{{"uid":{{"type":"Mcp::User","id":"{id}"}},{attrs},"parents":[{{"type":"Mcp::Role","id":"r{role}"}}]}}"#)
+    };
+    let text = (0..users).map(user).collect::<Vec<_>>().join(",");
+    std::fs::write(directory.join("e.json"), format!("[{text}]")).expect("writable");
+    std::fs::write(directory.join("p.cedar"), policies(100)).expect("writable");
+    std::fs::write(directory.join("s.cedarschema"), "namespace Mcp { entity User = { boss?: User }; }").expect("writable");
+    let principal = |kind, id: &str| DeclaredPrincipal { kind, id: id.to_owned(), roles: vec!["assistant".to_owned()] };
+    let settings = Settings {
+        schema: vec![directory.join("s.cedarschema")],
+        entities: vec![directory.join("e.json")],
+        principals: vec![principal(PrincipalKind::Agent, "helper"), principal(PrincipalKind::User, "alice")],
+        servers: vec![shop()],
+        ..Settings::new(vec![directory.join("p.cedar")])
+    };
+    PolicySnapshot::build(&settings, &read(&settings).expect("readable"), &Catalog::default()).expect("valid")
+}
+
+/// Decisions about something that is asked for the first time, among 10,000 entities.
+fn bench_first(criterion: &mut Criterion) {
+    let directory = tempfile::TempDir::new().expect("a temporary directory");
+    let source = Source { transport: Transport::Http, ip: None, session: None };
+    let now = Timestamp::from_micros(1_772_447_400_000_000);
+    let mut number = 0_u64;
+    for (name, reached) in [("first/new_uri", 1), ("first/new_uri_full_copy", 3_000)] {
+        let snapshot = crowd(directory.path(), 10_000, reached);
+        let caller = Caller::new(AgentId::new("helper"), Actor::Person(UserId::new("alice")));
+        let mut decide = |roles: Option<u64>| {
+            number += 1;
+            let roles = roles.map(|role| format!("group{}", role + number).into()).into_iter().collect();
+            let brings = Memberships { roles, ..Memberships::default() };
+            let caller = caller.clone().with_standing(Standing { agent: Memberships::default(), actor: brings });
+            let target = Target::Resource(format!("file:///{number}").into());
+            let (action, arguments, source) = (Action::ResourcesRead, Arguments::ABSENT, source.clone());
+            let call = Call { server: shop(), action, target, arguments, source, request: None, trace: None };
+            snapshot.decide(&Request { caller: &caller, call: &call, now })
+        };
+        criterion.bench_function(name, |bencher| bencher.iter(|| decide(None)));
+        if reached == 1 {
+            criterion.bench_function("first/new_standing", |bencher| bencher.iter(|| decide(Some(0))));
+        }
+    }
+}
+
+criterion_group!(benches, bench, bench_first);
 criterion_main!(benches);

@@ -12,6 +12,7 @@ use crate::domain::Timestamp;
 use crate::gate::Gate;
 use crate::lifecycle::Stop;
 use crate::mcp;
+use crate::policy::{Change, Difference};
 use crate::proxy::Endpoint;
 use crate::rest::{Check, ExplainSource, MAX_INQUIRY, Readiness, Sources, Verdict};
 
@@ -80,7 +81,23 @@ fn status(gate: &Gate, reader: &AuditReader, endpoints: &[Arc<Endpoint>]) -> Val
         "audit": { "records": reader.len().ok(), "health": health },
         "servers": endpoints.iter().map(|endpoint| endpoint.state()).collect::<Vec<_>>(),
         "tools": tools,
+        "drifted": drifted(&policy.drift),
     })
+}
+
+/// By server, the tools that are not as they were reviewed, and how they differ.
+fn drifted(drift: &[Change]) -> Value {
+    let mut servers = serde_json::Map::new();
+    for Change { server, tool, difference } in drift {
+        let told = match difference {
+            Difference::New => json!({ "tool": tool, "difference": "new" }),
+            Difference::Gone => json!({ "tool": tool, "difference": "gone" }),
+            Difference::Changed { members } => json!({ "tool": tool, "difference": "changed", "members": members }),
+        };
+        let of_server = servers.entry(server.as_str()).or_insert_with(|| json!([]));
+        of_server.as_array_mut().into_iter().for_each(|list| list.push(told.clone()));
+    }
+    Value::Object(servers)
 }
 
 /// RFC 3339, UTC.

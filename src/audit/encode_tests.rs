@@ -78,6 +78,7 @@ fn attended() -> Caller {
 
 fn every_kind() -> Vec<(&'static str, String)> {
     let unattended = Caller::new(AgentId::new("planner"), Actor::Unattended);
+    let drifted = Judgement { principal: Principal::Agent, cause: Cause::Drifted, policies: vec![], faults: vec![] };
     let standing = Standing { agent: memberships(&["bot"], &[]), actor: memberships(&["support", "\"lead\""], &["shop/eu"]) };
     let standing = attended().with_standing(standing);
     let both =
@@ -96,6 +97,7 @@ fn every_kind() -> Vec<(&'static str, String)> {
             "decision-standing-via",
             decided_via(Some("call_tool"), &standing, &call(Target::Tool("refund".into())), permitted.clone()),
         ),
+        ("decision-drifted", decided(&attended(), &call(Target::Tool("refund".into())), vec![drifted])),
         ("decision-allow-unattended", decided(&unattended, &bare, permitted.clone())),
         ("decision-resource", decided(&attended(), &call(Target::Resource("file:///a?b=\"c\"".into())), permitted.clone())),
         ("decision-prompt", decided(&attended(), &call(Target::Prompt("greet\u{1}\u{7f}ä😀".into())), permitted.clone())),

@@ -15,8 +15,8 @@ mod live;
 mod output;
 mod policy;
 mod problem;
-mod schema;
 mod remote;
+mod schema;
 mod serve;
 mod suggest;
 

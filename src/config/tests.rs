@@ -187,12 +187,39 @@ fn servers_that_cannot_be_served_are_refused() {
         ("name = \"x\"\nurl = \"http://h/\"\npath = \"/shop/sse\"", "overlap"),
         ("name = \"x\"\nurl = \"http://h/\"\npath = \"/\"", "overlap"),
         ("name = \"x\"\nurl = \"http://h/\"\nextension = []", "did you mean `extensions`?"),
+        ("name = \"x\"\nurl = \"http://h/\"\nmeta_tools = [\"call\"]", "must be a list of tables of strings"),
+        ("name = \"x\"\nurl = \"http://h/\"\nmeta_tools = [{ tool = \"a\", name = \"/n\" }]", "`arguments` is missing"),
+        (
+            "name = \"x\"\nurl = \"http://h/\"\nmeta_tools = [{ tool = \"a\", name = \"n\", arguments = \"/a\" }]",
+            "`name`: a JSON pointer is empty or begins with `/`",
+        ),
+        (
+            "name = \"x\"\nurl = \"http://h/\"\nmeta_tools = [{ tool = \"a\", name = \"/n\", arguments = \"/a\", server = \"x\" }]",
+            "unknown key `server`",
+        ),
+        (
+            "name = \"x\"\nurl = \"http://h/\"\nmeta_tools = [{ tool = \"\", name = \"/n\", arguments = \"/a\" }]",
+            "`tool` must be a tool's name",
+        ),
     ];
     for (server, expected) in cases {
         let seen = problems(serve(&format!("{MINIMAL}\n[[server]]\n{server}\n")));
         assert!(seen.contains(expected), "{server}: {seen}");
         assert!(!seen.contains("secret"), "{seen}");
     }
+}
+
+#[test]
+fn meta_tools_are_tables_with_a_name_and_two_pointers() {
+    let meta_tools = "meta_tools = [{ tool = \"call\", name = \"/a~1b\", arguments = \"\" }, { tool = \"run\", name = \"/n\", arguments = \"/a\" }]";
+    let config = serve(&format!("{MINIMAL}\n[[server]]\nname = \"x\"\nurl = \"http://h/\"\n{meta_tools}\n")).unwrap();
+    let found = &config.servers.last().unwrap().meta_tools;
+    assert_eq!((found.len(), found[0].tool.as_str(), found[0].name.to_string().as_str()), (2, "call", "/a~1b"));
+    assert_eq!(found[0].name.steps().collect::<Vec<_>>(), ["a/b"]);
+    assert!(config.show().contains("{ arguments = \"/a\", name = \"/n\", tool = \"run\" }"), "{}", config.show());
+    let twice = meta_tools.replace("run", "call");
+    let twice = problems(serve(&format!("{MINIMAL}\n[[server]]\nname = \"x\"\nurl = \"http://h/\"\n{twice}\n")));
+    assert!(twice.contains("each only once, and is `call`"), "{twice}");
 }
 
 #[test]

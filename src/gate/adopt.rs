@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::Gate;
 use super::door::Shared;
+use super::{Gate, drift};
 use crate::audit::{self, AppendError, AuditWriter, PolicyRecord, Record};
 use crate::clock::Clock;
 use crate::domain::{Fingerprint, ServerName, Timestamp};
-use crate::policy::{self, Catalog, LoadError, PolicyFiles, PolicySnapshot, PolicyStore, Problem, Settings};
+use crate::policy::{self, Catalog, Change, LoadError, PolicyFiles, PolicySnapshot, PolicyStore, Problem, Settings};
 
 /// What it takes to build the next snapshot.
 pub(super) struct World {
@@ -40,6 +40,8 @@ pub struct PolicyStatus {
     pub last_report: PolicyReport,
     /// How many tools each server is known to have.
     pub tools: BTreeMap<ServerName, usize>,
+    /// How the servers' tools differ from those that were reviewed.
+    pub drift: Vec<Change>,
 }
 
 /// Why policies did not take effect.
@@ -75,6 +77,7 @@ impl Gate {
         let at = clock.now();
         audit.append(Record::Policy(accepted(&snapshot))).await.map_err(AdoptError::NotRecorded)?;
         policy_metrics.observe(Ok(&snapshot));
+        drift::tell(None, &snapshot, &policy_metrics);
         Ok(Self {
             shared: Arc::new(Shared {
                 policies: PolicyStore::new(snapshot),
@@ -109,6 +112,7 @@ impl Gate {
             Ok(snapshot) => {
                 self.shared.audit.append(Record::Policy(accepted(&snapshot))).await.map_err(AdoptError::NotRecorded)?;
                 world.metrics.observe(Ok(&snapshot));
+                drift::tell(Some(&self.snapshot()), &snapshot, &world.metrics);
                 let fingerprint = snapshot.fingerprint();
                 self.shared.policies.replace(snapshot);
                 *self.shared.last_report.lock() = PolicyReport { at, accepted: true, problems: Vec::new() };
@@ -155,6 +159,7 @@ impl Gate {
             warnings: snapshot.warnings().to_vec(),
             last_report: self.shared.last_report.lock().clone(),
             tools,
+            drift: snapshot.drift(),
         }
     }
 }

@@ -2,8 +2,9 @@
 
 use bytes::Bytes;
 
-use super::Gate;
+use super::{Gate, drift};
 use crate::domain::{ServerName, ToolDefinition};
+use crate::policy::LoadError;
 
 impl Gate {
     /// Takes in what a server lists. `complete` says that this is the whole list, so that tools it no longer has are forgotten;
@@ -14,13 +15,19 @@ impl Gate {
         if !complete && self.snapshot().catalog().holds(server, &tools) {
             return false;
         }
-        let _one_at_a_time = self.shared.world.lock().await;
+        let world = self.shared.world.lock().await;
         let current = self.snapshot();
         let mut catalog = current.catalog().clone();
         if !catalog.learn(server, complete, tools.into_iter().map(ToolDefinition::detached)) {
             return false;
         }
-        match tokio::task::spawn_blocking(move || current.with_catalog(&catalog)).await {
+        let metrics = world.metrics.clone();
+        let build = move || {
+            let snapshot = current.with_catalog(&catalog)?;
+            drift::tell(Some(&current), &snapshot, &metrics);
+            Ok::<_, LoadError>(snapshot)
+        };
+        match tokio::task::spawn_blocking(build).await {
             Ok(Ok(snapshot)) => {
                 self.shared.policies.replace(snapshot);
                 tracing::info!(%server, "learned the server's tools");

@@ -13,6 +13,7 @@
 mod admit;
 mod adopt;
 mod door;
+mod drift;
 mod explain;
 mod learn;
 mod metrics;

@@ -27,10 +27,15 @@ struct House {
     gate: Gate,
     reader: AuditReader,
     settings: policy::Settings,
+    registry: Registry,
 }
 
 impl House {
     async fn open(policies: &str, low_water: u64) -> Self {
+        Self::with(policies, low_water, |settings| settings).await
+    }
+
+    async fn with(policies: &str, low_water: u64, more: impl FnOnce(policy::Settings) -> policy::Settings) -> Self {
         let home = tempfile::tempdir().unwrap();
         fs::create_dir(home.path().join("policies")).unwrap();
         write(home.path(), policies);
@@ -40,6 +45,7 @@ impl House {
             servers: vec![server()],
             ..policy::Settings::new(vec![home.path().join("policies")])
         };
+        let settings = more(settings);
         let mut registry = Registry::default();
         let log = audit::Settings { low_water, ..audit::Settings::new(home.path().join("audit"), "test".to_owned()) };
         let (writer, reader) = audit::open(&log, &Clock::System, &mut registry).unwrap();
@@ -49,7 +55,7 @@ impl House {
         for (name, read_only) in [("look", true), ("drop", false), ("pay", false), ("move", false)] {
             gate.learn(&server(), false, vec![tool(name, read_only)]).await;
         }
-        Self { home, gate, reader, settings }
+        Self { home, gate, reader, settings, registry }
     }
 
     /// The records of these kinds, as JSON, once `count` of them are there.
@@ -212,4 +218,65 @@ async fn what_is_learned_survives_new_policies_and_can_be_seen() {
     {
         assert_eq!(view.shows(Action::ToolsCall, &Target::Tool(tool.into())), shown, "{tool}");
     }
+}
+
+#[tokio::test]
+async fn a_tool_that_is_not_as_it_was_reviewed_is_refused_and_shown() {
+    let lock =
+        r#"{"version":1,"servers":{"shop":{"tools":[{"name":"look"},{"name":"pay","description":"pays"},{"name":"rest"}]}}}"#;
+    let house = House::with("permit (principal, action, resource);", 0, |settings| {
+        let file = settings.policies[0].parent().unwrap().join("catalog.lock.json");
+        fs::write(&file, lock).unwrap();
+        policy::Settings { lock: Some(file), ..settings }
+    })
+    .await;
+    let defined = |name: &str, definition: &str| ToolDefinition { definition: definition.to_owned().into(), ..tool(name, true) };
+    let look = || defined("look", r#"{ "name": "look" }"#);
+    let tools =
+        vec![look(), defined("pay", r#"{"name":"pay","description":"pays twice"}"#), defined("sneak", r#"{"name":"sneak"}"#)];
+    assert!(house.gate.learn(&server(), true, tools).await);
+    drop(house.gate.admit(&caller(), call("look")).await.unwrap());
+    for tool in ["pay", "sneak"] {
+        assert_eq!(house.gate.admit(&caller(), call(tool)).await.unwrap_err().doubt(), Doubt::Drifted, "{tool}");
+    }
+    assert_eq!(house.records("decision", 3).await[2]["judgements"][0]["cause"], "drifted");
+
+    let drift = house.gate.policy_status().drift;
+    let told: Vec<_> = drift.iter().map(|change| format!("{} {:?}", change.tool, change.difference)).collect();
+    assert_eq!(told, ["pay Changed { members: [\"description\"] }", "rest Gone", "sneak New"]);
+    let counted = |expected: &str| {
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &house.registry).unwrap();
+        assert!(text.contains(&format!("catalog_drifted_tools{{server=\"shop\"}} {expected}\n")), "{text}");
+    };
+    counted("2");
+    assert!(house.gate.learn(&server(), true, vec![look()]).await);
+    counted("0");
+}
+
+#[tokio::test]
+async fn a_call_of_a_meta_tool_is_recorded_as_the_call_that_it_comes_to() {
+    let pointer = |text: &str| text.parse().unwrap();
+    let house = House::with(PERMIT_READS, 0, |settings| policy::Settings {
+        meta_tools: vec![policy::MetaTool {
+            server: server(),
+            tool: "run".to_owned(),
+            name: pointer("/tool"),
+            arguments: pointer("/with"),
+        }],
+        ..settings
+    })
+    .await;
+    let run = |arguments: &'static str| Call {
+        arguments: Arguments::from_checked_json(bytes::Bytes::from_static(arguments.as_bytes())),
+        ..call("run")
+    };
+    let permit = house.gate.admit(&caller(), run(r#"{"tool":"look","with":{}}"#)).await.unwrap();
+    assert_eq!(permit.call().target, Target::Tool("run".into()), "what is carried out is what was asked for");
+    drop(permit);
+    assert_eq!(house.gate.admit(&caller(), run(r#"{"tool":"drop"}"#)).await.unwrap_err().doubt(), Doubt::Forbidden);
+    assert_eq!(house.gate.admit(&caller(), run(r#"{"tool":"run"}"#)).await.unwrap_err().doubt(), Doubt::Undecidable);
+    let told: Vec<_> =
+        house.records("decision", 3).await.iter().map(|record| format!("{} {}", record["tool"], record["via"])).collect();
+    assert_eq!(told, ["\"look\" \"run\"", "\"drop\" \"run\"", "\"run\" null"]);
 }

@@ -86,7 +86,8 @@ impl PolicySnapshot {
             && self.is_meta_tool(server, tool)
         {
             let mut inner = self.inner_tools(server).map(Target::Tool);
-            return inner.any(|inner| self.possible(caller, server, action, &inner, source, now));
+            return !self.is_drifted(server, tool)
+                && inner.any(|inner| self.possible(caller, server, action, &inner, source, now));
         }
         let Ok(prepared) = self.prepare(&Question { caller, server, action, target, arguments: None, source, now }) else {
             return false;

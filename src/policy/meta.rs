@@ -71,6 +71,7 @@ impl PolicySnapshot {
         let (Action::ToolsCall, Target::Tool(tool)) = (call.action, &call.target) else { return Ok(None) };
         let Some(meta_tool) = self.core.meta_tools.find(&call.server, tool) else { return Ok(None) };
         if self.is_drifted(&call.server, tool) {
+            // Where it takes the name of the other tool from may be what has changed.
             return Err(Cause::Drifted);
         }
         let invalid = |message: String| Cause::InvalidRequest(format!("meta-tool `{tool}`: {message}").into());

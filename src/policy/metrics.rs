@@ -14,6 +14,12 @@ use super::snapshot::PolicySnapshot;
 pub struct Metrics {
     reloads: Family<ReloadLabels, Counter>,
     policies: Gauge,
+    drifted: Family<ServerLabels, Gauge>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ServerLabels {
+    server: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -22,11 +28,13 @@ struct ReloadLabels {
 }
 
 impl Metrics {
-    /// Registers `policy_reloads` (by `result`: `accepted` or `refused`) and `policy_count`.
+    /// Registers `policy_reloads` (by `result`: `accepted` or `refused`), `policy_count` and `catalog_drifted_tools` (by `server`).
     pub fn new(registry: &mut Registry) -> Self {
-        let metrics = Self { reloads: Family::default(), policies: Gauge::default() };
+        let metrics = Self { reloads: Family::default(), policies: Gauge::default(), drifted: Family::default() };
         registry.register("policy_reloads", "Loads of policies, schema and entities, by result", metrics.reloads.clone());
         registry.register("policy_count", "Policies in force", metrics.policies.clone());
+        let drifted = metrics.drifted.clone();
+        registry.register("catalog_drifted_tools", "Tools that are refused because they are not as they were reviewed", drifted);
         for result in ["accepted", "refused"] {
             // A series that exists from the start lets an alert see the first failure.
             drop(metrics.reloads.get_or_create(&ReloadLabels { result }));
@@ -44,5 +52,13 @@ impl Metrics {
             Err(_) => "refused",
         };
         self.reloads.get_or_create(&ReloadLabels { result }).inc();
+    }
+
+    /// Takes over how many tools of each server are refused because they are not as they were reviewed.
+    pub fn drift(&self, snapshot: &PolicySnapshot) {
+        for (server, count) in snapshot.drifted_tools() {
+            let gauge = self.drifted.get_or_create_owned(&ServerLabels { server: server.to_string() });
+            gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
+        }
     }
 }

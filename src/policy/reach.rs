@@ -141,9 +141,10 @@ fn small(asked: &Asked, all: &Entities, looked_up: &[EntityUid], additions: &[Ad
 
 /// Adds what a policy can get to from an entity.
 fn references(entity: &Entity, into: &mut Vec<EntityUid>) {
-    let values = entity.attrs().map(|(_, value)| value).chain(entity.tags().map(|(_, value)| value));
     // A value that is an error is an unknown, which no store of ours has.
-    values.flatten().for_each(|value| named(&value, into));
+    let attributes = entity.attrs().filter_map(|(_, value)| value.ok());
+    let tags = entity.tags().filter_map(|(_, value)| value.ok());
+    attributes.chain(tags).for_each(|value| named(&value, into));
 }
 
 /// Adds the entities that a policy can get out of a value.

@@ -205,6 +205,11 @@ impl PolicySnapshot {
         self.drifted.get(server).is_some_and(|tools| tools.contains(tool))
     }
 
+    /// How many tools of each configured server are refused because they are not as they were reviewed.
+    pub(super) fn drifted_tools(&self) -> impl Iterator<Item = (&ServerName, usize)> {
+        self.shards.keys().map(|server| (server, self.drifted.get(server).map_or(0, HashSet::len)))
+    }
+
     /// Whether a tool's definition is the one that was reviewed; always so without a catalog lock.
     #[must_use]
     pub fn accepts_definition(&self, server: &ServerName, tool: &str, definition: &[u8]) -> bool {

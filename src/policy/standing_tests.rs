@@ -88,3 +88,27 @@ fn who_lacks_what_the_schema_requires_of_everybody_is_refused() {
         "deny: agent invalid_request `Mcp::Agent::\"newcomer\"` is in no entities file, and its attribute `owner` is required by the schema hidden"
     );
 }
+
+#[test]
+fn to_bring_a_role_or_to_have_it_by_a_file_is_the_same() {
+    let policies = r#"@id("bots") permit (principal in Mcp::Role::"bot", action, resource);
+        @id("reds") permit (principal, action, resource) when { principal in Mcp::Team::"red" };
+        @id("alice") permit (principal == Mcp::User::"alice", action, resource) when { context has agent && context.agent in Mcp::Role::"bot" };
+        @id("ghosts") forbid (principal, action, resource) when { context has agent && context.agent in Mcp::Team::"ghost" };
+        @id("colleagues") forbid (principal is Mcp::User, action, resource) when { principal in Mcp::Role::"bot" && context has agent && context.agent in Mcp::Team::"crimson" };"#;
+    let team = r#"{"uid":{"type":"Mcp::Team","id":"crimson"},"parents":[{"type":"Mcp::Team","id":"red"}]}"#;
+    let memberships = [("Role", "bot"), ("Role", "red"), ("Team", "crimson"), ("Team", "ghost")];
+    let brings_nothing = World::new(policies).entities(format!("[{team}]"));
+    for set in 1..16_u32 {
+        let chosen: Vec<_> = (0..4).filter(|bit| set & (1 << bit) != 0).map(|bit| memberships[bit]).collect();
+        let of = |ty: &str| chosen.iter().filter(|(of, _)| *of == ty).map(|(_, name)| *name).collect::<Vec<_>>();
+        let parents =
+            chosen.iter().map(|(ty, name)| format!(r#"{{"type":"Mcp::{ty}","id":"{name}"}}"#)).collect::<Vec<_>>().join(",");
+        let declared = format!(r#"[{team},{{"uid":{{"type":"Mcp::Agent","id":"newcomer"}},"parents":[{parents}]}}]"#);
+        for actor in [&[][..], &["bot"]] {
+            let brought_by_agent = brought(&brings_nothing, (&of("Role"), &of("Team")), (actor, &[]));
+            let by_file = brought(&World::new(policies).entities(declared.as_str()), (&[], &[]), (actor, &[]));
+            assert_eq!(brought_by_agent, by_file, "{chosen:?} {actor:?}");
+        }
+    }
+}

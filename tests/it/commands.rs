@@ -125,6 +125,9 @@ fn what_is_no_list_of_tools_or_no_schema_is_said_and_has_an_exit_code() {
         let output = run(words, &[]);
         assert_eq!(output.status.code(), Some(code), "{words:?}: {}", text(&output.stderr));
         assert!(output.stdout.is_empty() && text(&output.stderr).contains(said), "{words:?}: {}", text(&output.stderr));
+    }
+}
+
 /// The arguments of `check` after the program's name, for the demo's policies.
 fn check(words: &[&str]) -> Output {
     let policies = concat!(env!("CARGO_MANIFEST_DIR"), "/policies/demo");

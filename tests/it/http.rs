@@ -8,6 +8,7 @@ mod bounds;
 mod decisions;
 mod failures;
 mod legacy_sse;
+mod meta_tools;
 mod modern;
 mod questions;
 mod sessions;

@@ -11,13 +11,20 @@ use super::trial::Trial;
 use crate::domain::{Cause, Decision, Judgement, PolicyFault, Principal, Timestamp};
 
 impl PolicySnapshot {
-    /// Decides about a call as [`PolicySnapshot::decide`] does, and says why the decision is what it is.
+    /// Decides about a call as [`PolicySnapshot::decide`] does, and says why the decision is what it is. A call of a meta-tool is
+    /// explained as the call that it comes to.
     ///
     /// It takes a thousand times as long as a decision, and longer with more policies; it is bounded in what it tells.
     #[must_use]
     pub fn explain(&self, request: &Request<'_>) -> Explanation {
-        let decision = self.decide(request);
-        let prepared = self.prepare(&request.question()).ok();
+        let inner = self.inner(request.call);
+        let meant = match &inner {
+            Ok(Some(call)) => Request { call, ..*request },
+            Ok(None) | Err(_) => *request,
+        };
+        let (decision, request) = (self.decide(&meant), &meant);
+        // A call of a meta-tool that does not say what it comes to was not put to policies.
+        let prepared = inner.is_ok().then(|| self.prepare(&request.question()).ok()).flatten();
         let explained = |judgement| self.explain_judgement(request, prepared.as_ref(), judgement);
         Explanation {
             decision: match decision {

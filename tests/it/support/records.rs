@@ -15,15 +15,18 @@ pub(crate) struct Entry {
     pub(crate) action: String,
     /// The tool, resource, prompt or method; empty for the server itself.
     pub(crate) target: String,
+    /// The meta-tool that was asked; empty where none was.
+    pub(crate) via: String,
     pub(crate) decision: String,
     /// The outcome records that belong to it, with the reason of a failure.
     pub(crate) outcomes: Vec<String>,
 }
 
 impl Entry {
-    /// `action target decision outcome`, with everything there is of the last.
+    /// `action target [via meta-tool] decision outcome`, with everything there is of the last.
     pub(crate) fn line(&self) -> String {
-        let words = [self.action.as_str(), &self.target, &self.decision, &self.outcomes.join("+")];
+        let via = if self.via.is_empty() { String::new() } else { format!("via {}", self.via) };
+        let words = [self.action.as_str(), &self.target, &via, &self.decision, &self.outcomes.join("+")];
         words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
     }
 }
@@ -53,7 +56,8 @@ async fn read(home: &Home) -> Vec<Entry> {
             Some("decision") => {
                 let target = ["tool", "resource", "prompt", "method"].iter().find_map(|key| record[key].as_str());
                 let (action, decision) = (text(&record["action"]), text(&record["decision"]));
-                let entry = Entry { action, target: target.unwrap_or_default().to_owned(), decision, outcomes: Vec::new() };
+                let (target, via) = (target.unwrap_or_default().to_owned(), text(&record["via"]));
+                let entry = Entry { action, target, via, decision, outcomes: Vec::new() };
                 entries.insert(record["seq"].as_u64().unwrap(), entry);
             }
             Some("outcome") => {
