@@ -91,7 +91,8 @@ fn explain(flags: &CheckFlags, environment: Environment) -> Result<Explanation, 
         declare(&mut settings, PrincipalKind::User, person.as_str(), &flags.actor_role);
     }
     let files = policy::read(&settings)?;
-    let snapshot = PolicySnapshot::build(&settings.or_servers_of(&files), &files, &Catalog::default())?;
+    let settings = settings.or_servers_of(&files);
+    let snapshot = PolicySnapshot::build(&settings, &files, &files.reviewed(&settings.servers))?;
     let now = question.at.unwrap_or_else(|| Clock::System.now());
     Ok(snapshot.explain(&Request { caller: &question.caller, call: &question.call, now }))
 }

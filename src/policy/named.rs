@@ -40,17 +40,6 @@ impl Settings {
     }
 }
 
-impl PolicySnapshot {
-    /// The same, as if each server listed exactly the tools that were reviewed: what there is to check when no server runs.
-    ///
-    /// # Errors
-    ///
-    /// As [`PolicySnapshot::with_catalog`].
-    pub fn as_reviewed(&self) -> Result<Self, LoadError> {
-        self.with_catalog(&self.core.reviewed)
-    }
-}
-
 impl PolicyFiles {
     /// The servers that the catalog lock, typed actions and entities name, in order.
     #[must_use]

@@ -34,9 +34,10 @@ fn outcome(flags: &PolicyCheckFlags, environment: Environment) -> anyhow::Result
     let sources = Sources { file: flags.set.file.config.as_deref(), environment, flags: flags.set.overrides() };
     let check = Config::for_policy_check(&sources)?;
     let settings = app::policy_settings(&check.policy, check.identity.as_ref(), check.servers);
-    let loaded = policy::read(&settings)
-        .and_then(|files| PolicySnapshot::build(&settings.or_servers_of(&files), &files, &Catalog::default()))
-        .and_then(|snapshot| snapshot.as_reviewed());
+    let loaded = policy::read(&settings).and_then(|files| {
+        let settings = settings.or_servers_of(&files);
+        PolicySnapshot::build(&settings, &files, &files.reviewed(&settings.servers))
+    });
     Ok(match loaded {
         Ok(snapshot) => Outcome { warnings: snapshot.lint(), snapshot: Some(snapshot), errors: Vec::new() },
         Err(error) => Outcome { snapshot: None, errors: error.problems(), warnings: Vec::new() },
