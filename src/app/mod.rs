@@ -5,6 +5,7 @@
 //! stop and closes; the admin face goes last, so that probes see the sidecar going.
 
 mod admin;
+mod ask;
 mod log;
 mod rooms;
 mod serve;
@@ -12,6 +13,7 @@ mod servers;
 mod status;
 mod stdio;
 
+pub use ask::{Answers, list_tools};
 pub use log::places;
 pub use rooms::policy_settings;
 pub use serve::serve;

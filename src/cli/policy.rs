@@ -11,5 +11,6 @@ pub(super) fn policy(command: &PolicyCommand, environment: Environment) -> anyho
     match command {
         PolicyCommand::Check(flags) => check::check(flags, environment),
         PolicyCommand::Test(flags) => super::policy_test::test(flags, &environment),
+        PolicyCommand::Suggest(flags) => super::suggest::suggest(flags, environment),
     }
 }

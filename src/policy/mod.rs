@@ -45,6 +45,8 @@ mod lock_file;
 mod marks;
 pub mod meta;
 pub mod metrics;
+#[cfg(test)]
+mod model_tests;
 mod named;
 mod policies;
 mod reach;
@@ -63,10 +65,11 @@ pub mod snapshot;
 #[cfg(test)]
 mod standing_tests;
 pub mod store;
+mod suggest;
 mod ty;
 mod types;
 mod verdict;
-pub mod visible;
+mod visible;
 pub mod watch;
 
 pub use catalog::Catalog;
@@ -75,7 +78,7 @@ pub use evaluate::Request;
 pub use explain::{Answer, Explanation};
 pub use listing::{Effect, Listed};
 pub use load::{PolicyFiles, read};
-pub use lock::{Change, Difference, Lock};
+pub use lock::{Change, Difference, Lock, member_lines};
 pub use meta::MetaTool;
 pub use metrics::Metrics;
 pub use report::{LoadError, PolicyReport, Problem, draw, draw_warnings};
@@ -83,4 +86,6 @@ pub use settings::{DeclaredPrincipal, PrincipalKind, Settings};
 pub use show::{Shown, generate};
 pub use snapshot::PolicySnapshot;
 pub use store::PolicyStore;
+pub use suggest::Suggestion;
+pub use visible::visible;
 pub use watch::Watch;

@@ -6,6 +6,8 @@ mod architecture;
 #[cfg(test)]
 mod bench_stats;
 #[cfg(test)]
+mod catalog;
+#[cfg(test)]
 mod child;
 #[cfg(test)]
 mod commands;

@@ -1,9 +1,11 @@
 //! The command line: what can be typed, and which settings it stands for. Help texts live here; what a command does is in `cli`.
 
 mod audit;
+mod catalog;
 mod policy;
 mod policy_test;
 mod schema;
+mod suggest;
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -16,9 +18,11 @@ use super::report::Origin;
 use super::servers::CommandLineServer;
 
 pub use audit::{AuditCommand, AuditFlags, AuditShowFlags, AuditVerifyFlags};
+pub use catalog::{AskFlags, CatalogCommand, CatalogDiffFlags, CatalogLockFlags};
 pub use policy::{OutputFormat, PolicyCheckFlags, PolicyCommand, PolicyFlags, PolicySetFlags};
 pub use policy_test::{PolicyTestFlags, TestFormatFlag};
 pub use schema::{SchemaCommand, SchemaGenerateFlags, SchemaShowFlags};
+pub use suggest::PolicySuggestFlags;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -32,6 +36,8 @@ Examples:
       are the policies valid?
   cedarpost schema show policies
       what can policies talk about?
+  cedarpost catalog lock --config cedarpost.toml
+      note the servers' tools as they are now; what changes later is refused
   cedarpost audit verify --config cedarpost.toml
       has the log been tampered with?
 
@@ -44,7 +50,8 @@ Exit codes:
     0  done, or stopped as asked
     1  failed while running
     2  the command line cannot be understood
-    3  policies are invalid (also at the start of a sidecar), or the log does not verify
+    3  policies are invalid (also at the start of a sidecar), the log does not verify, or tools
+       differ from the lock (catalog diff --fail-on-drift)
    78  the configuration is wrong
   130  stopped at once by a second signal
   `stdio` passes on the exit code of the server.";
@@ -101,6 +108,9 @@ pub enum Command {
     /// Print what policies can talk about.
     #[command(subcommand)]
     Schema(SchemaCommand),
+    /// Review what tools servers offer, and keep what was reviewed.
+    #[command(subcommand)]
+    Catalog(CatalogCommand),
     /// Read the log of decisions.
     #[command(subcommand)]
     Audit(AuditCommand),
@@ -292,6 +302,11 @@ impl StdioFlags {
     /// What these flags say about the server.
     #[must_use]
     pub fn server(&self) -> CommandLineServer {
-        CommandLineServer { name: self.name.clone(), url: self.upstream.clone(), command: self.command.clone() }
+        CommandLineServer {
+            name: self.name.clone(),
+            url: self.upstream.clone(),
+            command: self.command.clone(),
+            flags: ["--name", "--upstream"],
+        }
     }
 }

@@ -1,14 +1,18 @@
 //! `policy …`: what can be done with policies besides having them in force.
 
+use std::path::Path;
+
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::{FileFlag, Override, PolicyTestFlags};
+use super::{FileFlag, Override, PolicySuggestFlags, PolicyTestFlags};
 
 /// `policy …`
 #[derive(Debug, Subcommand)]
 pub enum PolicyCommand {
     /// Load policies, schema and entities, and report every problem with file and line.
     Check(PolicyCheckFlags),
+    /// Write a first set of policies for the tools of a server: least privilege, to be edited.
+    Suggest(PolicySuggestFlags),
     /// Run the tests (*.test.toml) that stand beside policies; exit code 3 when one fails.
     Test(PolicyTestFlags),
 }
@@ -25,6 +29,9 @@ pub struct PolicyFlags {
     /// A directory of *.json or *.yaml entities (may be repeated)
     #[arg(long, value_name = "DIR")]
     pub entities: Vec<String>,
+    /// The catalog lock: tools must be as it says
+    #[arg(long, value_name = "FILE")]
+    pub lock: Option<String>,
 }
 
 /// What the commands about a set of policies share: a settings file, the places of each kind of file, or one directory for all.
@@ -78,11 +85,12 @@ pub enum OutputFormat {
 }
 
 impl PolicyFlags {
-    pub(super) fn overrides(&self) -> [Option<Override>; 3] {
+    pub(super) fn overrides(&self) -> [Option<Override>; 4] {
         [
             Override::list("policy.policies", "--policies", &self.policies),
             Override::list("policy.schema", "--schema", &self.schema),
             Override::list("policy.entities", "--entities", &self.entities),
+            Override::text("policy.lock", "--lock", self.lock.as_ref()),
         ]
     }
 }
@@ -93,6 +101,12 @@ impl PolicySetFlags {
     pub fn overrides(&self) -> Vec<Override> {
         let Some(directory) = &self.directory else { return self.policy.overrides().into_iter().flatten().collect() };
         let all = ["policy.policies", "policy.schema", "policy.entities"];
-        all.into_iter().filter_map(|key| Override::list(key, "DIR", std::slice::from_ref(directory))).collect()
+        let all = all.into_iter().filter_map(|key| Override::list(key, "DIR", std::slice::from_ref(directory)));
+        let beside = format!("{directory}/catalog.lock.json");
+        let lock = match &self.policy.lock {
+            Some(lock) => Override::text("policy.lock", "--lock", Some(lock)),
+            None => Path::new(&beside).is_file().then(|| Override::text("policy.lock", "DIR", Some(&beside))).flatten(),
+        };
+        all.chain(lock).collect()
     }
 }
