@@ -398,3 +398,16 @@ fn each_key_has_a_default_of_its_kind_and_a_variable_of_its_own() {
         }
     }
 }
+
+#[test]
+fn the_lock_is_found_beside_the_file_and_servers_may_not_be_asked_again() {
+    let plain = serve(MINIMAL).unwrap().policy;
+    assert_eq!((plain.lock, plain.catalog_ttl), (None, Some(Duration::from_secs(300))));
+    let (directory, path) = file(&with("policy", "lock = \"a/catalog.lock.json\"\ncatalog_ttl = \"off\""));
+    let policy = Config::for_serve(&Sources { file: Some(&path), ..Sources::default() }).unwrap().policy;
+    assert_eq!((policy.lock, policy.catalog_ttl), (Some(directory.path().join("a/catalog.lock.json")), None));
+    for wrong in ["0", "10ms", "2000h", "never"] {
+        let text = with("policy", &format!("catalog_ttl = \"{wrong}\""));
+        assert!(problems(serve(&text)).contains("`policy.catalog_ttl`: "), "{wrong}");
+    }
+}

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use serde_json::{Value, json};
 
+use super::super::Code;
 use super::super::fixture::{World, line, shop};
 use super::Suggestion;
 use crate::domain::{Action, Annotations, Hints, Target, ToolDefinition};
@@ -163,9 +164,8 @@ fn it_is_valid_and_decides_by_the_claims_whatever_the_tools_are_called() {
         for role in ["reader", "odd \"role\"\n\\"] {
             let world = world(&tools, &suggested(&tools, role), role);
             let snapshot = world.load().unwrap_or_else(|error| panic!("{error}"));
-            // A name may be reported as looking like another, which is the reader's to judge.
-            let about_names = |message: &str| message.contains("shop/") && message.contains("identifier");
-            assert!(snapshot.warnings().iter().all(|warning| about_names(&warning.message)), "{:?}", snapshot.warnings());
+            // That a name can be taken for another is the reader's to judge.
+            assert!(snapshot.warnings().iter().all(|warning| warning.code == Code::ConfusableText), "{:?}", snapshot.warnings());
             for name in odd_names() {
                 let decision = world.call(&name, "{}");
                 assert_eq!(decision.name(), expected, "{claim} {name:?}: {}", line(&decision));

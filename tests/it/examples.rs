@@ -34,10 +34,16 @@ const SERVER: &str = "\n[[server]]\nname = \"shop\"\nurl = \"http://127.0.0.1:90
 
 #[test]
 fn the_commented_lines_are_the_defaults() {
-    // The log's directory depends on the user, so its line cannot be written out.
+    // The log's directory depends on the user, and there is no lock unless somebody names one: their lines show no default.
     let uncommented: String = settings()
         .lines()
-        .map(|line| commented(line).filter(|setting| !setting.starts_with("directory")).unwrap_or(line).to_owned() + "\n")
+        .map(|line| {
+            commented(line)
+                .filter(|setting| !["directory", "lock"].iter().any(|name| setting.starts_with(name)))
+                .unwrap_or(line)
+                .to_owned()
+                + "\n"
+        })
         .collect();
     assert!(uncommented.contains("\nmax_depth = 128"));
     assert_eq!(shown(&(settings().to_owned() + SERVER)), shown(&(uncommented + SERVER)));
