@@ -63,7 +63,7 @@ fn a_link_that_does_not_fit_is_refused_with_its_place() {
         ),
         (
             format!(r#"[{{"template":"team-reads","id":"a","principal":"alice",{tool}}}]"#),
-            "t.links.json:1:50: `principal` is not { \"type\": …, \"id\": … }",
+            "t.links.json:1:48: `principal` is not { \"type\": …, \"id\": … }",
         ),
         (
             format!("[\n{{\"template\":\"team-reads\",\"id\":\"team-reads\",{role},{tool}}}]"),

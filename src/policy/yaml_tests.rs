@@ -119,7 +119,7 @@ fn an_entities_file_may_be_yaml_and_is_as_strict() {
         (entity("<<: {team: a}"), "e.yaml:6:9: attribute `/<<` is not in the schema"),
         ("- uid: bob\n".to_owned(), "e.yaml:1:8: `uid` is not { \"type\": …, \"id\": … }"),
         ("uid: bob\n".to_owned(), "e.yaml:1:1: invalid type: map, expected a sequence"),
-        ("- [".to_owned(), "e.yaml:1:4: "),
+        ("- [".to_owned(), "e.yaml:1:3: "),
         ("".to_owned(), "e.yaml:1:1: "),
     ];
     for (yaml, expected) in cases {

@@ -83,7 +83,7 @@ type Question = Vec<(Judge, usize)>;
 /// Takes a policy apart, in the order in which Cedar evaluates it.
 fn steps(subject: &Subject<'_>, judges: &[Judge], questions: &mut Questions) -> Vec<Step> {
     let mut steps = Vec::new();
-    if judges.is_empty() || !subject.conditions().any(|condition| decidable(condition)) {
+    if judges.is_empty() || !subject.conditions().any(decidable) {
         return steps;
     }
     let mut ask = |before: &[Arc<Expr>], expr: Arc<Expr>| questions.ask(subject, before, expr, judges);
