@@ -113,7 +113,23 @@ pub struct ConfigReport {
     problems: Vec<Problem>,
     path: Option<PathBuf>,
     source: Option<NamedSource<Arc<str>>>,
-    subject: &'static str,
+    subject: Subject,
+}
+
+/// What a report is about.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Subject {
+    Configuration,
+    Tests,
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Configuration => "the configuration",
+            Self::Tests => "the test file",
+        })
+    }
 }
 
 impl ConfigReport {
@@ -125,11 +141,11 @@ impl ConfigReport {
         });
         let source =
             file.map(|file| NamedSource::new(file.path.display().to_string(), Arc::clone(&file.text)).with_language("toml"));
-        Self { problems, path: file.map(|file| file.path.clone()), source, subject: "the configuration" }
+        Self { problems, path: file.map(|file| file.path.clone()), source, subject: Subject::Configuration }
     }
 
     /// The same report, about something else than the configuration.
-    pub(super) const fn about(mut self, subject: &'static str) -> Self {
+    pub(super) const fn about(mut self, subject: Subject) -> Self {
         self.subject = subject;
         self
     }

@@ -111,7 +111,7 @@ pub fn read(path: &Path) -> Result<Vec<Case>, ConfigReport> {
     let cases = document::read(text, &mut problems);
     match problems.is_empty() {
         true => Ok(cases),
-        false => Err(ConfigReport::new(problems, source.as_ref()).about("the test file")),
+        false => Err(ConfigReport::new(problems, source.as_ref()).about(super::report::Subject::Tests)),
     }
 }
 

@@ -127,7 +127,8 @@ fn roles_in_a_case_declare_its_callers_for_that_case_only() {
     let callers = "agent = \"new\"\nagent_roles = [\"support\"]\nactor = \"bob\"\nactor_roles = [\"support\"]\n";
     assert_eq!(verdict(&format!("{callers}tool = \"search\"\nexpect = \"allow\"")), "passed");
     let without = verdict("actor = \"bob\"\nactor_roles = []\ntool = \"search\"\nexpect = \"allow\"");
-    assert_eq!(without, "expected allow, got deny: no permit matches for the actor `bob`");
+    let near = "`search` (p.cedar:5) nearly does, but wants `principal in Mcp::Role::\"support\"`";
+    assert_eq!(without, format!("expected allow, got deny: no permit matches for the actor `bob`; {near}"));
     let text = format!(
         "{DEFAULTS}tool = \"search\"\n[[case]]\nname = \"a\"\nactor = \"bob\"\nactor_roles = [\"support\"]\nexpect = \"allow\"\n\
          [[case]]\nname = \"b\"\nactor = \"bob\"\nexpect = \"deny\"\ncause = \"unknown_principal\"\n"
