@@ -12,7 +12,7 @@ use crate::config::flags::{CheckFlags, OutputFormat, TransportFlag};
 use crate::config::{Config, Environment, IdentitySettings, Sources};
 use crate::mcp;
 use crate::policy::{
-    self, Answer, Catalog, DeclaredPrincipal, Explanation, LoadError, PolicySnapshot, PrincipalKind, Request, Settings,
+    self, Answer, DeclaredPrincipal, Explanation, LoadError, PolicySnapshot, PrincipalKind, Request, Settings,
 };
 
 /// Explains how a call would be decided.

@@ -10,9 +10,7 @@ use serde_json::Value;
 
 use super::entity_file::Text;
 use super::load::{PolicyFiles, SourceFile};
-use super::report::LoadError;
 use super::settings::Settings;
-use super::snapshot::PolicySnapshot;
 use super::types::members;
 use crate::domain::ServerName;
 

@@ -1,6 +1,7 @@
 //! Which servers files name.
 
 use super::super::fixture::World;
+use crate::policy::{Catalog, PolicySnapshot};
 
 fn servers(schema: &str, entities: &str) -> Vec<String> {
     World::new("").schema(schema).entities(entities).files().servers().iter().map(ToString::to_string).collect()
@@ -41,8 +42,10 @@ fn a_catalog_lock_names_its_servers_and_tells_their_tools() {
     world.settings.servers.clear();
     let settings = world.settings.clone().or_servers_of(&world.files());
     assert_eq!(settings.servers.iter().map(ToString::to_string).collect::<Vec<_>>(), ["shop"]);
-    let snapshot = super::PolicySnapshot::build(&settings, &world.files(), &Default::default()).unwrap();
+    let files = world.files();
     let shop = settings.servers.first().unwrap();
-    assert!(!snapshot.knows_tool(shop, "delete"));
-    assert!(snapshot.as_reviewed().unwrap().knows_tool(shop, "delete"));
+    for (catalog, known) in [(Catalog::default(), false), (files.reviewed(&settings.servers), true)] {
+        let snapshot = PolicySnapshot::build(&settings, &files, &catalog).unwrap();
+        assert_eq!(snapshot.knows_tool(shop, "delete"), known);
+    }
 }

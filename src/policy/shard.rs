@@ -113,5 +113,5 @@ fn shown(id: &str, ty: &Ty, authored: Authored<'_>) -> (EntityUid, Ty) {
     let declared: BTreeSet<EntityUid> = authored.actions.ancestors(&action).into_iter().flatten().cloned().collect();
     let groups = if declared.is_empty() { [group].into() } else { declared };
     let reads = authored.dependences.input_of(&action, groups.iter());
-    (action.clone(), reads.map_or(Ty::Hidden, |reads| ty.only(&reads)))
+    (action, reads.map_or(Ty::Hidden, |reads| ty.only(&reads)))
 }

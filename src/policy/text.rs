@@ -67,6 +67,7 @@ fn conjuncts(tokens: &[Token<'_>]) -> Vec<Range<usize>> {
     if first.text == "(" && closing(tokens.get(1..).unwrap_or_default()) == Some(tokens.len().saturating_sub(2)) {
         return conjuncts(tokens.get(1..tokens.len() - 1).unwrap_or_default());
     }
+    let whole = first.at..last.end();
     let mut depth = 0_u32;
     let mut outer = Vec::new();
     for (number, token) in tokens.iter().enumerate() {
@@ -75,12 +76,12 @@ fn conjuncts(tokens: &[Token<'_>]) -> Vec<Range<usize>> {
             ")" | "]" | "}" => depth = depth.saturating_sub(1),
             "&&" if depth == 0 => outer.push(number),
             // What binds weaker than `&&` makes the whole one expression.
-            "||" | "if" if depth == 0 => return vec![first.at..last.end()],
+            "||" | "if" if depth == 0 => return Vec::from([whole]),
             _ => {}
         }
     }
     if outer.is_empty() {
-        return vec![first.at..last.end()];
+        return Vec::from([whole]);
     }
     let starts = std::iter::once(0).chain(outer.iter().map(|number| number + 1));
     let ends = outer.iter().copied().chain([tokens.len()]);

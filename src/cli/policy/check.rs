@@ -9,7 +9,7 @@ use super::super::{Exit, output};
 use crate::app;
 use crate::config::flags::{OutputFormat, PolicyCheckFlags};
 use crate::config::{Config, Environment, Sources};
-use crate::policy::{self, Catalog, PolicySnapshot, Problem};
+use crate::policy::{self, PolicySnapshot, Problem};
 
 /// What a check comes to.
 struct Outcome {

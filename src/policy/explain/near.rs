@@ -101,7 +101,7 @@ impl<'a> Sorted<'a> {
                 ((relevance, distance, parts, general, known.place()), known, miss)
             })
             .collect();
-        ranked.sort_by(|(a, ..), (b, ..)| a.cmp(b));
+        ranked.sort_by_key(|(a, ..)| *a);
         ranked.truncate(MAX_NEAR);
         let tell = |((_, _, _, general, _), known, miss): &((u8, u8, usize, u8, _), Known<'_>, Option<&Miss>)| Near {
             policy: known.name(),

@@ -198,7 +198,7 @@ impl Cut<'_> {
 
     /// The sides of an operator at the outermost level; `None` when it is not the outermost operator, so that cutting there would
     /// cut through something that belongs together. `||` binds weaker than `&&`, and `if` takes all that follows it.
-    fn split<'t>(self, tokens: &'t [Token], operator: Kind) -> Option<Vec<&'t [Token]>> {
+    fn split(self, tokens: &[Token], operator: Kind) -> Option<Vec<&[Token]>> {
         let mut depth = 0_usize;
         let mut cuts = Vec::new();
         for (at, token) in tokens.iter().enumerate() {
@@ -221,21 +221,21 @@ impl Cut<'_> {
     }
 
     /// The same without parentheses around the whole of it.
-    fn without_parentheses<'t>(self, mut tokens: &'t [Token]) -> &'t [Token] {
+    fn without_parentheses(self, mut tokens: &[Token]) -> &[Token] {
         while let Some(inner) = self.parenthesised(tokens) {
             tokens = inner;
         }
         tokens
     }
 
-    fn parenthesised<'t>(self, tokens: &'t [Token]) -> Option<&'t [Token]> {
+    fn parenthesised(self, tokens: &[Token]) -> Option<&[Token]> {
         let opens = tokens.first().is_some_and(|token| token.text(self.policy) == "(");
         let inner = (opens && group_length(tokens) == tokens.len()).then(|| tokens.get(1..tokens.len() - 1))?;
         inner.filter(|inner| !inner.is_empty())
     }
 
     /// The inside of `!( … )`, when that is the whole.
-    fn negated_group<'t>(self, tokens: &'t [Token]) -> Option<&'t [Token]> {
+    fn negated_group(self, tokens: &[Token]) -> Option<&[Token]> {
         let (first, rest) = tokens.split_first()?;
         if first.kind == Kind::Not { self.parenthesised(rest) } else { None }
     }

@@ -12,7 +12,7 @@ use super::model::{About, ScopeMiss};
 pub(super) enum Fit {
     Fits,
     /// It misses in one of principal, action and resource.
-    Misses(Miss),
+    Misses(Box<Miss>),
     /// It misses in more than one.
     Far,
 }
@@ -48,7 +48,7 @@ pub(super) fn fit(policy: &Policy, request: &Request, entities: &Entities) -> Fi
     let mut misses = asked.into_iter().filter(|(_, asks, uid)| !asks.accepts(uid, entities));
     match (misses.next(), misses.next()) {
         (None, _) => Fit::Fits,
-        (Some((variable, asks, found)), None) => Fit::Misses(Miss { variable, asks, found: found.clone() }),
+        (Some((variable, asks, found)), None) => Fit::Misses(Box::new(Miss { variable, asks, found: found.clone() })),
         (Some(_), Some(_)) => Fit::Far,
     }
 }
