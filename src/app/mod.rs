@@ -5,6 +5,8 @@
 //! stop and closes; the admin face goes last, so that probes see the sidecar going.
 
 mod admin;
+mod ask;
+mod inquiry;
 mod log;
 mod rooms;
 mod serve;
@@ -12,6 +14,8 @@ mod servers;
 mod status;
 mod stdio;
 
+pub use ask::{Answers, list_tools};
+pub use inquiry::{BadInquiry, Inquiry, Question, TransportName};
 pub use log::places;
 pub use rooms::policy_settings;
 pub use serve::serve;

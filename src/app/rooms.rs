@@ -93,7 +93,7 @@ pub fn policy_settings(
         policies: settings.policies.clone(),
         schema: settings.schema.clone(),
         entities: settings.entities.clone(),
-        lock: None,
+        lock: settings.lock.clone(),
         timezone: settings.timezone.clone(),
         poll_interval: settings.poll_interval,
         principals,

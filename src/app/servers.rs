@@ -29,6 +29,7 @@ pub(super) fn endpoints(config: &Config, rooms: &Rooms, metrics: &Metrics, stop:
             upstream: upstream(server, &config.limits),
             extensions: server.extensions.clone(),
             legacy_sse: config.listen.legacy_sse,
+            catalog_ttl: config.policy.catalog_ttl,
             limits: limits(&config.limits),
         };
         Endpoint::new(settings, rooms.gate.clone(), metrics.clone(), &rooms.clock, stop)
@@ -51,7 +52,7 @@ fn limits(limits: &LimitSettings) -> Limits {
     }
 }
 
-fn upstream(server: &ServerSettings, limits: &LimitSettings) -> UpstreamSettings {
+pub(super) fn upstream(server: &ServerSettings, limits: &LimitSettings) -> UpstreamSettings {
     match &server.target {
         ServerTarget::Http { url } => UpstreamSettings::Http(HttpSettings {
             url: url.clone(),

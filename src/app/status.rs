@@ -5,14 +5,16 @@ use std::sync::Arc;
 use prometheus_client::registry::Registry;
 use serde_json::{Value, json};
 
+use super::inquiry;
 use crate::audit::{AuditReader, Health};
 use crate::config::AdminSettings;
 use crate::domain::Timestamp;
 use crate::gate::Gate;
 use crate::lifecycle::Stop;
+use crate::mcp;
 use crate::policy::{Change, Difference};
 use crate::proxy::Endpoint;
-use crate::rest::{Check, Readiness, Sources, Verdict};
+use crate::rest::{Check, ExplainSource, MAX_INQUIRY, Readiness, Sources, Verdict};
 
 /// What the admin face shows of a running sidecar.
 pub(super) fn sources(
@@ -28,9 +30,17 @@ pub(super) fn sources(
         readiness: readiness(gate),
         registry,
         status: Box::new(move || status(&status_gate, &reader, &endpoints)),
+        explain: explain(gate),
         stop,
         allowed_hosts: admin.allowed_hosts.clone(),
     }
+}
+
+/// Explains how calls would be decided.
+fn explain(gate: &Gate) -> ExplainSource {
+    let gate = gate.clone();
+    let limits = mcp::Limits { max_bytes: MAX_INQUIRY, max_depth: mcp::Limits::DEEPEST };
+    Box::new(move |body| inquiry::answer(&gate, &body, limits))
 }
 
 /// Ready with policies in force and a log that can be written.

@@ -138,14 +138,19 @@ impl Shared {
     fn run(&self, directory: &Path) {
         let mut next = Instant::now();
         while let Some(head) = self.due(next) {
-            match write(directory, head) {
-                Ok(()) => self.state.lock().written = head,
-                Err(error) => tracing::warn!(%error, "failed to write the anchor of the audit log"),
+            let written = write(directory, head);
+            let mut state = self.state.lock();
+            match written {
+                // There may be a newer head by now, which is due even if this is the end.
+                Ok(()) => state.written = head,
+                Err(error) => {
+                    tracing::warn!(%error, "failed to write the anchor of the audit log");
+                    if state.stop {
+                        return;
+                    }
+                }
             }
             next = Instant::now() + PERIOD;
-            if self.state.lock().stop {
-                return;
-            }
         }
     }
 
@@ -168,3 +173,7 @@ impl Shared {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "anchor_tests.rs"]
+mod tests;

@@ -3,15 +3,22 @@
 //! Only commands write to standard output, and `stdio` writes nothing there but MCP. Errors travel to `main`, which prints them.
 
 mod audit;
+mod catalog;
+mod changes;
+mod check;
 mod completions;
 mod config;
 mod demo;
 mod exit;
+mod line_diff;
+mod live;
 mod output;
 mod policy;
-mod policy_test;
 mod problem;
+mod remote;
+mod schema;
 mod serve;
+mod suggest;
 
 pub use exit::Exit;
 pub use problem::report;
@@ -31,6 +38,9 @@ pub fn run(command: Command, environment: Environment) -> anyhow::Result<Exit> {
         Command::Config(ConfigCommand::Check(flags)) => config::check(&flags, environment),
         Command::Config(ConfigCommand::Show(flags)) => config::show(&flags, environment),
         Command::Policy(command) => policy::policy(&command, environment),
+        Command::Schema(command) => schema::schema(&command, environment),
+        Command::Catalog(command) => catalog::catalog(&command, environment),
+        Command::Check(flags) => check::check(&flags, environment),
         Command::Audit(command) => audit::audit(&command, environment),
         Command::Completions { shell } => completions::print(shell),
         Command::Version => output::print(concat!("cedarpost ", env!("CARGO_PKG_VERSION"), "\n").as_bytes()),

@@ -1,6 +1,8 @@
 //! `cedarpost policy …`: what can be done with policies besides having them in force.
 
 mod check;
+mod fmt;
+mod test;
 
 use super::Exit;
 use crate::config::Environment;
@@ -10,6 +12,8 @@ use crate::config::flags::PolicyCommand;
 pub(super) fn policy(command: &PolicyCommand, environment: Environment) -> anyhow::Result<Exit> {
     match command {
         PolicyCommand::Check(flags) => check::check(flags, environment),
-        PolicyCommand::Test(flags) => super::policy_test::test(flags, &environment),
+        PolicyCommand::Fmt(flags) => fmt::fmt(flags, &environment),
+        PolicyCommand::Test(flags) => test::test(flags, &environment),
+        PolicyCommand::Suggest(flags) => super::suggest::suggest(flags, environment),
     }
 }

@@ -35,7 +35,7 @@ pub(super) fn start_logging(log: &LogSettings, environment: &Environment) -> any
     telemetry::init(&settings).context("failed to set up logging")
 }
 
-pub(super) fn on_runtime(work: impl Future<Output = anyhow::Result<Exit>>) -> anyhow::Result<Exit> {
+pub(super) fn on_runtime<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("failed to start the runtime")?;
     let ended = runtime.block_on(work);
     // What still runs here was told to stop and given time; a thread stuck in a read of standard input must not keep the process alive.

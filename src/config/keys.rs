@@ -89,6 +89,8 @@ pub(super) const KEYS: &[Key] = &[
     open("policy.policies", Kind::List),
     key("policy.schema", Kind::List, ""),
     key("policy.entities", Kind::List, ""),
+    open("policy.lock", Kind::Text),
+    key("policy.catalog_ttl", Kind::Text, "5m"),
     key("policy.timezone", Kind::Text, "UTC"),
     key("policy.poll_interval", Kind::Text, "500ms"),
     open("audit.directory", Kind::Text),

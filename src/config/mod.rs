@@ -25,10 +25,10 @@ pub use environment::Environment;
 pub use flags::Flags;
 pub use report::{ConfigReport, Origin, Place, Problem};
 pub use resolve::{PolicyCheck, Sources};
-pub use servers::CommandLineServer;
+pub use servers::{AskedServers, CommandLineServer};
 pub use settings::{
-    AdminSettings, AuditSettings, Config, IdentitySettings, LimitSettings, ListenSettings, LogFormat, LogSettings,
-    MetaToolSettings, PolicySettings, ServerSettings, ServerTarget,
+    AdminSettings, AuditSettings, CatalogSettings, Config, IdentitySettings, LimitSettings, ListenSettings, LogFormat,
+    LogSettings, MetaToolSettings, PolicySettings, ServerSettings, ServerTarget,
 };
 
 #[cfg(test)]

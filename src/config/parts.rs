@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 
 use super::raw::{Given, Value};
-use super::reader::{Reader, address, text};
+use super::reader::{Reader, address, text, within};
 use super::report::{Origin, Problem};
 use super::settings::{
     AdminSettings, AuditSettings, IdentitySettings, LimitSettings, ListenSettings, LogFormat, LogSettings, PolicySettings,
@@ -126,6 +126,8 @@ pub(super) fn policy(reader: &mut Reader<'_>) -> Option<PolicySettings> {
     let policies = reader.paths("policy.policies");
     let schema = reader.paths("policy.schema");
     let entities = reader.paths("policy.entities");
+    let lock = reader.optional_path("policy.lock");
+    let catalog_ttl = catalog_ttl(reader);
     let timezone = reader.read("policy.timezone", |given| {
         let name = text(given)?;
         TimeZone::get(&name).map(|_| name.clone()).map_err(|_| format!("`{name}` is not a time zone of the IANA database"))
@@ -138,8 +140,18 @@ pub(super) fn policy(reader: &mut Reader<'_>) -> Option<PolicySettings> {
         policies: policies?,
         schema: schema?,
         entities: entities?,
+        lock: lock?,
+        catalog_ttl: catalog_ttl?,
         timezone: timezone?,
         poll_interval: poll_interval?,
+    })
+}
+
+/// `Some(None)` when servers are not asked again without a reason.
+fn catalog_ttl(reader: &mut Reader<'_>) -> Option<Option<Duration>> {
+    reader.read("policy.catalog_ttl", |given| match text(given)?.as_str() {
+        "off" => Ok(None),
+        text => within(text, SECOND..=DAY).map(Some),
     })
 }
 

@@ -95,11 +95,7 @@ impl Reader<'_> {
     }
 
     pub(super) fn duration(&mut self, path: &'static str, range: RangeInclusive<Duration>) -> Option<Duration> {
-        self.read(path, |given| {
-            let duration = units::parse_duration(&text(given)?)?;
-            let bounds = || (units::show_duration(*range.start()), units::show_duration(*range.end()));
-            range.contains(&duration).then_some(duration).ok_or_else(|| outside(&units::show_duration(duration), &bounds()))
-        })
+        self.read(path, |given| within(&text(given)?, range))
     }
 
     pub(super) fn size(&mut self, path: &'static str, range: RangeInclusive<u64>) -> Option<u64> {
@@ -127,6 +123,13 @@ pub(super) fn text(given: &Given) -> Result<String, String> {
         Value::Text(text) => Ok(text.clone()),
         _ => Err("this is not a string".to_owned()),
     }
+}
+
+/// A duration within bounds.
+pub(super) fn within(text: &str, range: RangeInclusive<Duration>) -> Result<Duration, String> {
+    let duration = units::parse_duration(text)?;
+    let bounds = || (units::show_duration(*range.start()), units::show_duration(*range.end()));
+    range.contains(&duration).then_some(duration).ok_or_else(|| outside(&units::show_duration(duration), &bounds()))
 }
 
 /// A value that is true or false.

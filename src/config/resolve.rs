@@ -13,8 +13,8 @@ use super::parts;
 use super::raw::{self, Given, RawConfig, Value};
 use super::reader::Reader;
 use super::report::{ConfigReport, Origin, Problem, SourceFile};
-use super::servers::{self, CommandLineServer};
-use super::settings::{AuditSettings, Config, IdentitySettings, PolicySettings};
+use super::servers::{self, AskedServers, CommandLineServer};
+use super::settings::{AuditSettings, CatalogSettings, Config, IdentitySettings, PolicySettings};
 use super::show;
 use crate::domain::ServerName;
 
@@ -79,6 +79,21 @@ impl Config {
         let policy = parts::policy(&mut reader);
         let identity = if named { parts::identity(&mut reader) } else { None };
         layers.finish(policy.map(|policy| PolicyCheck { policy, identity, servers }))
+    }
+
+    /// The settings of `catalog …` and `policy suggest`: the servers to ask, and where the lock is.
+    ///
+    /// # Errors
+    /// Every problem of file, environment and flags that concerns them or cannot be read at all.
+    pub fn for_catalog(sources: &Sources<'_>, asked: &AskedServers) -> Result<CatalogSettings, ConfigReport> {
+        let mut layers = Layers::read(sources);
+        let tables = std::mem::take(&mut layers.raw.servers);
+        let mut reader = layers.reader();
+        let limits = parts::limits(&mut reader);
+        let lock = reader.optional_path("policy.lock");
+        let servers = servers::to_ask(&mut reader, tables, asked, &sources.environment);
+        let settings = limits.zip(lock).zip(servers);
+        layers.finish(settings.map(|((limits, lock), servers)| CatalogSettings { servers, limits, lock }))
     }
 
     /// The resolved configuration as TOML; a value that is not the default is followed by where it came from. Secrets are hidden.

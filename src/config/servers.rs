@@ -14,14 +14,37 @@ use super::settings::{MetaToolSettings, ServerSettings, ServerTarget};
 use crate::domain::ServerName;
 
 /// What the command line of `stdio` says about the server.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct CommandLineServer {
-    /// `--name`.
+    /// The server's name.
     pub name: Option<String>,
-    /// `--upstream`.
+    /// Where it is.
     pub url: Option<String>,
     /// The command and its arguments after `--`; empty when there is none.
     pub command: Vec<OsString>,
+    /// The flags that say the name and the URL.
+    pub flags: [&'static str; 2],
+}
+
+/// What the command line says about the servers to ask for their tools.
+#[derive(Debug, Clone, Default)]
+pub struct AskedServers {
+    /// `--server`: only these; all that are configured when it is empty.
+    pub names: Vec<String>,
+    /// `--url`.
+    pub url: Option<String>,
+    /// The command and its arguments after `--`; empty when there is none.
+    pub command: Vec<OsString>,
+    /// There need not be any.
+    pub optional: bool,
+}
+
+impl AskedServers {
+    /// Whether the command line says how to reach a server that need not be configured.
+    #[must_use]
+    pub fn names_a_target(&self) -> bool {
+        self.url.is_some() || !self.command.is_empty()
+    }
 }
 
 impl CommandLineServer {
@@ -73,6 +96,37 @@ pub(super) fn of_file(
     complete.then_some(servers)
 }
 
+/// The servers to ask for their tools: the one that the command line describes, else those of the file that it names, else all.
+pub(super) fn to_ask(
+    reader: &mut Reader<'_>,
+    tables: Vec<ServerTable>,
+    asked: &AskedServers,
+    environment: &Environment,
+) -> Option<Vec<ServerSettings>> {
+    let flag = Origin::Flag("--server");
+    if asked.names_a_target() {
+        if asked.names.len() > 1 {
+            reader.problem(Problem::new(&flag, "one server has one name"));
+            return None;
+        }
+        let (name, url, command) = (asked.names.first().cloned(), asked.url.clone(), asked.command.clone());
+        let said = CommandLineServer { name, url, command, flags: ["--server", "--url"] };
+        return of_command_line(reader, tables, &said, environment).map(|server| vec![server]);
+    }
+    if tables.is_empty() && asked.optional {
+        return Some(Vec::new());
+    }
+    let mut servers = of_file(reader, tables, environment)?;
+    for name in &asked.names {
+        if !servers.iter().any(|server| server.name.as_str() == name) {
+            let help = "give --url URL or end with `-- COMMAND…` to ask a server that is not in the file";
+            reader.problem(Problem::new(&flag, format!("no server `{name}` is configured")).help(help));
+        }
+    }
+    servers.retain(|server| asked.names.is_empty() || asked.names.iter().any(|name| name == server.name.as_str()));
+    Some(servers)
+}
+
 /// The one server of `stdio`: what the command line says, on top of the table of that name in the file.
 pub(super) fn of_command_line(
     reader: &mut Reader<'_>,
@@ -105,14 +159,14 @@ fn lay_over(given: &mut Section, said: &CommandLineServer) {
     let flag = |flag, value| Given { value, origin: Origin::Flag(flag) };
     let default_name = || Given { value: Value::Text(said.name_or_default().to_owned()), origin: Origin::Default };
     match &said.name {
-        Some(name) => drop(given.insert("name", flag("--name", Value::Text(name.clone())))),
+        Some(name) => drop(given.insert("name", flag(said.flags[0], Value::Text(name.clone())))),
         None => drop(given.entry("name").or_insert_with(default_name)),
     }
     if said.names_a_target() {
         given.retain(|key, _| !matches!(*key, "url" | "command"));
     }
     if let Some(url) = &said.url {
-        given.insert("url", flag("--upstream", Value::Text(url.clone())));
+        given.insert("url", flag(said.flags[1], Value::Text(url.clone())));
     }
     if !said.command.is_empty() {
         let words = said.command.iter().map(|word| word.to_string_lossy().into_owned()).collect();

@@ -109,10 +109,25 @@ pub struct PolicySettings {
     pub schema: Vec<PathBuf>,
     /// Files or directories with `*.json`.
     pub entities: Vec<PathBuf>,
+    /// The catalog lock, if tools are to be as they were reviewed.
+    pub lock: Option<PathBuf>,
+    /// After which time a server is asked for its tools again; `None` when only on its own notice.
+    pub catalog_ttl: Option<Duration>,
     /// The IANA time zone of `context.time`.
     pub timezone: String,
     /// How often the content is compared, besides being watched.
     pub poll_interval: Duration,
+}
+
+/// What the commands about the catalog are told.
+#[derive(Debug, Clone)]
+pub struct CatalogSettings {
+    /// The servers to ask.
+    pub servers: Vec<ServerSettings>,
+    /// Bounds on asking them.
+    pub limits: LimitSettings,
+    /// The catalog lock.
+    pub lock: Option<PathBuf>,
 }
 
 /// Where decisions are recorded.

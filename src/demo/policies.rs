@@ -5,18 +5,19 @@ use std::io;
 use std::path::Path;
 
 /// Every file of `policies/demo` by its path below that folder.
-const FILES: [(&str, &str); 7] = [
+const FILES: [(&str, &str); 8] = [
     ("reading.cedar", include_str!("../../policies/demo/reading.cedar")),
     ("refunds.cedar", include_str!("../../policies/demo/refunds.cedar")),
     ("customers.cedar", include_str!("../../policies/demo/customers.cedar")),
     ("outside.cedar", include_str!("../../policies/demo/outside.cedar")),
+    ("shop.test.toml", include_str!("../../policies/demo/shop.test.toml")),
     ("schema/shop.cedarschema", include_str!("../../policies/demo/schema/shop.cedarschema")),
     ("entities/people.json", include_str!("../../policies/demo/entities/people.json")),
     ("entities/tools.json", include_str!("../../policies/demo/entities/tools.json")),
 ];
 
-/// Writes the demo's policies into `directory`, which is created when it is missing: policies (`*.cedar`) in the folder itself, the
-/// schema in `schema/`, entities in `entities/`. Files of the same name are overwritten.
+/// Writes the demo's policies into `directory`, which is created when it is missing: policies (`*.cedar`) and their tests
+/// (`*.test.toml`) in the folder itself, the schema in `schema/`, entities in `entities/`. Files of the same name are overwritten.
 ///
 /// # Errors
 /// The first error of the file system.

@@ -23,6 +23,7 @@ pub struct Metrics {
     decisions: Family<DecisionLabels, Counter>,
     decision_seconds: Histogram,
     unrecorded: Counter,
+    explanations: Family<AnswerLabels, Counter>,
     calls: Family<OutcomeLabels, Counter>,
     call_seconds: Histogram,
 }
@@ -41,6 +42,11 @@ struct OutcomeLabels {
     outcome: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct AnswerLabels {
+    decision: &'static str,
+}
+
 impl Metrics {
     /// Registers the gate's metrics.
     #[must_use]
@@ -49,6 +55,7 @@ impl Metrics {
             decisions: Family::default(),
             decision_seconds: Histogram::new(DECISION_BUCKETS),
             unrecorded: Counter::default(),
+            explanations: Family::default(),
             calls: Family::default(),
             call_seconds: Histogram::new(CALL_BUCKETS),
         };
@@ -63,6 +70,11 @@ impl Metrics {
             "unrecorded_decisions",
             "Calls refused because the log could not be written",
             metrics.unrecorded.clone(),
+        );
+        registry.register(
+            "explanations",
+            "Decisions explained on request, by decision; none of them let a call go on",
+            metrics.explanations.clone(),
         );
         registry.register("calls", "Admitted calls, by how they ended", metrics.calls.clone());
         registry.register_with_unit(
@@ -84,6 +96,10 @@ impl Metrics {
         };
         self.decisions.get_or_create(&labels).inc();
         self.decision_seconds.observe(took.as_secs_f64());
+    }
+
+    pub(super) fn explained(&self, decision: &'static str) {
+        self.explanations.get_or_create(&AnswerLabels { decision }).inc();
     }
 
     pub(super) fn unrecorded(&self) {

@@ -5,7 +5,8 @@
 //! so "recorded before it acts" is a fact about types, not about discipline.
 //!
 //! One file a verb: [`admit`](Gate::admit) a call, [`settle`](Settlement::settle) how it ended, tell what is
-//! [`visible`](Gate::view), [`adopt`](Gate::adopt) new policies, [`learn`](Gate::learn) a server's tools.
+//! [`visible`](Gate::view), [`adopt`](Gate::adopt) new policies, [`learn`](Gate::learn) a server's tools,
+//! [`explain`](Gate::explain) a decision that nobody acts on.
 //!
 //! The gate deliberately knows no protocol: what a refusal looks like on a wire is the faces' business.
 
@@ -13,6 +14,7 @@ mod admit;
 mod adopt;
 mod door;
 mod drift;
+mod explain;
 mod learn;
 mod metrics;
 mod permit;

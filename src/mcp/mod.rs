@@ -7,7 +7,8 @@
 //!
 //! Read in this order: [`Message::parse`] for one message; [`method`] for the table of what may go where; [`target()`] for what a
 //! decision is about; [`headers`] and [`check_params`] for what HTTP repeats of the body; [`list`], [`listen`] and [`Inspection`] for
-//! what has to be looked at, and cut out; [`sse`] for streams; [`reply`] for what we say ourselves.
+//! what has to be looked at, and cut out; [`sse`] for streams; [`reply`] for what we say ourselves; [`check_json`] for JSON
+//! that is no message.
 //!
 //! The facts behind this room are in the specification's revisions 2024-11-05 to 2026-07-28; doc comments name the chapter.
 
@@ -20,6 +21,7 @@ mod mirror;
 mod mirrored;
 mod params;
 mod splice;
+mod strict;
 mod target;
 
 pub mod headers;
@@ -38,5 +40,6 @@ pub use method::{ListKind, Route, Sender, route};
 pub use mirror::{argument_headers, mirrored_headers};
 pub use mirrored::check_params;
 pub use params::CompletionRef;
+pub use strict::{NotStrict, check_json};
 pub use target::{arguments, target};
 pub use version::Era;

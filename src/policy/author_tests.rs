@@ -61,7 +61,7 @@ fn mistakes_in_policies_are_reported_with_their_place_and_a_hint() {
         ),
         (
             World::new("permit (principal == ?principal, action, resource);"),
-            r#"p.cedar:1:22: `policy` is a template (write the entity instead of the slot: there is nothing that would link a template)"#,
+            r#"p.cedar:1:1: a template needs an `@id` (links name the template they fill in: `@id("team-reads")`)"#,
         ),
         (
             World::new(
@@ -90,7 +90,7 @@ fn mistakes_in_policies_are_reported_with_their_place_and_a_hint() {
             World::new("permit (principal, action, resource) when { principal.x };\npermit (")
                 .schema("namespace Mcp {\n  entity A\n}")
                 .entities("["),
-            r#"e.json:1:1: EOF while parsing a list (an entities file is a JSON array of { "uid": …, "attrs": …, "parents": … })
+            r#"e.json:1:1: EOF while parsing a list (an entities file is an array of { "uid": …, "attrs": …, "parents": … })
 p.cedar:2:9: unexpected end of input (expected `)` or identifier)
 s.cedarschema:3:1: error parsing schema: unexpected token `}` (expected `,`, `;`, `=`, `{`, `enum`, `in`, or `tags`)"#,
         ),
@@ -100,8 +100,8 @@ s.cedarschema:3:1: error parsing schema: unexpected token `}` (expected `,`, `;`
 #[test]
 fn mistakes_in_entities_are_reported_with_their_place_and_a_hint() {
     compare(&[
-        (World::new(FINE).entities("[{\"uid\": {\"type\": \"Mcp::User\", \"id\": \"x\"},\n}]"), r#"e.json:2:1: key must be a string (an entities file is a JSON array of { "uid": …, "attrs": …, "parents": … })"#),
-        (World::new(FINE).entities("{}"), r#"e.json:1:1: invalid type: map, expected a sequence (an entities file is a JSON array of { "uid": …, "attrs": …, "parents": … })"#),
+        (World::new(FINE).entities("[{\"uid\": {\"type\": \"Mcp::User\", \"id\": \"x\"},\n}]"), r#"e.json:2:1: key must be a string (an entities file is an array of { "uid": …, "attrs": …, "parents": … })"#),
+        (World::new(FINE).entities("{}"), r#"e.json:1:1: invalid type: map, expected a sequence (an entities file is an array of { "uid": …, "attrs": …, "parents": … })"#),
         (World::new(FINE).entities("[{\"uid\": {\"type\": \"Mcp::Usr\", \"id\": \"x\"}}]"), r#"e.json:1:10: unknown entity type `Mcp::Usr` (the schema has Mcp::Agent, Mcp::Prompt, Mcp::Resource, Mcp::Role, Mcp::Server, Mcp::ServerGroup, Mcp::Team, Mcp::Tool, Mcp::ToolGroup, Mcp::User)"#),
         (World::new(FINE).entities("[{\"uid\": \"x\"}]"), r#"e.json:1:10: `uid` is not { "type": …, "id": … }"#),
         (World::new(FINE).entities("[{\"uid\": {\"type\": \"Mcp::User\", \"id\": \"x\"}, \"attrs\": {\"age\": 1}}]"), r#"e.json:1:61: attribute `/age` is not in the schema"#),

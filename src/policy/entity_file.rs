@@ -2,6 +2,7 @@
 //!
 //! The format is Cedar's (`[{"uid": {"type", "id"}, "attrs": {…}, "parents": […]}]`), the reader is not: see [`super::input`].
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 
 use cedar_policy::{EntityTypeName, EntityUid, RestrictedExpression};
@@ -11,6 +12,7 @@ use super::input::{attributes, object, offset_in, reference};
 use super::load::SourceFile;
 use super::report::Problem;
 use super::schema::Vocabulary;
+use super::yaml::{self, Json};
 
 /// What a file says about one entity.
 #[derive(Debug)]
@@ -24,23 +26,73 @@ pub(super) struct Read {
 const OF_A_SERVER: [&str; 3] = [TOOL, "Mcp::Resource", "Mcp::Prompt"];
 const TOOL: &str = "Mcp::Tool";
 
+/// The JSON text of a file, which may have been written as YAML.
+pub(super) struct Text<'a> {
+    file: &'a SourceFile,
+    yaml: Option<Json>,
+}
+
+impl<'a> Text<'a> {
+    /// # Errors
+    ///
+    /// What is wrong with a file that is written as YAML.
+    pub(super) fn of(file: &'a SourceFile) -> Result<Self, Box<Problem>> {
+        let is_yaml = [".yaml", ".yml"].iter().any(|end| file.name.ends_with(end));
+        let yaml = if is_yaml { Some(yaml::to_json(&file.text)) } else { None };
+        let refused = |refused: yaml::Refused| Box::new(Problem::at(file, refused.offset, 1, refused.reason));
+        Ok(Self { file, yaml: yaml.transpose().map_err(refused)? })
+    }
+
+    pub(super) fn json(&self) -> &str {
+        self.yaml.as_ref().map_or(&self.file.text, |json| &json.text)
+    }
+
+    /// Where a place in the JSON is in the file.
+    fn place(&self, offset: usize) -> usize {
+        self.yaml.as_ref().map_or(offset, |json| json.back(offset))
+    }
+
+    fn problem(&self, offset: usize, length: usize, message: String) -> Problem {
+        // How long something is in JSON says nothing about YAML.
+        let length = if self.yaml.is_some() { 1 } else { length };
+        Problem::at(self.file, self.place(offset), length, message)
+    }
+
+    fn not_json(&self, error: &serde_json::Error) -> Problem {
+        if self.yaml.is_none() {
+            return Problem::from_json(self.file, error);
+        }
+        // What was made of YAML has one line.
+        let message = error.to_string();
+        let message: Cow<'_, str> = message.split(" at line ").next().unwrap_or(&message).into();
+        self.problem(error.column().saturating_sub(1), 1, message.into_owned())
+    }
+}
+
 /// Reads a file: its entities with the offset each begins at. Every problem is added to `problems`. Without a vocabulary, because
 /// the schema is broken, only what needs none is checked.
 pub(super) fn read(file: &SourceFile, vocabulary: Option<&Vocabulary>, problems: &mut Vec<Problem>) -> Vec<(usize, Read)> {
-    let items: Vec<&RawValue> = match serde_json::from_str(&file.text) {
+    let text = match Text::of(file) {
+        Ok(text) => text,
+        Err(problem) => {
+            problems.push(*problem);
+            return Vec::new();
+        }
+    };
+    let items: Vec<&RawValue> = match serde_json::from_str(text.json()) {
         Ok(items) => items,
         Err(error) => {
-            let help = "an entities file is a JSON array of { \"uid\": …, \"attrs\": …, \"parents\": … }";
-            problems.push(Problem::from_json(file, &error).with_help(help.to_owned()));
+            let help = "an entities file is an array of { \"uid\": …, \"attrs\": …, \"parents\": … }";
+            problems.push(text.not_json(&error).with_help(help.to_owned()));
             return Vec::new();
         }
     };
     let Some(vocabulary) = vocabulary else { return Vec::new() };
-    let reader = Reader { file, vocabulary };
+    let reader = Reader { text: &text, vocabulary };
     let mut entities = Vec::new();
     for raw in items {
         match reader.entity(raw) {
-            Ok(entity) => entities.push((offset_in(&file.text, raw.get()), entity)),
+            Ok(entity) => entities.push((text.place(offset_in(text.json(), raw.get())), entity)),
             Err(problem) => problems.push(*problem),
         }
     }
@@ -48,7 +100,7 @@ pub(super) fn read(file: &SourceFile, vocabulary: Option<&Vocabulary>, problems:
 }
 
 struct Reader<'a> {
-    file: &'a SourceFile,
+    text: &'a Text<'a>,
     vocabulary: &'a Vocabulary,
 }
 
@@ -107,8 +159,8 @@ impl Reader<'_> {
         };
         let ty = ty.to_string();
         let values = attributes(raw.get(), fields, OF_A_SERVER.contains(&ty.as_str())).map_err(|unfit| {
-            let offset = offset_in(&self.file.text, raw.get()) + unfit.offset;
-            Box::new(Problem::at(self.file, offset, 1, format!("attribute {unfit}")))
+            let offset = offset_in(self.text.json(), raw.get()) + unfit.offset;
+            Box::new(self.text.problem(offset, 1, format!("attribute {unfit}")))
         })?;
         if ty == TOOL && values.contains_key("pinned") {
             let help = "state all of readOnly, destructive, idempotent and openWorld";
@@ -124,7 +176,7 @@ impl Reader<'_> {
     }
 
     fn problem(&self, part: &RawValue, message: String, help: Option<&str>) -> Box<Problem> {
-        let offset = offset_in(&self.file.text, part.get());
-        Box::new(Problem::at(self.file, offset, part.get().len(), message).with_help(help.map(str::to_owned)))
+        let offset = offset_in(self.text.json(), part.get());
+        Box::new(self.text.problem(offset, part.get().len(), message).with_help(help.map(str::to_owned)))
     }
 }

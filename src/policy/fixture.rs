@@ -135,6 +135,11 @@ impl World {
         self.decide_by(&self.snapshot(), shop(), action, target, arguments)
     }
 
+    /// The decision of a snapshot about something at the shop.
+    pub(super) fn decide_with(&self, snapshot: &PolicySnapshot, action: Action, target: Target, arguments: &str) -> Decision {
+        self.decide_by(snapshot, shop(), action, target, arguments)
+    }
+
     /// The decision of a snapshot about a call of `server/tool`, as a line.
     pub(super) fn line_by(&self, snapshot: &PolicySnapshot, tool: &str, arguments: &str) -> String {
         let (server, name) = tool.split_once('/').unwrap();

@@ -63,5 +63,8 @@ impl Mapped {
 }
 
 #[cfg(test)]
+#[path = "json_schema_property_tests.rs"]
+mod property_tests;
+#[cfg(test)]
 #[path = "json_schema_tests.rs"]
 mod tests;

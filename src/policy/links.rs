@@ -14,8 +14,10 @@ use serde_json::value::RawValue;
 use super::code::Code;
 use super::input::{object, offset_in, reference};
 use super::load::SourceFile;
-use super::policies::{Link, Origin, Policies};
+use super::policies::{Filled, Link, Origin, Policies};
 use super::report::Problem;
+use super::text::slots;
+use crate::domain::nearest;
 
 /// One link as it is written.
 struct Written {
@@ -50,20 +52,17 @@ impl Policies {
                 }
             }
         }
-        self.keep_templates(&used, problems);
+        self.unused = self.unused(&used);
     }
 
-    /// Templates are validated with the policies, so that a mistake in one is found at its place, and before anybody links it.
-    fn keep_templates(&mut self, used: &HashSet<PolicyId>, problems: &mut Vec<Problem>) {
-        for (id, template) in &self.templates {
-            if let Err(error) = self.set.add_template(template.clone()) {
-                problems.push(Problem::nowhere("", error.to_string()));
-            }
-            let Some(origin) = self.origin(id).filter(|_| !used.contains(id)) else { continue };
+    fn unused(&self, used: &HashSet<PolicyId>) -> Vec<Problem> {
+        let unused = self.templates.keys().filter(|id| !used.contains(*id)).filter_map(|id| Some((id, self.origin(id)?)));
+        let remark = |(id, origin): (&PolicyId, &Origin)| {
             let help = format!("fill it in by a file `*.links.json`: [{{ \"template\": \"{id}\", \"id\": …, … }}]");
-            let unused = origin.problem(0, 0, format!("no link uses template `{id}`: it permits and forbids nothing"));
-            self.unused.push(unused.with_code(Code::UnusedTemplate).with_help(help));
-        }
+            let message = format!("no link uses template `{id}`: it permits and forbids nothing");
+            origin.problem(0, 0, message).with_code(Code::UnusedTemplate).with_help(help)
+        };
+        unused.map(remark).collect()
     }
 
     fn fill_in(
@@ -76,20 +75,20 @@ impl Policies {
         let reader = Reader { file };
         let Some((template, origin)) = self.templates.get(key).zip(self.origin(key)) else {
             let known = self.templates.keys().map(AsRef::<str>::as_ref);
-            let help = crate::domain::nearest(&written.template, known).map(|near| format!("did you mean `{near}`?"));
+            let help = nearest(&written.template, known).map(|near| format!("did you mean `{near}`?"));
             let message = format!("there is no template `{}`", written.template);
             return Err(Box::new(reader.problem(raw, message).with_code(Code::UnknownTemplate).with_help(help)));
         };
-        let policy = fill_in(template, &written).map_err(|message| Box::new(reader.problem(raw, message)))?;
+        let (policy, filled) = fill_in(template, &written).map_err(|message| Box::new(reader.problem(raw, message)))?;
         let mut origin = origin.clone();
         origin.policy.id = Arc::from(written.id);
-        origin.link = Some(Link { file: file.clone(), offset: offset_in(&file.text, raw.get()) });
+        origin.link = Some(Link { file: file.clone(), offset: offset_in(&file.text, raw.get()), filled });
         Ok((policy, origin))
     }
 }
 
-/// The policy that a template is with its slots filled in; else a sentence that says what does not fit.
-fn fill_in(template: &Template, written: &Written) -> Result<Policy, String> {
+/// The policy that a template is with its slots filled in, and how its text came about; else a sentence that says what does not fit.
+fn fill_in(template: &Template, written: &Written) -> Result<(Policy, Vec<Filled>), String> {
     let failed = |error: pst::PstConstructionError| error.to_string();
     let parsed = template.to_pst().map_err(failed)?;
     let slots = parsed.slots();
@@ -100,13 +99,32 @@ fn fill_in(template: &Template, written: &Written) -> Result<Policy, String> {
             _ => {}
         }
     }
+    let (text, filled) = write_out(&template.to_string(), &written.values);
+    let policy = Policy::parse(Some(PolicyId::new(&written.id)), text).map_err(|error| error.to_string())?;
+    // INVARIANT: the text that was written out means what Cedar's own linking of the template means.
     let values = written.values.iter().map(|(slot, uid)| Ok((*slot, parsed_uid(uid)?)));
     let values: HashMap<SlotId, pst::EntityUID> = values.collect::<Result<_, _>>().map_err(failed)?;
-    let mut annotations = parsed.annotations.clone();
-    annotations.insert("id".to_owned(), written.id.as_str().into());
-    let id = pst::PolicyID(written.id.as_str().into());
-    let linked = parsed.with_id(id).with_annotations(annotations).link(&values).map_err(failed)?;
-    Policy::from_pst(linked.into()).map_err(failed)
+    let linked = parsed.with_id(pst::PolicyID(written.id.as_str().into())).link(&values).map_err(failed)?;
+    if policy.to_pst().map_err(failed)?.body() != linked.body() {
+        return Err(format!("template `{}` cannot be filled in with these entities", written.template));
+    }
+    Ok((policy, filled))
+}
+
+/// Writes entities in the place of slots, so that the policy has a text whose places lead back to the template.
+fn write_out(template: &str, values: &HashMap<SlotId, EntityUid>) -> (String, Vec<Filled>) {
+    let (mut text, mut filled, mut end) = (String::new(), Vec::new(), 0);
+    for (slot, name) in slots(template) {
+        let id = if name == "principal" { SlotId::Principal } else { SlotId::Resource };
+        let Some(uid) = values.get(&id) else { continue };
+        text.push_str(template.get(end..slot.start).unwrap_or_default());
+        let start = text.len();
+        text.push_str(&uid.to_string());
+        end = slot.end;
+        filled.push(Filled { slot, text: start..text.len() });
+    }
+    text.push_str(template.get(end..).unwrap_or_default());
+    (text, filled)
 }
 
 fn parsed_uid(uid: &EntityUid) -> Result<pst::EntityUID, pst::PstConstructionError> {

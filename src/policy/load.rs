@@ -42,6 +42,7 @@ pub struct PolicyFiles {
     pub(super) policies: Vec<SourceFile>,
     pub(super) schema: Vec<SourceFile>,
     pub(super) entities: Vec<SourceFile>,
+    /// The catalog lock, if there is to be one.
     pub(super) lock: Option<SourceFile>,
     /// Links of templates.
     pub(super) links: Vec<SourceFile>,

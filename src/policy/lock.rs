@@ -220,13 +220,18 @@ impl Locked {
     }
 }
 
-/// The member of a definition over several lines, for a person who compares two; `None` when there is none, or no definition.
+/// A member of some definitions of a tool over several lines, for a person who compares them; `None` where there is none. If it is a
+/// text in all of them, it is the bare text.
 #[must_use]
-pub fn member_lines(definition: &[u8], member: &str) -> Option<String> {
-    let Ok(Json::Object(members)) = tree(definition) else { return None };
-    members.into_iter().find(|(key, _)| key == member).map(|(_, value)| match value {
-        Json::Text(text) => text,
-        other => other.pretty(0),
+pub fn member_lines<const N: usize>(definitions: [&[u8]; N], member: &str) -> [Option<String>; N] {
+    let values = definitions.map(|definition| match tree(definition) {
+        Ok(Json::Object(members)) => members.into_iter().find(|(key, _)| key == member).map(|(_, value)| value),
+        _ => None,
+    });
+    let bare = values.iter().flatten().all(|value| matches!(value, Json::Text(_)));
+    values.map(|value| match value? {
+        Json::Text(text) if bare => Some(text),
+        other => Some(other.pretty(0)),
     })
 }
 

@@ -182,9 +182,12 @@ fn an_update_keeps_other_servers_and_the_text_of_what_did_not_change() {
 #[test]
 fn a_member_is_shown_over_lines() {
     let definition = br#"{"name":"a","description":"one\ntwo","inputSchema":{"type":"object"}}"#;
-    assert_eq!(member_lines(definition, "description").as_deref(), Some("one\ntwo"));
-    assert_eq!(member_lines(definition, "inputSchema").as_deref(), Some("{\n  \"type\": \"object\"\n}"));
-    assert_eq!(member_lines(definition, "title"), None);
+    let shown = |member| member_lines([definition], member);
+    assert_eq!(shown("description"), [Some("one\ntwo".to_owned())]);
+    assert_eq!(shown("inputSchema"), [Some("{\n  \"type\": \"object\"\n}".to_owned())]);
+    assert_eq!(shown("title"), [None]);
+    let [text, word] = member_lines([br#"{"x":"true"}"#, br#"{"x":true}"#], "x");
+    assert_ne!(text, word, "a text that reads like a word is told from it");
 }
 
 proptest! {

@@ -11,13 +11,16 @@
 //! Deciding is synchronous and looks at nothing but its arguments. What authors may write is in `docs/policies.md`, the vocabulary
 //! in `schema/cedarpost.cedarschema`.
 //!
-//! Read in this order: [`settings`], [`load`], [`report`]; then `policies`, `schema`, `types`, `entities`, `entity_file`, `input` (text to Cedar's values);
-//! [`lock`] (reviewed tools); [`snapshot`], [`meta`], `request`, `reach`, `literals`, [`evaluate`], `derive` (decisions); [`explain`] (why they
-//! are what they are); [`store`], [`watch`], [`metrics`] (life).
+//! Read in this order: [`settings`], [`load`], [`report`]; then `policies`, `schema`, `types`, `entities`, `entity_file`, `input` (text to
+//! Cedar's values); [`lock`] (reviewed tools), `json_schema` (their arguments), [`show`] (all of it as text); [`snapshot`], [`meta`], `request`,
+//! `reach`, `literals`, [`evaluate`], `derive` (decisions); [`explain`] (why they are what they are); [`store`], [`watch`], [`metrics`]
+//! (life).
 
 #[cfg(test)]
 mod author_tests;
 pub mod catalog;
+#[cfg(test)]
+mod check_docs_tests;
 mod circumstances;
 mod code;
 mod dependence;
@@ -31,6 +34,7 @@ pub mod explain;
 mod fit;
 #[cfg(test)]
 mod fixture;
+mod format;
 mod input;
 mod json;
 mod json_schema;
@@ -41,8 +45,11 @@ mod literals;
 pub mod load;
 pub mod lock;
 mod lock_file;
+mod marks;
 pub mod meta;
 pub mod metrics;
+#[cfg(test)]
+mod model_tests;
 mod named;
 mod policies;
 mod reach;
@@ -50,32 +57,41 @@ mod reads;
 pub mod report;
 mod request;
 mod schema;
+mod schema_text;
 pub mod settings;
 mod shard;
 #[cfg(test)]
 mod shard_tests;
+pub mod show;
 mod slice;
 pub mod snapshot;
 #[cfg(test)]
 mod standing_tests;
 pub mod store;
+mod suggest;
+mod text;
 mod ty;
 mod types;
 mod verdict;
-pub mod visible;
+mod visible;
 pub mod watch;
+mod yaml;
 
 pub use catalog::Catalog;
 pub use code::Code;
 pub use evaluate::Request;
 pub use explain::{Answer, Explanation};
+pub use format::format;
 pub use listing::{Effect, Listed};
 pub use load::{PolicyFiles, read};
-pub use lock::{Change, Difference, Lock};
+pub use lock::{Change, Difference, Lock, member_lines};
 pub use meta::MetaTool;
 pub use metrics::Metrics;
 pub use report::{LoadError, PolicyReport, Problem, draw, draw_warnings};
 pub use settings::{DeclaredPrincipal, PrincipalKind, Settings};
+pub use show::{Shown, generate};
 pub use snapshot::PolicySnapshot;
 pub use store::PolicyStore;
+pub use suggest::Suggestion;
+pub use visible::visible;
 pub use watch::Watch;

@@ -8,8 +8,11 @@ use cedar_policy::SchemaFragment;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::entity_file::Text;
 use super::load::{PolicyFiles, SourceFile};
+use super::report::LoadError;
 use super::settings::Settings;
+use super::snapshot::PolicySnapshot;
 use super::types::members;
 use crate::domain::ServerName;
 
@@ -37,8 +40,19 @@ impl Settings {
     }
 }
 
+impl PolicySnapshot {
+    /// The same, as if each server listed exactly the tools that were reviewed: what there is to check when no server runs.
+    ///
+    /// # Errors
+    ///
+    /// As [`PolicySnapshot::with_catalog`].
+    pub fn as_reviewed(&self) -> Result<Self, LoadError> {
+        self.with_catalog(&self.core.reviewed)
+    }
+}
+
 impl PolicyFiles {
-    /// The servers that typed actions and entities name, in order.
+    /// The servers that the catalog lock, typed actions and entities name, in order.
     #[must_use]
     pub fn servers(&self) -> Vec<ServerName> {
         let actions = self.schema.iter().flat_map(actions).filter_map(|action| server_of(&action));
@@ -47,8 +61,14 @@ impl PolicyFiles {
             "Mcp::Tool" | "Mcp::Resource" | "Mcp::Prompt" => server_of(&uid.id),
             _ => None,
         });
-        actions.chain(entities).collect::<BTreeSet<_>>().into_iter().collect()
+        let lock = self.lock.iter().flat_map(locked);
+        actions.chain(entities).chain(lock).collect::<BTreeSet<_>>().into_iter().collect()
     }
+}
+
+fn locked(file: &SourceFile) -> Vec<ServerName> {
+    let lock: Value = serde_json::from_str(&file.text).unwrap_or_default();
+    members(&lock, "servers").keys().filter_map(|name| ServerName::new(name)).collect()
 }
 
 fn server_of(id: &str) -> Option<ServerName> {
@@ -66,7 +86,7 @@ fn actions(file: &SourceFile) -> Vec<String> {
 }
 
 fn entities(file: &SourceFile) -> Vec<Named> {
-    serde_json::from_str(&file.text).unwrap_or_default()
+    Text::of(file).ok().and_then(|text| serde_json::from_str(text.json()).ok()).unwrap_or_default()
 }
 
 #[cfg(test)]

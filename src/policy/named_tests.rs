@@ -34,3 +34,15 @@ fn configured_servers_count_before_those_that_files_name() {
     settings.servers.clear();
     assert_eq!(names(&settings.or_servers_of(&world.files())), ["b"]);
 }
+
+#[test]
+fn a_catalog_lock_names_its_servers_and_tells_their_tools() {
+    let mut world = World::new("permit (principal, action, resource is Mcp::Tool);").locked();
+    world.settings.servers.clear();
+    let settings = world.settings.clone().or_servers_of(&world.files());
+    assert_eq!(settings.servers.iter().map(ToString::to_string).collect::<Vec<_>>(), ["shop"]);
+    let snapshot = super::PolicySnapshot::build(&settings, &world.files(), &Default::default()).unwrap();
+    let shop = settings.servers.first().unwrap();
+    assert!(!snapshot.knows_tool(shop, "delete"));
+    assert!(snapshot.as_reviewed().unwrap().knows_tool(shop, "delete"));
+}

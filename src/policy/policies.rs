@@ -1,6 +1,7 @@
 //! Policy texts to one Cedar policy set, keeping for each policy where its author finds it.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 use std::sync::Arc;
 
 use cedar_policy::pst::{self, Expr, Literal};
@@ -19,7 +20,7 @@ const GROUP: &str = r#"Mcp::Action::"tools/call""#;
 /// The policies of all files.
 #[derive(Debug, Default)]
 pub(super) struct Policies {
-    /// All policies, linked ones among them as if somebody had written them out, and the templates themselves.
+    /// All policies, linked ones among them as if somebody had written them out.
     pub(super) set: PolicySet,
     origins: HashMap<PolicyId, Origin>,
     /// What is known of templates.
@@ -45,6 +46,23 @@ pub(super) struct Origin {
 pub(super) struct Link {
     pub(super) file: SourceFile,
     pub(super) offset: usize,
+    /// The slots, in the order of the text.
+    pub(super) filled: Vec<Filled>,
+}
+
+/// A slot of a template, and what stands in its place in the text of the linked policy.
+#[derive(Debug, Clone)]
+pub(super) struct Filled {
+    pub(super) slot: Range<usize>,
+    pub(super) text: Range<usize>,
+}
+
+impl Link {
+    /// Where a place in the text of the linked policy is in the text of the template.
+    fn back(&self, place: usize) -> usize {
+        let before = self.filled.iter().rev().find(|filled| filled.text.start <= place);
+        before.map_or(place, |Filled { slot, text }| if place < text.end { slot.start } else { place - text.end + slot.end })
+    }
 }
 
 impl Origin {
@@ -182,12 +200,17 @@ impl Policies {
 
     pub(super) fn problem(&self, id: &PolicyId, diagnostic: &dyn miette::Diagnostic) -> Problem {
         let Some(origin) = self.origins.get(id) else { return Problem::nowhere("", diagnostic.to_string()) };
-        let mut problem = Problem::from_diagnostic(&origin.file, diagnostic).with_policy(&origin.policy.id);
-        if diagnostic.labels().is_none() {
-            // A linked policy has no text of its own: what is wrong with it and not with its template is what the link says.
-            let (file, offset) = origin.link.as_ref().map_or((&origin.file, origin.offset), |link| (&link.file, link.offset));
-            problem = Problem::at(file, offset, 0, problem.message).with_help(problem.help).with_policy(&origin.policy.id);
-        }
+        let mut problem = Problem::from_diagnostic(&origin.file, diagnostic);
+        let label = diagnostic.labels().and_then(|mut labels| labels.next());
+        let whole = |problem: Problem, at: usize, length: usize| {
+            let placed = origin.problem(at, length, problem.message);
+            if problem.help.is_some() { placed.with_help(problem.help) } else { placed }
+        };
+        problem = match (&origin.link, label) {
+            (Some(link), Some(label)) => whole(problem, link.back(label.offset()), label.len()),
+            (_, None) => whole(problem, 0, 0),
+            (None, Some(_)) => problem.with_policy(&origin.policy.id),
+        };
         // The place says which policy it is; the sentence need not repeat it.
         if let Some((_, rest)) = problem.message.split_once("`, ").filter(|(start, _)| start.starts_with("for policy `")) {
             problem.message = rest.to_owned();

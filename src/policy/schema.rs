@@ -238,7 +238,7 @@ impl Merged {
 
     fn typed_tools(&self, problems: &mut Vec<Problem>) -> BTreeMap<String, Ty> {
         let mut tools = BTreeMap::new();
-        let types = Types { namespaces: &self.namespaces };
+        let types = Types { namespaces: &self.namespaces, of_arguments: true };
         for (name, action) in self.part("actions") {
             let Some(file) = self.actions.get(&name) else { continue };
             if self.base_actions.contains(&name) || !action.as_object().is_some_and(applies) {
@@ -261,7 +261,7 @@ impl Merged {
     }
 
     fn shapes(&self, problems: &mut Vec<Problem>) -> HashMap<EntityTypeName, Fields> {
-        let types = Types { namespaces: &self.namespaces };
+        let types = Types { namespaces: &self.namespaces, of_arguments: false };
         let mut shapes = HashMap::new();
         for (namespace, body) in &self.namespaces {
             for (name, declared) in members(body, "entityTypes") {

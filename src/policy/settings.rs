@@ -15,7 +15,8 @@ pub struct Settings {
     pub schema: Vec<PathBuf>,
     /// Directories or single files with entities (`*.json`). Each must exist.
     pub entities: Vec<PathBuf>,
-    /// The catalog lock (`catalog.lock.json`): the tools that were reviewed. Without one, tools are what their servers say they are.
+    /// The catalog lock (`catalog.lock.json`), which must exist: the tools that were reviewed. Without one, tools are what their servers
+    /// say they are.
     pub lock: Option<PathBuf>,
     /// IANA name of the time zone of `context.time`.
     pub timezone: String,

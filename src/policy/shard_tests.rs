@@ -231,7 +231,8 @@ fn a_server_that_nobody_reviewed_has_no_tools_to_call() {
 
 #[test]
 fn what_was_reviewed_is_pinned() {
-    let pinned = r#"permit (principal, action, resource) when { resource.pinned && resource.destructive };"#;
+    let pinned =
+        r#"permit (principal, action in Mcp::Action::"tools/call", resource) when { resource.pinned && resource.destructive };"#;
     let world = World::new(pinned).lists("fs", "walk", PATH);
     assert_eq!(world.line_by(&world.snapshot(), "fs/walk", "{}"), "deny: agent no_permit");
     let world = world.locked();

@@ -60,13 +60,13 @@ pub(super) struct Core {
     pub(super) zone: TimeZone,
     pub(super) meta_tools: MetaTools,
     /// Which policies depend on what servers list.
-    dependences: Dependences,
+    pub(super) dependences: Dependences,
     /// The actions that the files declare.
     actions: Entities,
     pub(super) declared: Declared,
     /// The tools that were reviewed, if anybody does review them, and the same as the servers should list them.
     lock: Option<Lock>,
-    reviewed: Catalog,
+    pub(super) reviewed: Catalog,
     /// The entities that policies name where evaluation looks them up.
     pub(super) looked_up: Vec<EntityUid>,
     warnings: Vec<Problem>,

@@ -68,13 +68,13 @@ impl Field {
     }
 
     /// Whether a value of the record always has it.
-    const fn certain(&self) -> bool {
+    pub(super) const fn is_certain(&self) -> bool {
         (self.required || self.default.is_some()) && !self.nullable
     }
 
     /// Whether `null` stands for its absence.
     pub(super) const fn takes_null(&self) -> bool {
-        self.nullable || !self.certain()
+        self.nullable || !self.is_certain()
     }
 }
 
@@ -137,7 +137,7 @@ impl Record {
     fn to_cedar(&self) -> Map<String, Value> {
         let visible = self.fields.iter().filter_map(|(name, field)| {
             let mut ty = field.ty.to_cedar()?;
-            if !field.certain() {
+            if !field.is_certain() {
                 ty.as_object_mut()?.insert("required".to_owned(), Value::Bool(false));
             }
             Some((name.clone(), ty))

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::marks;
 use super::ty::{Field, Fields, Record, Ty};
 
 /// How deep types may refer to each other.
@@ -10,11 +11,18 @@ pub(super) const MAX_NESTING: u32 = 32;
 /// Resolves type expressions to [`Ty`], by the rules of Cedar: the own namespace, then the empty one, then what is built in.
 pub(super) struct Types<'a> {
     pub(super) namespaces: &'a Map<String, Value>,
+    /// The types are those of arguments, where [`marks`] say what Cedar cannot.
+    pub(super) of_arguments: bool,
 }
 
 impl Types<'_> {
     pub(super) fn compile(&self, namespace: &str, ty: &Value, depth: u32) -> Result<Ty, String> {
         let depth = depth.checked_sub(1).ok_or("types are nested too deep")?;
+        let compiled = self.unmarked(namespace, ty, depth)?;
+        if self.of_arguments { marks::others(compiled, ty) } else { Ok(compiled) }
+    }
+
+    fn unmarked(&self, namespace: &str, ty: &Value, depth: u32) -> Result<Ty, String> {
         let text = |key: &str| ty.get(key).and_then(Value::as_str).unwrap_or_default();
         match text("type") {
             "String" => Ok(Ty::Str),
@@ -38,8 +46,13 @@ impl Types<'_> {
         }
         let mut fields = Fields::new();
         for (name, ty) in members(ty, "attributes") {
-            let required = ty.get("required") != Some(&Value::Bool(false));
-            fields.insert(name, Field::new(self.compile(namespace, &ty, depth)?, required));
+            let compiled = self.compile(namespace, &ty, depth)?;
+            let field = if self.of_arguments {
+                marks::field(&name, compiled, &ty)?
+            } else {
+                Field::new(compiled, ty.get("required") != Some(&Value::Bool(false)))
+            };
+            fields.insert(name, field);
         }
         Ok(Ty::Record(Record::closed(fields)))
     }

@@ -6,6 +6,9 @@ use super::code::Code;
 use super::policies::Policies;
 use super::report::Problem;
 
+/// What is said of a policy that matches nothing, as long as nobody knows why.
+pub(super) const MATCHES_NOTHING: &str = "this policy matches no request";
+
 impl Policies {
     /// A mistake that keeps the policy from being put in force.
     pub(super) fn error(&self, error: &ValidationError) -> Problem {
@@ -25,7 +28,7 @@ impl Policies {
         let (code, message, help) = match warning {
             ValidationWarning::ImpossiblePolicy(_) => (
                 Code::DeadPolicy,
-                Some("this policy matches no request"),
+                Some(MATCHES_NOTHING),
                 Some("by the schema alone its scope and conditions cannot all hold: change them, or remove the policy"),
             ),
             ValidationWarning::InvalidActionApplication(_) => (

@@ -54,6 +54,8 @@ pub struct EndpointSettings {
     pub extensions: Vec<String>,
     /// Whether the deprecated HTTP+SSE transport of 2024-11-05 is offered; the server has to speak it too.
     pub legacy_sse: bool,
+    /// After which time the server is asked for its tools again without a reason; `None` for never.
+    pub catalog_ttl: Option<Duration>,
     /// Bounds.
     pub limits: Limits,
 }
@@ -97,7 +99,7 @@ impl Endpoint {
         clock: &Clock,
         stop: &Stop,
     ) -> Result<Self, UpstreamError> {
-        let (learner, learning) = Learner::new(gate.clone(), settings.name.clone());
+        let (learner, learning) = Learner::new(gate.clone(), settings.name.clone(), settings.catalog_ttl);
         let upstream = Upstream::new(settings.upstream, &metrics.children, clock, stop)?;
         Ok(Self {
             line: Line {

@@ -1,13 +1,15 @@
 //! Finds out what tools a server has, so that policies know them before anybody calls one.
 //!
-//! It asks by itself at the start, when a tool is called that nobody knows, and when the server says that its list changed. (What
-//! clients are listed is learned on the way, see `line`.) Asking is bounded: one question at a time, and no more than one a second.
+//! It asks by itself at the start and from time to time, when a tool is called that nobody knows, and when the server says that its
+//! list changed. (What clients are listed is learned on the way, see `line`.) Asking is bounded: one question at a time, and no more
+//! than one a second.
 //!
 //! What was once listed stays known: servers list different tools to different sessions, so a tool missing from one list is no
 //! proof that it is gone, and a call of one that is gone fails at the server.
 
 use std::time::Duration;
 
+use ring::rand::{SecureRandom, SystemRandom};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -29,6 +31,18 @@ pub(super) trait AskTools: Send {
     fn ask_tools(&mut self) -> impl Future<Output = Option<Vec<ToolDefinition>>> + Send;
 }
 
+/// Who takes in what a server lists.
+pub(super) trait TakeTools: Send + Sync {
+    /// Takes in the whole list of a server.
+    fn take_tools(&self, server: &ServerName, tools: Vec<ToolDefinition>) -> impl Future<Output = ()> + Send;
+}
+
+impl TakeTools for Gate {
+    async fn take_tools(&self, server: &ServerName, tools: Vec<ToolDefinition>) {
+        self.learn(server, false, tools).await;
+    }
+}
+
 /// Somebody wants to know, and may wait for it.
 type Wanted = Option<oneshot::Sender<()>>;
 
@@ -39,9 +53,11 @@ pub(super) struct Learner {
 }
 
 /// The task behind a [`Learner`].
-pub(super) struct Learning {
-    gate: Gate,
+pub(super) struct Learning<T = Gate> {
+    taker: T,
     server: ServerName,
+    /// After which time the server is asked again without a reason; `None` for never.
+    ttl: Option<Duration>,
     wanted: mpsc::Receiver<Wanted>,
     /// When the server may be asked again.
     not_before: Instant,
@@ -54,9 +70,9 @@ enum Heard {
 }
 
 impl Learner {
-    pub(super) fn new(gate: Gate, server: ServerName) -> (Self, Learning) {
+    pub(super) fn new<T>(taker: T, server: ServerName, ttl: Option<Duration>) -> (Self, Learning<T>) {
         let (sender, wanted) = mpsc::channel(64);
-        (Self { wanted: sender }, Learning { gate, server, wanted, not_before: Instant::now() })
+        (Self { wanted: sender }, Learning { taker, server, ttl, wanted, not_before: Instant::now() })
     }
 
     /// Asks the server again and waits for the end of that, within bounds. Afterwards the tool is known, or not to be had.
@@ -74,7 +90,7 @@ impl Learner {
     }
 }
 
-impl Learning {
+impl<T: TakeTools> Learning<T> {
     /// Learns until told to stop. At first it asks by itself until the server has answered once.
     pub(super) async fn run(mut self, mut server: impl AskTools, stop: Stop) {
         let mut pause = FIRST_RETRY;
@@ -88,10 +104,17 @@ impl Learning {
         self.run_when_asked(server, stop).await;
     }
 
-    /// Learns until told to stop, and asks only when somebody wants to know.
+    /// Learns until told to stop, and asks when somebody wants to know or what is known is old.
     pub(super) async fn run_when_asked(mut self, mut server: impl AskTools, stop: Stop) {
-        let no_end = Instant::now() + Duration::from_secs(100 * 365 * 24 * 3600);
-        while self.wait_until(no_end, &mut server, &stop).await != Heard::Stop {}
+        const NEVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+        loop {
+            let old = Instant::now() + self.ttl.map_or(NEVER, |ttl| spread(ttl, dice()));
+            if self.wait_until(old, &mut server, &stop).await == Heard::Stop {
+                return;
+            }
+            sleep_until(self.not_before).await;
+            self.ask(&mut server).await;
+        }
     }
 
     /// Serves who wants to know, until a point in time.
@@ -131,7 +154,22 @@ impl Learning {
             tracing::debug!(server = %self.server, "the server does not tell its tools");
             return false;
         };
-        self.gate.learn(&self.server, false, tools).await;
+        self.taker.take_tools(&self.server, tools).await;
         true
     }
 }
+
+/// A random number; 0 if the system has none to give, which only makes the time shorter.
+fn dice() -> u32 {
+    let mut bytes = [0; 4];
+    SystemRandom::new().fill(&mut bytes).map_or(0, |()| u32::from_be_bytes(bytes))
+}
+
+/// A time between three quarters and five quarters of `ttl`: sidecars that were started together must not all ask together.
+fn spread(ttl: Duration, dice: u32) -> Duration {
+    ttl.mul_f64(0.75 + f64::from(dice) / f64::from(u32::MAX) / 2.0)
+}
+
+#[cfg(test)]
+#[path = "learner_tests.rs"]
+mod tests;

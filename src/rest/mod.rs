@@ -1,7 +1,7 @@
-//! The admin face: `/livez`, `/readyz`, `/metrics` and `/status`, on a listener of its own.
+//! The admin face: `/livez`, `/readyz`, `/metrics`, `/status` and `/explain`, on a listener of its own.
 //!
 //! It shows, and changes nothing. What is shown is handed in as checks and functions, so this names no room. Probes and metrics answer
-//! anybody who can connect; `/status` tells more and therefore refuses requests that a web page may have been tricked into sending
+//! anybody who can connect; `/status` and `/explain` tell more and therefore refuse requests that a web page may have been tricked into sending
 //! (see `routes.rs`). `serve.rs` bounds what a slow client can hold.
 
 mod readiness;
@@ -9,7 +9,7 @@ mod routes;
 mod serve;
 
 pub use readiness::{Check, Readiness, Verdict};
-pub use routes::{Sources, StatusSource, router};
+pub use routes::{ExplainSource, MAX_INQUIRY, Sources, StatusSource, router};
 pub use serve::Admin;
 
 #[cfg(test)]

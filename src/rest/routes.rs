@@ -5,19 +5,28 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::body::{Body, Bytes};
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
+use http_body::Body as _;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 use serde_json::Value;
+use tokio::sync::Semaphore;
 
 use super::readiness::Readiness;
 use crate::lifecycle::Stop;
 
 /// Tells the state of the sidecar for `/status`: version, policies, log, servers.
 pub type StatusSource = Box<dyn Fn() -> Value + Send + Sync>;
+
+/// Answers an inquiry (`POST /explain`) in JSON, or says in a sentence what is wrong with it. It may block for some milliseconds.
+pub type ExplainSource = Box<dyn Fn(Bytes) -> Result<Value, String> + Send + Sync>;
+
+/// The longest inquiry, in bytes.
+pub const MAX_INQUIRY: usize = 1 << 20;
 
 /// What the admin face shows.
 pub struct Sources {
@@ -27,9 +36,11 @@ pub struct Sources {
     pub registry: Registry,
     /// What `/status` prints.
     pub status: StatusSource,
+    /// What `/explain` answers.
+    pub explain: ExplainSource,
     /// Once this is pulled `/readyz` says no, so that nobody sends new clients.
     pub stop: Stop,
-    /// `Host` names besides `localhost` and IP addresses that `/status` answers to, lower case, without port.
+    /// `Host` names besides `localhost` and IP addresses that `/status` and `/explain` answer to, lower case, without port.
     pub allowed_hosts: Vec<String>,
 }
 
@@ -46,12 +57,13 @@ pub fn router(sources: Sources) -> Router {
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
         .route("/status", get(status))
-        .with_state(Arc::new(sources))
+        .route("/explain", post(explain))
+        .with_state(Arc::new(Shown { sources, explaining: Semaphore::new(1) }))
 }
 
-async fn readyz(State(sources): State<Arc<Sources>>, RawQuery(query): RawQuery) -> Response {
-    let (holds, detail) = sources.readiness.look();
-    let draining = sources.stop.is_requested();
+async fn readyz(State(shown): State<Arc<Shown>>, RawQuery(query): RawQuery) -> Response {
+    let (holds, detail) = shown.sources.readiness.look();
+    let draining = shown.sources.stop.is_requested();
     let code = if holds && !draining { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let verbose = query.is_some_and(|query| query.split('&').any(|word| word == "verbose" || word.starts_with("verbose=")));
     let short = match (draining, holds) {
@@ -72,19 +84,61 @@ fn with_draining(mut detail: Value, draining: bool) -> Value {
     detail
 }
 
-async fn metrics(State(sources): State<Arc<Sources>>) -> Response {
+async fn metrics(State(shown): State<Arc<Shown>>) -> Response {
     let mut text = String::new();
-    match encode(&mut text, &sources.registry) {
+    match encode(&mut text, &shown.sources.registry) {
         Ok(()) => ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text).into_response(),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
 }
 
-async fn status(State(sources): State<Arc<Sources>>, headers: HeaderMap) -> Response {
-    if !is_direct(&headers, &sources.allowed_hosts) {
-        return (StatusCode::FORBIDDEN, "this Host is not allowed; see allowed_hosts in [admin]\n").into_response();
+/// What the routes share.
+struct Shown {
+    sources: Sources,
+    /// One explanation at a time: each takes as long as thousands of decisions.
+    explaining: Semaphore,
+}
+
+async fn status(State(shown): State<Arc<Shown>>, headers: HeaderMap) -> Response {
+    if !is_direct(&headers, &shown.sources.allowed_hosts) {
+        return not_direct();
     }
-    json(&(sources.status)()).into_response()
+    json(&(shown.sources.status)()).into_response()
+}
+
+async fn explain(State(shown): State<Arc<Shown>>, headers: HeaderMap, body: Body) -> Response {
+    if !is_direct(&headers, &shown.sources.allowed_hosts) {
+        return not_direct();
+    }
+    // A web page can send anything but this without asking first.
+    if !is_json(&headers) {
+        return refused(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the content type must be application/json");
+    }
+    let announced = body.size_hint().lower();
+    let read = if announced > MAX_INQUIRY as u64 { None } else { axum::body::to_bytes(body, MAX_INQUIRY).await.ok() };
+    let Some(body) = read else {
+        return refused(StatusCode::PAYLOAD_TOO_LARGE, &format!("the body is longer than {MAX_INQUIRY} bytes, or was cut off"));
+    };
+    let Ok(_one_at_a_time) = shown.explaining.acquire().await else { return StatusCode::SERVICE_UNAVAILABLE.into_response() };
+    let work = Arc::clone(&shown);
+    match tokio::task::spawn_blocking(move || (work.sources.explain)(body)).await {
+        Ok(Ok(explanation)) => json(&explanation).into_response(),
+        Ok(Err(sentence)) => refused(StatusCode::BAD_REQUEST, &sentence),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+fn not_direct() -> Response {
+    refused(StatusCode::FORBIDDEN, "this Host is not allowed; see allowed_hosts in [admin]")
+}
+
+fn refused(code: StatusCode, sentence: &str) -> Response {
+    (code, format!("{sentence}\n")).into_response()
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let given = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    given.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
 }
 
 fn json(value: &Value) -> impl IntoResponse + use<> {

@@ -38,6 +38,10 @@ async fn start() -> Running {
         ]),
         registry: Registry::with_prefix("cedarpost"),
         status: Box::new(|| json!({ "version": "0" })),
+        explain: Box::new(|body| match &*body {
+            b"{}" => Err("nothing is asked".to_owned()),
+            body => Ok(json!({ "asked": body.len() })),
+        }),
         stop: draining.clone(),
         allowed_hosts: vec!["sidecar.example".to_owned()],
     };
@@ -123,6 +127,28 @@ async fn status_answers_hosts_that_cannot_be_rebound_and_no_others() {
     }
     let (_, answer) = running.get("/status").await;
     assert_eq!(body(&answer)["version"], "0");
+}
+
+#[tokio::test]
+async fn inquiries_are_answered_or_refused_in_a_sentence_and_only_to_hosts_that_cannot_be_rebound() {
+    let running = start().await;
+    let json = "Content-Type: application/json\r\n";
+    let cases = [
+        ("Host: localhost\r\n", json, r#"{"a":1}"#.to_owned(), 200, "\"asked\": 7"),
+        ("Host: 127.0.0.1\r\n", "Content-Type: Application/JSON; charset=utf-8\r\n", "[]".to_owned(), 200, "\"asked\": 2"),
+        ("Host: localhost\r\n", json, "{}".to_owned(), 400, "nothing is asked\n"),
+        ("Host: evil.example\r\n", json, "{}".to_owned(), 403, "this Host is not allowed"),
+        ("Host: localhost\r\n", "Content-Type: text/plain\r\n", "{}".to_owned(), 415, "must be application/json"),
+        ("Host: localhost\r\n", "", "{}".to_owned(), 415, "must be application/json"),
+    ];
+    for (host, kind, body, code, expected) in cases {
+        let head = format!("POST /explain HTTP/1.1\r\n{host}{kind}Content-Length: {}\r\n\r\n", body.len());
+        let (found, answer) = running.send(&format!("{head}{body}")).await;
+        assert!(found == code && answer.contains(expected), "{host} {kind} {body}: {answer}");
+    }
+    let head = format!("POST /explain HTTP/1.1\r\nHost: localhost\r\n{json}Content-Length: {}\r\n\r\n", MAX_INQUIRY + 1);
+    assert_eq!(running.send(&format!("{head}{}", " ".repeat(4096))).await.0, 413, "before it is read");
+    assert_eq!(running.get("/explain").await.0, 405);
 }
 
 #[tokio::test]

@@ -101,6 +101,27 @@ for server in everything files; do
   every_client "http · $server" "\"url\": \"http://127.0.0.1:$PROXY_PORT/$server\"" "$server"
 done
 
+# A policy that reads an argument of a real tool, whose type comes from the server's own list.
+mkdir -p "$SHELF/open/sub" "$SHELF/closed"
+echo "on the shelf" >"$SHELF/open/note.txt" && echo "a secret" >"$SHELF/closed/secret.txt" && ln -s ../closed/secret.txt "$SHELF/open/link.txt"
+PATHS_PORT="$(free_port)"
+PATHS_CONFIG="$(settings paths "$PATHS_PORT" '
+@id("open-shelf")
+permit (principal, action == Mcp::Action::"files/read_text_file", resource)
+when {
+  context.input.path like "'"$SHELF"'/open/*" &&
+  !(context.input.path like "*/../*") && !(context.input.path like "*/..") && !(context.input.path like "*//*")
+};
+')"
+cat >>"$PATHS_CONFIG" <<TOML
+
+[[server]]
+name = "files"
+command = ["$NODE", "$FILESYSTEM", "$SHELF"]
+TOML
+start_proxy paths "$PATHS_PORT" "" "$PATHS_CONFIG"
+node "$TOOLS/paths.mjs" "{ \"url\": \"http://127.0.0.1:$PATHS_PORT/files\", \"shelf\": \"$SHELF\" }" || FAILED=1
+
 # Over stdio: the client starts the sidecar, and that the server. Every client gets its own log, as each run is a process.
 STDIO_CONFIG="$(settings stdio "$(free_port)" "$POLICY")"
 over_stdio() { # SERVER COMMAND…

@@ -58,6 +58,8 @@ const ROOF: &[&str] = &["*"];
 const HOMES: &[(&str, &[&str])] = &[
     ("cedar_policy::", &["policy"]),
     ("cedar_policy_core", &[]),
+    ("cedar_policy_formatter", &["policy"]),
+    ("serde_saphyr", &["policy"]),
     ("sled::", &["storage"]),
     ("notify::", &["policy"]),
     ("toml::", &["config"]),
@@ -72,7 +74,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("env::var", &["config"]),
     ("env::args", &["config"]),
     ("io::stdout", &["cli", "demo", "proxy/stdio"]),
-    ("io::stdin", &["proxy/stdio"]),
+    ("io::stdin", &["cli", "proxy/stdio"]),
     ("print!", &["demo"]),
     ("println!", &["demo"]),
     ("process::exit", &[]),

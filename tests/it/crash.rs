@@ -5,10 +5,13 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use crate::support::{Era, Home, Mcp, Sidecar, Upstream, cedarpost};
 
@@ -38,10 +41,12 @@ async fn every_acknowledged_decision_and_every_executed_call_survives_kill_9() {
     let mut acknowledged = Vec::new();
     for round in 0..rounds() {
         let sidecar = Sidecar::start(&home).await;
-        let mut clients = JoinSet::new();
+        let (mut clients, begun) = (JoinSet::new(), Arc::new(Notify::new()));
         for client in 0..CLIENTS {
-            clients.spawn(call_until_it_dies(sidecar.address, round, client));
+            clients.spawn(call_until_it_dies(sidecar.address, round, client, Arc::clone(&begun)));
         }
+        // A busy machine takes its time to get going; what is killed is a sidecar under load.
+        timeout(Duration::from_secs(120), begun.notified()).await.expect("the load begins");
         tokio::time::sleep(Duration::from_millis(100 + random_below(500))).await;
         sidecar.kill().await;
         let told: Vec<Acknowledged> = clients.join_all().await.into_iter().flatten().collect();
@@ -55,7 +60,7 @@ async fn every_acknowledged_decision_and_every_executed_call_survives_kill_9() {
 }
 
 /// Calls without pause until the sidecar is gone, and returns every decision that was answered.
-async fn call_until_it_dies(address: SocketAddr, round: u32, client: usize) -> Vec<Acknowledged> {
+async fn call_until_it_dies(address: SocketAddr, round: u32, client: usize, begun: Arc<Notify>) -> Vec<Acknowledged> {
     let era = if client.is_multiple_of(2) { Era::Legacy } else { Era::Modern };
     let mut told = Vec::new();
     let Ok(mut mcp) = Mcp::connect(address, era).await else { return told };
@@ -67,6 +72,7 @@ async fn call_until_it_dies(address: SocketAddr, round: u32, client: usize) -> V
         let id = named.unwrap_or_else(|| panic!("`{id}` was answered without a decision id: {reply:?}"));
         assert_eq!(reply.is_good(), decision == "allow", "{reply:?}");
         told.push(Acknowledged { id, decision });
+        begun.notify_one();
     }
     told
 }

@@ -6,6 +6,8 @@ mod architecture;
 #[cfg(test)]
 mod bench_stats;
 #[cfg(test)]
+mod catalog;
+#[cfg(test)]
 mod child;
 #[cfg(test)]
 mod commands;
@@ -19,6 +21,10 @@ mod examples;
 mod http;
 #[cfg(test)]
 mod operations;
+#[cfg(test)]
+mod policies;
+#[cfg(test)]
+mod policy;
 #[cfg(test)]
 mod stdio;
 #[cfg(test)]

@@ -35,7 +35,8 @@ fn outcome(flags: &PolicyCheckFlags, environment: Environment) -> anyhow::Result
     let check = Config::for_policy_check(&sources)?;
     let settings = app::policy_settings(&check.policy, check.identity.as_ref(), check.servers);
     let loaded = policy::read(&settings)
-        .and_then(|files| PolicySnapshot::build(&settings.or_servers_of(&files), &files, &Catalog::default()));
+        .and_then(|files| PolicySnapshot::build(&settings.or_servers_of(&files), &files, &Catalog::default()))
+        .and_then(|snapshot| snapshot.as_reviewed());
     Ok(match loaded {
         Ok(snapshot) => Outcome { warnings: snapshot.lint(), snapshot: Some(snapshot), errors: Vec::new() },
         Err(error) => Outcome { snapshot: None, errors: error.problems(), warnings: Vec::new() },

@@ -140,16 +140,18 @@ impl Document<'_> {
         for (path, cell) in pairs().filter_map(|(column, cell)| Some((arguments(column)?, cell))) {
             self.argument(&mut level, &path, cell);
         }
-        let said: Vec<String> = pairs().filter_map(|(column, cell)| self.said(column, cell)).collect();
+        let named =
+            pairs().find(|(column, _)| *column == "name").and_then(|(_, cell)| cell.get_ref().as_str().map(str::to_owned));
+        let said: Vec<String> = match named {
+            Some(name) => vec![name],
+            None => pairs().filter_map(|(column, cell)| self.said(column, cell)).collect(),
+        };
         let name = if said.is_empty() { table.to_owned() } else { format!("{table} ({})", said.join(", ")) };
         self.add(name, Place::of(self.reader.text, row.span()), &level);
     }
 
-    /// What a cell adds to the name of its row.
+    /// What a cell adds to the name of its row, where no column gives the row a name.
     fn said(&self, column: &str, cell: &Spanned<DeValue<'_>>) -> Option<String> {
-        if let ("name", Some(name)) = (column, cell.get_ref().as_str()) {
-            return Some(name.to_owned());
-        }
         let text = self.reader.text.get(cell.span()).unwrap_or_default();
         let shown = column.strip_prefix("input.").or_else(|| column.strip_prefix("context.")).unwrap_or(column);
         (!EXPECTATIONS.contains(&column)).then(|| format!("{shown} = {text}"))

@@ -57,11 +57,13 @@ const SUBJECT: [&str; 7] = ["tool", "resource", "prompt", "action", "method", "i
 /// All keys of a case, in the order of the documentation.
 pub(super) const KEYS: &[Key] = &[
     own("name", Kind::Text, &[]),
-    key("agent", Kind::Text, &["agent_roles"]),
+    key("agent", Kind::Text, &["agent_roles", "agent_teams"]),
     key("agent_roles", Kind::Texts, &[]),
-    key("actor", Kind::Text, &["actor_roles", "unattended"]),
+    key("agent_teams", Kind::Texts, &[]),
+    key("actor", Kind::Text, &["actor_roles", "actor_teams", "unattended"]),
     key("actor_roles", Kind::Texts, &[]),
-    key("unattended", Kind::Flag, &["actor", "actor_roles"]),
+    key("actor_teams", Kind::Texts, &[]),
+    key("unattended", Kind::Flag, &["actor", "actor_roles", "actor_teams"]),
     key("server", Kind::Text, &[]),
     key("at", Kind::Instant, &[]),
     key("timezone", Kind::Text, &[]),

@@ -8,8 +8,7 @@ use jiff::tz::TimeZone;
 use super::level::{Level, Said, Value};
 use super::{Case, Expected, Question, TestPrincipal, json};
 use crate::config::report::{Origin, Place, Problem};
-use crate::domain::nearest;
-use crate::domain::{Action, Arguments, Principal, ServerName, Source, Target, Timestamp, Transport};
+use crate::domain::{Action, Arguments, Memberships, Principal, ServerName, Source, Target, Timestamp, Transport, nearest};
 
 /// When a case happens that does not say when: a Monday at noon.
 const NOON: &str = "2026-01-05T12:00:00Z";
@@ -71,11 +70,11 @@ impl Meaning<'_> {
     }
 
     fn callers(&mut self) -> Option<(TestPrincipal, Option<TestPrincipal>)> {
-        let agent = match self.principal("agent", "agent_roles") {
+        let agent = match self.principal("agent", ["agent_roles", "agent_teams"]) {
             None => self.wrong(None, "it is not said which agent calls", "write `agent = \"…\"` in the case or in [defaults]"),
             agent => agent,
         };
-        let actor = self.principal("actor", "actor_roles");
+        let actor = self.principal("actor", ["actor_roles", "actor_teams"]);
         let unattended = self.level.get("unattended").is_some_and(|said| said.value == Value::Flag(true));
         match (&actor, unattended) {
             (Some(_), true) => {
@@ -87,15 +86,21 @@ impl Meaning<'_> {
             }
             (Some(_), false) | (None, true) => {}
         }
-        if let Some((_, origin)) = self.texts("actor_roles").filter(|_| actor.is_none()) {
-            return self.wrong(Some(&origin), "there are `actor_roles`, but there is no actor", "");
+        for key in ["actor_roles", "actor_teams"] {
+            if let Some((_, origin)) = self.texts(key).filter(|_| actor.is_none()) {
+                return self.wrong(Some(&origin), format!("there are `{key}`, but there is no actor"), "");
+            }
         }
         Some((agent?, actor))
     }
 
-    fn principal(&self, key: &str, roles: &str) -> Option<TestPrincipal> {
+    fn principal(&self, key: &str, [roles, teams]: [&str; 2]) -> Option<TestPrincipal> {
         let (id, _) = self.text(key)?;
-        Some(TestPrincipal { id, roles: self.texts(roles).map(|(roles, _)| roles) })
+        let names = |key| self.texts(key).map(|(names, _)| names.into_iter().map(Arc::from).collect());
+        let (roles, teams) = (names(roles), names(teams));
+        let declares = roles.is_some() || teams.is_some();
+        let brings = declares.then(|| Memberships { roles: roles.unwrap_or_default(), teams: teams.unwrap_or_default() });
+        Some(TestPrincipal { id, brings })
     }
 
     fn server(&mut self) -> Option<ServerName> {

@@ -1,7 +1,7 @@
 //! Table tests of policies: what stands in `*.test.toml`, with every problem reported at once.
 //!
 //! A file asks questions ("may this agent, for this person, at this time, call this tool with these arguments?") and says the answers
-//! its author expects. This module reads the questions; `cli/policy_test` asks them. The format is told in `docs/policy-tests.md`.
+//! its author expects. This module reads the questions; `cli/policy/test` asks them. The format is told in `docs/policy-tests.md`.
 //!
 //! Read in this order: this file (what a case is), `level.rs` (the keys, and which of them replace each other), `document.rs` (defaults,
 //! cases and tables become one level a case), `meaning.rs` (a level becomes a [`Case`]), `json.rs` (arguments).
@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::report::{ConfigReport, Place, Problem, SourceFile};
-use crate::domain::{Action, Arguments, Principal, ServerName, Source, Target, Timestamp};
+use crate::domain::{Action, Arguments, Memberships, Principal, ServerName, Source, Target, Timestamp};
 
 /// How the name of a file with table tests ends.
 pub const ENDING: &str = ".test.toml";
@@ -52,8 +52,9 @@ pub struct Case {
 pub struct TestPrincipal {
     /// The id policies know it by.
     pub id: String,
-    /// The roles the case gives it, which also declares it; `None` when entities files or the configuration declare it.
-    pub roles: Option<Vec<String>>,
+    /// The roles and teams the case gives it, on top of those that files and configuration say. They also declare it, even when there
+    /// are none; `None` when the case gives no list of them.
+    pub brings: Option<Memberships>,
 }
 
 /// What a case asks.

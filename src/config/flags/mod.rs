@@ -1,8 +1,12 @@
 //! The command line: what can be typed, and which settings it stands for. Help texts live here; what a command does is in `cli`.
 
 mod audit;
+mod catalog;
+mod check;
 mod policy;
 mod policy_test;
+mod schema;
+mod suggest;
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -15,8 +19,12 @@ use super::report::Origin;
 use super::servers::CommandLineServer;
 
 pub use audit::{AuditCommand, AuditFlags, AuditShowFlags, AuditVerifyFlags};
-pub use policy::{OutputFormat, PolicyCheckFlags, PolicyCommand, PolicyFlags, PolicySetFlags};
+pub use catalog::{AskFlags, CatalogCommand, CatalogDiffFlags, CatalogLockFlags};
+pub use check::{CheckFlags, TransportFlag};
+pub use policy::{OutputFormat, PolicyCheckFlags, PolicyCommand, PolicyFlags, PolicyFmtFlags, PolicySetFlags};
 pub use policy_test::{PolicyTestFlags, TestFormatFlag};
+pub use schema::{SchemaCommand, SchemaGenerateFlags, SchemaShowFlags};
+pub use suggest::PolicySuggestFlags;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -28,6 +36,12 @@ Examples:
       what an MCP client spawns instead of the server
   cedarpost policy check policies
       are the policies valid?
+  cedarpost schema show policies
+      what can policies talk about?
+  cedarpost catalog lock --config cedarpost.toml
+      note the servers' tools as they are now; what changes later is refused
+  cedarpost check policies --agent helper --actor alice --tool shop/refund --input '{\"amount\":20000}'
+      how would this call be decided, and why?
   cedarpost audit verify --config cedarpost.toml
       has the log been tampered with?
 
@@ -40,7 +54,9 @@ Exit codes:
     0  done, or stopped as asked
     1  failed while running
     2  the command line cannot be understood
-    3  policies are invalid (also at the start of a sidecar), or the log does not verify
+    3  the answer is no: policies are invalid (also at the start of a sidecar), the log does
+       not verify, tools differ from the lock (catalog diff --fail-on-drift), or `check`
+       says anything but allow
    78  the configuration is wrong
   130  stopped at once by a second signal
   `stdio` passes on the exit code of the server.";
@@ -94,6 +110,14 @@ pub enum Command {
     /// Check policies without running anything.
     #[command(subcommand)]
     Policy(PolicyCommand),
+    /// Print what policies can talk about.
+    #[command(subcommand)]
+    Schema(SchemaCommand),
+    /// Review what tools servers offer, and keep what was reviewed.
+    #[command(subcommand)]
+    Catalog(CatalogCommand),
+    /// Say how one call would be decided, why, and what would change that.
+    Check(Box<CheckFlags>),
     /// Read the log of decisions.
     #[command(subcommand)]
     Audit(AuditCommand),
@@ -285,6 +309,11 @@ impl StdioFlags {
     /// What these flags say about the server.
     #[must_use]
     pub fn server(&self) -> CommandLineServer {
-        CommandLineServer { name: self.name.clone(), url: self.upstream.clone(), command: self.command.clone() }
+        CommandLineServer {
+            name: self.name.clone(),
+            url: self.upstream.clone(),
+            command: self.command.clone(),
+            flags: ["--name", "--upstream"],
+        }
     }
 }

@@ -1,14 +1,20 @@
 //! `policy …`: what can be done with policies besides having them in force.
 
+use std::path::{Path, PathBuf};
+
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::{FileFlag, Override, PolicyTestFlags};
+use super::{FileFlag, Override, PolicySuggestFlags, PolicyTestFlags};
 
 /// `policy …`
 #[derive(Debug, Subcommand)]
 pub enum PolicyCommand {
     /// Load policies, schema and entities, and report every problem with file and line.
     Check(PolicyCheckFlags),
+    /// Write a first set of policies for the tools of a server: least privilege, to be edited.
+    Suggest(PolicySuggestFlags),
+    /// Put policy files into one form; comments stay.
+    Fmt(PolicyFmtFlags),
     /// Run the tests (*.test.toml) that stand beside policies; exit code 3 when one fails.
     Test(PolicyTestFlags),
 }
@@ -25,6 +31,9 @@ pub struct PolicyFlags {
     /// A directory of *.json or *.yaml entities (may be repeated)
     #[arg(long, value_name = "DIR")]
     pub entities: Vec<String>,
+    /// The catalog lock: tools must be as it says
+    #[arg(long, value_name = "FILE")]
+    pub lock: Option<String>,
 }
 
 /// What the commands about a set of policies share: a settings file, the places of each kind of file, or one directory for all.
@@ -67,6 +76,25 @@ pub struct PolicyCheckFlags {
     pub deny_warnings: bool,
 }
 
+const FMT_HELP: &str = "\
+Exit codes:
+    0  all files are formatted
+    1  a file cannot be read or written
+    2  the command line cannot be understood
+    3  a file is not Cedar and was left alone; with --check: a file would change";
+
+/// `policy fmt`
+#[derive(Debug, Clone, Default, Args)]
+#[command(after_help = FMT_HELP)]
+pub struct PolicyFmtFlags {
+    /// Policy files, and directories with *.cedar files; - for standard input to standard output
+    #[arg(value_name = "PATHS", required = true)]
+    pub paths: Vec<PathBuf>,
+    /// Change nothing, and name the files that would change
+    #[arg(long)]
+    pub check: bool,
+}
+
 /// `--format`
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum OutputFormat {
@@ -78,11 +106,12 @@ pub enum OutputFormat {
 }
 
 impl PolicyFlags {
-    pub(super) fn overrides(&self) -> [Option<Override>; 3] {
+    pub(super) fn overrides(&self) -> [Option<Override>; 4] {
         [
             Override::list("policy.policies", "--policies", &self.policies),
             Override::list("policy.schema", "--schema", &self.schema),
             Override::list("policy.entities", "--entities", &self.entities),
+            Override::text("policy.lock", "--lock", self.lock.as_ref()),
         ]
     }
 }
@@ -93,6 +122,12 @@ impl PolicySetFlags {
     pub fn overrides(&self) -> Vec<Override> {
         let Some(directory) = &self.directory else { return self.policy.overrides().into_iter().flatten().collect() };
         let all = ["policy.policies", "policy.schema", "policy.entities"];
-        all.into_iter().filter_map(|key| Override::list(key, "DIR", std::slice::from_ref(directory))).collect()
+        let all = all.into_iter().filter_map(|key| Override::list(key, "DIR", std::slice::from_ref(directory)));
+        let beside = format!("{directory}/catalog.lock.json");
+        let lock = match &self.policy.lock {
+            Some(lock) => Override::text("policy.lock", "--lock", Some(lock)),
+            None => Path::new(&beside).is_file().then(|| Override::text("policy.lock", "DIR", Some(&beside))).flatten(),
+        };
+        all.chain(lock).collect()
     }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::{FileFlag, Override, PolicyFlags};
+use super::{FileFlag, Override, PolicyFlags, PolicySetFlags};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -62,16 +62,16 @@ pub enum TestFormatFlag {
 }
 
 impl PolicyTestFlags {
-    /// The settings these flags give: one list for each set of policies.
+    /// The sets of policies to test: one for each directory, or the one that the other flags and the settings say.
     #[must_use]
     pub fn overrides(&self) -> Vec<Vec<Override>> {
-        if self.directories.is_empty() {
-            return vec![self.policy.overrides().into_iter().flatten().collect()];
-        }
-        let of = |directory: &String| {
-            let keys = ["policy.policies", "policy.schema", "policy.entities"];
-            keys.into_iter().filter_map(|key| Override::list(key, "DIR", std::slice::from_ref(directory))).collect()
+        let set = |directory| {
+            let (file, policy) = (self.file.clone(), self.policy.clone());
+            PolicySetFlags { directory, file, policy }.overrides()
         };
-        self.directories.iter().map(of).collect()
+        match self.directories.as_slice() {
+            [] => vec![set(None)],
+            directories => directories.iter().map(|directory| set(Some(directory.clone()))).collect(),
+        }
     }
 }

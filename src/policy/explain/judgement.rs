@@ -6,9 +6,9 @@ use super::super::snapshot::PolicySnapshot;
 use super::asks;
 use super::changes;
 use super::model::{Answer, Asked, Change, Explained, Explanation, Failed, Force, Found, Matched, PolicyName, Side};
-use super::near::{Focus, Known, Sorted, force};
+use super::near::{Focus, Known, MAX_DETAILED, Sorted, force};
 use super::trial::Trial;
-use crate::domain::{Cause, Decision, Judgement, PolicyFault, PolicyRef, Principal, Timestamp};
+use crate::domain::{Cause, Decision, Judgement, PolicyFault, Principal, Timestamp};
 
 impl PolicySnapshot {
     /// Decides about a call as [`PolicySnapshot::decide`] does, and says why the decision is what it is. A call of a meta-tool is
@@ -78,15 +78,13 @@ impl PolicySnapshot {
 
     /// Adds which policies matched, which nearly did, and what follows from that.
     fn add_policies(&self, explained: &mut Explained, judgement: &Judgement, trial: Trial<'_>) {
-        let policies = &self.core.policies;
-        let references: Vec<PolicyRef> = policies.set.policies().map(|policy| policies.reference(policy.id())).collect();
-        let known = policies.set.policies().zip(&references).map(|(policy, at)| Known { policy, at });
-        let sorted = Sorted::new(known, trial);
+        let policies = self.core.policies.each();
+        let sorted = Sorted::new(policies.iter().map(|(policy, origin)| Known::new(policy, origin)), trial);
         let effect = if judgement.cause == Cause::Permitted { Force::Forbid } else { Force::Permit };
         let focus = Focus { effect, named: &judgement.policies };
         explained.matched = sorted.matched(&judgement.policies, trial);
         (explained.near, explained.near_left_out) = sorted.near(&focus, trial);
-        let for_a_permit = || changes::for_a_permit(&explained.near, |name| sorted.miss(name));
+        let for_a_permit = || changes::for_a_permit(&explained.near);
         let (mut changes, mut all_needed) = (Vec::new(), false);
         match &judgement.cause {
             Cause::Permitted => {}
@@ -115,28 +113,33 @@ impl PolicySnapshot {
             return changes::to_know(unknown);
         }
         match &judgement.cause {
+            Cause::Drifted => changes::other("a review of the tool's definition: `cedarpost catalog diff` shows what changed"),
             Cause::NotRepresentable(_) => changes::other("arguments that fit the type that policies know of this tool"),
-            Cause::Drifted => {
-                changes::other("a review of the tool's definition: `cedarpost catalog diff` shows what has changed")
-            }
             _ => changes::other("another request: this one does not fit the vocabulary that policies are written in"),
         }
     }
 
     fn failed(&self, fault: &PolicyFault, trial: Trial<'_>) -> Failed {
-        let found = self.core.policies.set.policies().find(|policy| *policy.id().to_string() == *fault.policy.id);
-        let parts = found.map(|policy| trial.parts(policy, fault.policy.line)).unwrap_or_default();
+        let policies = self.core.policies.each();
+        let found = policies.iter().find(|(_, origin)| origin.policy == fault.policy);
+        let known = found.map(|(policy, origin)| Known::new(policy, origin));
+        let parts = known.map(|known| trial.parts(known.text, known.at.line)).unwrap_or_default();
         Failed {
-            policy: PolicyName::new(&fault.policy, found.map_or(Force::Forbid, |policy| force(policy.effect()))),
+            policy: PolicyName::new(&fault.policy, known.map_or(Force::Forbid, |known| force(known.policy.effect()))),
             message: fault.message.to_string(),
             part: parts.into_iter().find(|part| part.found == Found::Error),
         }
     }
 }
 
+/// What it takes to lift each forbid that determines the answer, as far as more is known of it than its name.
 fn lifted(matched: &[Matched], lift: fn(&Matched) -> Change) -> Vec<Change> {
-    let forbids = matched.iter().filter(|matched| matched.determining && matched.policy.effect == Force::Forbid);
-    forbids.map(lift).collect()
+    let forbids = || matched.iter().filter(|matched| matched.determining && matched.policy.effect == Force::Forbid);
+    let mut changes: Vec<Change> = forbids().take(MAX_DETAILED).map(lift).collect();
+    if let more @ 1.. = forbids().count().saturating_sub(MAX_DETAILED) {
+        changes.push(changes::other(&format!("an end to {more} more policies that forbid it")));
+    }
+    changes
 }
 
 fn asked(request: &Request<'_>) -> Asked {

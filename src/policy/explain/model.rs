@@ -31,6 +31,18 @@ pub enum Answer {
     Deny,
 }
 
+impl Answer {
+    /// The word of records, metrics and interfaces.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::RequireApproval => "require_approval",
+            Self::Deny => "deny",
+        }
+    }
+}
+
 /// Who asked for what.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Asked {
@@ -160,6 +172,8 @@ pub struct Failed {
 pub struct Near {
     /// The policy.
     pub policy: PolicyName,
+    /// Whether its scope is about this one tool, resource or prompt.
+    pub names_target: bool,
     /// The part of its scope that does not fit; absent when the whole scope fits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scope: Option<ScopeMiss>,
@@ -176,6 +190,9 @@ pub struct ScopeMiss {
     pub wanted: String,
     /// What it is instead.
     pub found: String,
+    /// The role, team or group that it would have to be in, when that is what the policy asks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<String>,
     /// What kind of thing is missing.
     pub about: About,
 }

@@ -2,6 +2,7 @@
 
 use cedar_policy::{Effect, Policy};
 
+use super::super::policies::Origin;
 use super::model::{Force, Matched, Near, PolicyName};
 use super::scope::{self, Fit, Miss};
 use super::trial::{Outcome, Trial};
@@ -12,13 +13,15 @@ const MAX_NEAR: usize = 20;
 /// The most policies whose conditions are taken apart, of those whose scope fits and of those whose scope does not.
 const MAX_TRIED: usize = 200;
 /// The most matching policies of which more is told than their names.
-const MAX_DETAILED: usize = 20;
+pub(super) const MAX_DETAILED: usize = 20;
 
 /// A policy and where it stands.
 #[derive(Clone, Copy)]
 pub(super) struct Known<'a> {
     pub(super) policy: &'a Policy,
     pub(super) at: &'a PolicyRef,
+    /// Its author's words; of a linked policy those of the template.
+    pub(super) text: &'a str,
 }
 
 /// What matters most to this explanation.
@@ -69,8 +72,8 @@ impl<'a> Sorted<'a> {
                 Matched {
                     policy: known.name(),
                     determining,
-                    because: if detailed { trial.parts(known.policy, line) } else { Vec::new() },
-                    exceptions: if detailed { trial.exceptions(known.policy, line) } else { Vec::new() },
+                    because: if detailed { trial.parts(known.text, line) } else { Vec::new() },
+                    exceptions: if detailed { trial.exceptions(known.text, line) } else { Vec::new() },
                 }
             })
             .collect()
@@ -88,11 +91,12 @@ impl<'a> Sorted<'a> {
             .into_iter()
             .chain(missed)
             .map(|(known, miss)| {
-                let mut missing = trial.parts(known.policy, known.at.line);
+                let mut missing = trial.parts(known.text, known.at.line);
                 missing.retain(|part| !part.is_as_wanted());
                 let (first, second, third) = known.promise(miss, focus, trial);
                 let rank = (first, second, missing.len(), third, known.place());
-                (rank, Near { policy: known.name(), scope: miss.map(|miss| miss.tell(trial.entities)), missing })
+                let scope = miss.map(|miss| miss.tell(trial.entities));
+                (rank, Near { policy: known.name(), names_target: third == 0, scope, missing })
             })
             .collect();
         near.sort_by(|(a, _), (b, _)| a.cmp(b));
@@ -105,14 +109,14 @@ impl<'a> Sorted<'a> {
     pub(super) fn any_permit(&self) -> bool {
         self.matched.iter().any(|known| known.policy.effect() == Effect::Permit)
     }
-
-    /// The one miss in the scope of a policy.
-    pub(super) fn miss(&self, name: &PolicyName) -> Option<&Miss> {
-        self.missed.iter().find(|(known, _)| *known.at.id == *name.id).map(|(_, miss)| miss)
-    }
 }
 
 impl<'a> Known<'a> {
+    pub(super) fn new(policy: &'a Policy, origin: &'a Origin) -> Self {
+        let text = origin.file.text.get(origin.offset..).and_then(|rest| rest.get(..origin.length));
+        Self { policy, at: &origin.policy, text: text.unwrap_or_default() }
+    }
+
     pub(super) fn name(&self) -> PolicyName {
         PolicyName::new(self.at, force(self.policy.effect()))
     }

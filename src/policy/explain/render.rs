@@ -2,9 +2,10 @@
 
 use std::fmt::Write as _;
 
+use super::changes;
 use super::model::{
-    Answer, Asked, Change, Explained, Explanation, Failed, Force, Found, Matched, Near, Need, Part, PolicyName, Read, Side,
-    Unknown,
+    About, Answer, Asked, Change, Clause, Explained, Explanation, Failed, Force, Found, Matched, Near, Need, Part, PolicyName,
+    Read, ScopeMiss, Side, Unknown,
 };
 
 /// The most policies of one kind that are drawn for one principal; JSON has more.
@@ -18,24 +19,19 @@ impl Explanation {
     pub fn render(&self, color: bool) -> String {
         let mut page = Page { text: String::new(), color };
         page.decision(self);
-        let mut rest = self.judgements.as_slice();
-        while let Some((first, others)) = rest.split_first() {
-            // Agent and actor are often in the same role, and everything is then the same for both.
-            let alike = others.iter().take_while(|other| first.says_the_same_as(other)).count();
-            let (told, left) = rest.split_at(alike + 1);
-            page.judgement(told, first);
-            rest = left;
+        let told: Vec<(&Explained, String)> = self.judgements.iter().map(|told| (told, page.told(told, self.decision))).collect();
+        // Agent and actor are often in the same role, and everything is then the same for both.
+        for alike in told.chunk_by(|(one, text), (other, same)| text == same && one.member_of == other.member_of) {
+            let who: Vec<String> = alike.iter().map(|(told, _)| told.word()).collect();
+            if let Some((first, text)) = alike.first() {
+                page.judgement(&who.join(" and "), first, text);
+            }
         }
         page.text
     }
 }
 
 impl Explained {
-    fn says_the_same_as(&self, other: &Self) -> bool {
-        let told = |explained: &Self| Self { principal: Side::Agent, id: String::new(), ..explained.clone() };
-        told(self) == told(other)
-    }
-
     fn word(&self) -> String {
         let side = match self.principal {
             Side::Agent => "agent",
@@ -47,10 +43,9 @@ impl Explained {
     /// What it comes to, in a few words.
     fn reason(&self) -> String {
         match self.cause.as_str() {
-            "permitted" => "permitted".to_owned(),
             "no_permit" => "no permit matches".to_owned(),
             "forbidden" => "a forbid matches".to_owned(),
-            "approval_missing" => "allowed once a person has approved it".to_owned(),
+            "approval_missing" => "a person has to approve it first".to_owned(),
             "not_evaluable" => "a policy cannot be evaluated, so nobody knows what it would have said".to_owned(),
             "not_representable" => "policies cannot be shown the arguments exactly".to_owned(),
             "unknown_tool" => "the tool is not known".to_owned(),
@@ -59,6 +54,21 @@ impl Explained {
             "invalid_request" => "the request does not fit the vocabulary".to_owned(),
             other => other.replace('_', " "),
         }
+    }
+
+    /// The near misses that matter, and what to say of them: permits of what is not allowed, forbids of which nothing but a
+    /// condition lets an allowed call pass.
+    fn telling(&self) -> (&'static str, Vec<&Near>) {
+        let of = |effect: Force| self.near.iter().filter(move |near| near.policy.effect == effect);
+        if self.answer == Answer::Allow {
+            return ("not forbidden by", of(Force::Forbid).filter(|near| near.scope.is_none()).collect());
+        }
+        // What else would permit it does not help as long as something stands in the way.
+        if !self.failed.is_empty() || self.matched.iter().any(|matched| matched.policy.effect == Force::Permit) {
+            return ("", Vec::new());
+        }
+        let close: Vec<&Near> = changes::within_reach(&self.near).collect();
+        ("not permitted by", if close.is_empty() { of(Force::Permit).take(2).collect() } else { close })
     }
 }
 
@@ -81,11 +91,12 @@ impl Page {
     }
 
     fn answer(&self, answer: Answer) -> String {
-        match answer {
-            Answer::Allow => self.painted(32, "allow"),
-            Answer::RequireApproval => self.painted(33, "require_approval"),
-            Answer::Deny => self.painted(31, "deny"),
-        }
+        let number = match answer {
+            Answer::Allow => 32,
+            Answer::RequireApproval => 33,
+            Answer::Deny => 31,
+        };
+        self.painted(number, answer.name())
     }
 
     fn policy(&self, policy: &PolicyName) -> String {
@@ -95,27 +106,41 @@ impl Page {
     fn decision(&mut self, explanation: &Explanation) {
         let Asked { agent, actor, server, action, target } = &explanation.asked;
         let actor = actor.as_ref().map_or_else(|| " on its own".to_owned(), |actor| format!(" for `{}`", plain(actor)));
-        let target = target.as_ref().map(|target| format!(" `{}`", plain(target))).unwrap_or_default();
+        let what = match (action.as_str(), target) {
+            ("tools/call", Some(tool)) => format!("`{}/{}`", plain(server), plain(tool)),
+            (_, Some(target)) => format!("`{}` at server `{}`", plain(target), plain(server)),
+            (_, None) => format!("at server `{}`", plain(server)),
+        };
         let answer = self.answer(explanation.decision);
-        self.line(0, &format!("{answer}: {action}{target} at server `{server}`, by agent `{}`{actor}", plain(agent)));
+        self.line(0, &format!("{answer}: {action} {what}, by agent `{}`{actor}", plain(agent)));
     }
 
-    fn judgement(&mut self, alike: &[Explained], told: &Explained) {
-        let who: Vec<String> = alike.iter().map(Explained::word).collect();
-        let member = if told.member_of.is_empty() { String::new() } else { format!(" in {}", listed(&told.member_of)) };
-        self.line(0, "");
+    fn judgement(&mut self, who: &str, told: &Explained, text: &str) {
+        let member = if told.member_of.is_empty() { String::new() } else { format!(", in {}", listed(&told.member_of)) };
         let answer = self.answer(told.answer);
-        self.line(0, &format!("{}{member}: {answer}, {}", who.join(" and "), told.reason()));
-        if let Some(detail) = &told.detail {
-            self.line(2, &plain(detail));
+        let reason = if told.answer == Answer::Allow { String::new() } else { format!(", {}", told.reason()) };
+        self.line(0, "");
+        self.line(0, &format!("{who}{member}: {answer}{reason}"));
+        self.text.push_str(text);
+    }
+
+    /// What is told below the head line of a judgement.
+    fn told(&self, told: &Explained, decision: Answer) -> String {
+        let mut page = Self { text: String::new(), color: self.color };
+        if let Some(detail) = told.detail.as_ref().filter(|_| told.unknown.is_none()) {
+            page.line(2, &plain(detail));
         }
         if let Some(unknown) = &told.unknown {
-            self.unknown(unknown);
+            page.unknown(unknown);
         }
-        self.matched(told);
-        told.failed.iter().for_each(|failed| self.failed(failed));
-        self.near(told);
-        self.changes(told);
+        page.matched(told);
+        told.failed.iter().for_each(|failed| page.failed(failed));
+        // Of somebody who is not the reason it is enough to know that they are not.
+        if told.answer != Answer::Allow || decision == Answer::Allow {
+            page.near(told);
+        }
+        page.changes(told);
+        page.text
     }
 
     fn unknown(&mut self, unknown: &Unknown) {
@@ -133,20 +158,30 @@ impl Page {
     }
 
     fn matched(&mut self, told: &Explained) {
-        let shown = |matched: &&Matched| matched.determining || told.answer != Answer::Allow;
-        for matched in told.matched.iter().filter(shown).take(MAX_DRAWN) {
+        let shown: Vec<&Matched> =
+            told.matched.iter().filter(|matched| matched.determining || told.answer != Answer::Allow).collect();
+        for matched in shown.iter().take(MAX_DRAWN) {
             let verb = match (matched.policy.effect, matched.determining) {
                 (Force::Permit, true) => "permitted by",
-                (Force::Permit, false) => "it would be permitted by",
+                (Force::Permit, false) => "would be permitted by",
                 (Force::Forbid, _) => "forbidden by",
             };
             let policy = self.policy(&matched.policy);
             self.line(2, &format!("{verb} {policy}"));
-            matched.because.iter().for_each(|part| self.part(4, part));
+            self.reasons(matched);
         }
-        let hidden = told.matched.iter().filter(shown).count().saturating_sub(MAX_DRAWN);
-        if hidden > 0 {
-            self.line(2, &format!("and {hidden} more policies that match"));
+        if shown.len() > MAX_DRAWN {
+            self.line(2, &format!("and {} more policies that match", shown.len() - MAX_DRAWN));
+        }
+    }
+
+    /// Why a policy matched: its conditions, and what its exceptions lack.
+    fn reasons(&mut self, matched: &Matched) {
+        let conditions = matched.because.iter().filter(|part| part.clause == Clause::When);
+        conditions.for_each(|part| self.part("when ", part));
+        for exception in &matched.exceptions {
+            let unmet = exception.iter().filter(|part| !part.is_as_wanted()).enumerate();
+            unmet.for_each(|(number, part)| self.part(if number == 0 { "unless " } else { "   and " }, part));
         }
     }
 
@@ -154,82 +189,85 @@ impl Page {
         let policy = self.policy(&failed.policy);
         self.line(2, &format!("{policy} fails: {}", plain(&failed.message)));
         if let Some(part) = &failed.part {
-            self.part(4, part);
+            self.part(clause(part), part);
         }
     }
 
-    /// The near misses that matter: permits of what is not allowed, forbids whose conditions alone let an allowed call pass.
     fn near(&mut self, told: &Explained) {
-        let (wanted, verb) = match told.answer {
-            Answer::Allow => (Force::Forbid, "not forbidden by"),
-            Answer::RequireApproval | Answer::Deny => (Force::Permit, "not permitted by"),
-        };
-        if told.cause == "forbidden" && told.matched.iter().any(|matched| matched.policy.effect == Force::Permit) {
-            return;
-        }
-        let all = || told.near.iter().filter(|near| near.policy.effect == wanted);
-        let is_near = |near: &&Near| near.scope.is_none() || (wanted == Force::Permit && !is_elsewhere(near));
-        let mut shown: Vec<&Near> = all().filter(is_near).take(MAX_DRAWN).collect();
-        if shown.is_empty() && wanted == Force::Permit {
-            shown = all().take(2).collect();
-        }
-        for near in shown {
+        let (verb, shown) = told.telling();
+        for near in shown.iter().take(MAX_DRAWN) {
             let policy = self.policy(&near.policy);
             self.line(2, &format!("{verb} {policy}"));
             if let Some(scope) = &near.scope {
-                self.line(4, &plain(&scope.wanted));
-                self.line(6, &format!("but {} is {}", scope.variable, plain(&scope.found)));
+                self.scope(scope, told);
             }
-            near.missing.iter().for_each(|part| self.part(4, part));
+            near.missing.iter().for_each(|part| self.part(clause(part), part));
+        }
+        if shown.len() > MAX_DRAWN {
+            self.line(2, &format!("and {} more policies that come near", shown.len() - MAX_DRAWN));
         }
     }
 
+    fn scope(&mut self, scope: &ScopeMiss, told: &Explained) {
+        self.line(4, &plain(&scope.wanted));
+        let found = match (scope.about, told.member_of.as_slice()) {
+            (About::Role, []) => "but is in nothing".to_owned(),
+            (About::Role, roles) => format!("but is in {} only", listed(roles)),
+            _ => format!("but {} is {}", scope.variable, plain(&scope.found)),
+        };
+        self.line(6, &found);
+    }
+
     /// A part of a condition, what it is, and the values that it read.
-    fn part(&mut self, indent: usize, part: &Part) {
-        self.line(indent, &plain(&part.text));
+    fn part(&mut self, before: &str, part: &Part) {
+        self.line(4, &format!("{before}{}", plain(&part.text)));
         let found = match part.found {
             Found::True => "is true",
             Found::False => "is false",
             Found::Error => "cannot be evaluated",
             Found::NotReached => "is not reached",
         };
-        let read: Vec<String> = part.read.iter().map(value).collect();
+        // A part that is nothing but a value needs no second word.
+        let read: Vec<String> = part.read.iter().filter(|read| read.expression != part.text).map(value).collect();
         let read = if read.is_empty() { String::new() } else { format!(": {}", read.join("; ")) };
-        self.line(indent + 2, &format!("{found}{read}"));
+        self.line(6, &format!("{found}{read}"));
     }
 
     fn changes(&mut self, told: &Explained) {
         if told.changes.is_empty() {
             return;
         }
-        let several = told.changes.len() > 1;
         self.line(0, "");
         self.line(
             2,
-            match (told.all_needed, several) {
-                (true, true) => "To allow it, all of these:",
-                (false, true) => "To allow it, one of these:",
-                (_, false) => "To allow it:",
+            match (told.changes.len(), told.all_needed) {
+                (1, _) => "To allow it:",
+                (_, true) => "To allow it, all of these:",
+                (_, false) => "To allow it, one of these:",
             },
         );
-        told.changes.iter().for_each(|change| self.change(change));
+        told.changes.iter().take(MAX_DRAWN).for_each(|change| self.change(change));
+        if told.changes.len() > MAX_DRAWN {
+            self.line(4, &format!("- and {} more", told.changes.len() - MAX_DRAWN));
+        }
     }
 
     fn change(&mut self, change: &Change) {
         let about = change.policy.as_ref().map(|policy| format!("{}: ", plain(&policy.id))).unwrap_or_default();
         let ways: Vec<String> = change.ways.iter().map(|way| all_of(way)).collect();
-        self.line(4, &format!("- {about}{}", ways.join(", or ")));
+        self.line(4, &format!("- {about}{}", ways.join("; or ")));
     }
 }
 
-/// Whether it is about something else than what was asked for.
-fn is_elsewhere(near: &Near) -> bool {
-    use super::model::About;
-    near.scope.as_ref().is_some_and(|scope| !matches!(scope.about, About::Role | About::Group))
+const fn clause(part: &Part) -> &'static str {
+    match part.clause {
+        Clause::When => "when ",
+        Clause::Unless => "unless ",
+    }
 }
 
 fn all_of(needs: &[Need]) -> String {
-    needs.iter().map(|need| plain(&need.text)).collect::<Vec<_>>().join(" and ")
+    needs.iter().map(|need| plain(&need.text)).collect::<Vec<_>>().join(", and ")
 }
 
 fn value(read: &Read) -> String {

@@ -71,21 +71,13 @@ impl Miss {
             variable: self.variable.to_owned(),
             wanted: self.asks.text(self.variable),
             found: if member { asks::described(&self.found, entities) } else { self.found.to_string() },
+            parent: if let Asks::Member(_, parent) = &self.asks { Some(parent.to_string()) } else { None },
             about: self.about(),
         }
     }
 
-    /// The role, team or group that the missing membership is in.
-    pub(super) const fn wanted_parent(&self) -> Option<&EntityUid> {
-        if let Asks::Member(_, parent) = &self.asks { Some(parent) } else { None }
-    }
-
-    pub(super) const fn found(&self) -> &EntityUid {
-        &self.found
-    }
-
     /// What kind of thing is missing.
-    pub(super) fn about(&self) -> About {
+    fn about(&self) -> About {
         let fits_kind = |kind: &Option<EntityTypeName>| kind.as_ref().is_none_or(|kind| kind == self.found.type_name());
         match (self.variable, &self.asks) {
             ("principal", Asks::Member(kind, _)) if fits_kind(kind) => About::Role,

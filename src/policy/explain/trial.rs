@@ -38,16 +38,14 @@ impl Trial<'_> {
         if diagnostics.reason().next().is_some() { Outcome::Matched } else { Outcome::NotMatched }
     }
 
-    /// The parts of a policy's conditions in the order they are evaluated. `line` is where the policy begins.
-    pub(super) fn parts(&self, policy: &Policy, line: u32) -> Vec<Part> {
-        let text = text(policy);
-        self.each(&text, line, &parts::needs(&text))
+    /// The parts of the conditions in the text of a policy, in the order they are evaluated. `line` is where the text begins.
+    pub(super) fn parts(&self, text: &str, line: u32) -> Vec<Part> {
+        self.each(text, line, &parts::needs(text))
     }
 
-    /// The exceptions of a policy, each with the parts that must all be true for it to be met.
-    pub(super) fn exceptions(&self, policy: &Policy, line: u32) -> Vec<Vec<Part>> {
-        let text = text(policy);
-        parts::exceptions(&text).iter().map(|pieces| self.each(&text, line, pieces)).collect()
+    /// The exceptions in the text of a policy, each with the parts that must all be true for it to be met.
+    pub(super) fn exceptions(&self, text: &str, line: u32) -> Vec<Vec<Part>> {
+        parts::exceptions(text).iter().map(|pieces| self.each(text, line, pieces)).collect()
     }
 
     fn each(&self, policy: &str, line: u32, pieces: &[Piece]) -> Vec<Part> {
@@ -83,11 +81,6 @@ impl Part {
     pub(super) fn is_as_wanted(&self) -> bool {
         self.found == if self.wanted { Found::True } else { Found::False }
     }
-}
-
-/// The policy as its author wrote it. A linked template has no text of its own; Cedar prints one.
-fn text(policy: &Policy) -> String {
-    policy.to_cedar().unwrap_or_else(|| policy.to_pst().map(|parsed| parsed.to_string()).unwrap_or_default())
 }
 
 /// The condition of a policy that has one.

@@ -163,16 +163,25 @@ impl<'a> Node<'a> {
 
 /// Adds a step to a JSON pointer, cut when it is very long: a pointer is for people, and its length is not the server's to choose.
 pub(super) fn push_token(pointer: &mut String, token: &str) {
-    let _ = write!(pointer, "/{}", shortened(token).replace('~', "~0").replace('/', "~1"));
+    let _ = write!(pointer, "/{}", shown(token).replace('~', "~0").replace('/', "~1"));
 }
 
-/// A name of the server's as it is shown to people.
+/// A name of the server's, short enough to be shown to people.
 pub(super) fn shortened(name: &str) -> Cow<'_, str> {
     const MAX_SHOWN: usize = 128;
     match name.char_indices().nth(MAX_SHOWN) {
         Some((end, _)) => format!("{}…", name.split_at(end).0).into(),
         None => name.into(),
     }
+}
+
+/// The same without anything that would end a line, move a cursor or turn the direction of the text around it.
+pub(super) fn shown(name: &str) -> String {
+    let escaped = |letter: char| {
+        let harmless = matches!(letter, '"' | '\'' | '\\') || letter.escape_debug().len() == 1;
+        if harmless { letter.to_string() } else { letter.escape_debug().to_string() }
+    };
+    shortened(name).chars().map(escaped).collect()
 }
 
 /// An array index as RFC 6901 writes them: without leading zeros.

@@ -4,8 +4,9 @@ use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use super::super::input::{Author, convert};
+use super::super::marks::MAX_DEFAULT;
 use super::super::ty::{Field, Fields, Others, Record, Ty};
-use super::document::{Node, shortened};
+use super::document::{Node, shown};
 use super::mapper::{Mapper, Shape, TOO_DEEP, is_never};
 use super::place::Place;
 
@@ -24,8 +25,6 @@ pub(super) const BRINGS_PROPERTIES: [&str; 12] = [
     "dependentSchemas",
     "dependencies",
 ];
-/// The longest `default` that is filled in, in bytes. A call may have it thousands of times, once an element.
-const MAX_DEFAULT: usize = 1024;
 /// The most combinations one inside the other that are looked into.
 const MAX_COMBINED: u32 = 64;
 /// The most names in a note.
@@ -104,7 +103,7 @@ impl<'d, 'a> Mapper<'d, 'a> {
         if new.is_empty() {
             return;
         }
-        let shown: Vec<String> = new.iter().take(MAX_NAMED).map(|name| format!("`{}`", shortened(name))).collect();
+        let shown: Vec<String> = new.iter().take(MAX_NAMED).map(|name| format!("`{}`", shown(name))).collect();
         let more = if new.len() > MAX_NAMED { " and more" } else { "" };
         self.note(place, format!("{what}, which policies cannot see: {}{more}", shown.join(", ")));
         for name in new {

@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Display, Write as _};
 
+use super::super::schema_text::is_identifier;
 use super::document::{push_token, shortened};
 
 /// A part of the schema, by the steps that lead to it.
@@ -95,9 +96,7 @@ struct Attribute<'a>(&'a str);
 
 impl Display for Attribute<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut letters = self.0.chars();
-        let starts = letters.next().is_some_and(|first| first.is_ascii_alphabetic() || first == '_');
-        if starts && letters.all(|letter| letter.is_ascii_alphanumeric() || letter == '_') {
+        if is_identifier(self.0) {
             write!(f, ".{}", shortened(self.0))
         } else {
             write!(f, "[\"{}\"]", shortened(self.0).escape_debug())

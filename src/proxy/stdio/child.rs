@@ -198,8 +198,8 @@ impl AskTools for InSession {
             *self.0.own.0.lock() = Some((question.id.clone(), asker));
             self.0.child.send(question.body).await.ok()?;
             let line = tokio::time::timeout(own::PATIENCE, answer).await.ok()?.ok()?;
-            if let Some(tools) = pages.turn(&own::answers(&question.id, &line)?).ok()? {
-                return Some(tools);
+            if let Some(listed) = pages.turn(&own::answers(&question.id, &line)?).ok()? {
+                return Some(listed.tools);
             }
         }
     }

@@ -1,47 +1,162 @@
 //! Asking a server for its tools, in the sidecar's own name: without a session where the server allows that, else in a short
 //! session of its own.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Response, header};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
+use tokio::time::{sleep, timeout};
 
-use super::child::{Exchange, Incoming as FromChild, Key, Pool, Request};
-use super::own::{self, LIMITS, PATIENCE, Pages, answers};
-use super::{HttpUpstream, Upstream, is_event_stream};
+use super::child::{Exchange, Failure, Incoming as FromChild, Key, OpenError, Pool, Request, SendError, SpawnError, Unavailable};
+use super::own::{self, LIMITS, Listed, PATIENCE, Pages, Unlisted, answers};
+use super::{HttpUpstream, Upstream, UpstreamError, UpstreamSettings, is_event_stream};
+use crate::clock::Clock;
 use crate::domain::{Actor, AgentId, Caller, ToolDefinition};
+use crate::lifecycle::Stop;
 use crate::mcp::{Era, Kind, Message, RawId, reply, sse, version};
 use crate::proxy::cleared::Cleared;
-use crate::proxy::collect::collect;
+use crate::proxy::collect::{Incomplete, collect};
 use crate::proxy::learner::AskTools;
+
+/// Why a server does not tell its tools.
+#[derive(Debug, thiserror::Error)]
+pub enum AskError {
+    /// It cannot be reached or started, or went away.
+    #[error(transparent)]
+    Upstream(#[from] UpstreamError),
+    /// There is no such program, or it cannot be run.
+    #[error(transparent)]
+    NotStarted(Arc<SpawnError>),
+    /// Its process ended before it answered.
+    #[error("the server's process ended before it answered ({0})")]
+    Ended(Failure),
+    /// It answers HTTP, but not this.
+    #[error("the server answers with HTTP status {0}")]
+    Status(StatusCode),
+    /// It answers with an error, in these words of its own.
+    #[error("the server answers with an error: {0}")]
+    Refused(String),
+    /// It answers, but does not speak MCP.
+    #[error("what the server answers is not MCP")]
+    NotMcp,
+    /// It speaks MCP in no version that we know.
+    #[error("the server speaks no version of MCP that is known here")]
+    Version,
+    /// Its list is none, or has no end.
+    #[error(transparent)]
+    Unlisted(#[from] Unlisted),
+    /// The time is up.
+    #[error("the server did not answer within {} s", .0.as_secs_f64())]
+    Silent(Duration),
+    /// We were told to stop.
+    #[error("stopped before the server answered")]
+    Stopped,
+}
+
+impl From<OpenError> for AskError {
+    fn from(error: OpenError) -> Self {
+        UpstreamError::NoProcess(error).into()
+    }
+}
+
+impl From<SendError> for AskError {
+    fn from(error: SendError) -> Self {
+        UpstreamError::NotTaken(error).into()
+    }
+}
+
+/// Asks a server that nothing else is done with for all its tools: connects or starts it, and ends what was started.
+///
+/// # Errors
+///
+/// When it does not give a list of tools `within` this time, or before the stop.
+///
+/// # Cancel safety
+///
+/// Dropped before it is done, the server's process is killed.
+pub async fn list_tools(settings: UpstreamSettings, within: Duration, stop: &Stop) -> Result<Listed, AskError> {
+    let server = Upstream::new(settings, &super::child::Metrics::default(), &Clock::System, stop)?;
+    let asked = tokio::select! {
+        asked = server.list(within) => asked,
+        () = stop.wait() => Err(AskError::Stopped),
+    };
+    let listed = match (asked, &server) {
+        (Err(AskError::Upstream(error)), Upstream::Child(pool)) => Err(why_no_process(pool, error).await),
+        (asked, _) => asked,
+    };
+    server.close().await;
+    listed
+}
+
+/// What became of the process that was to answer.
+async fn why_no_process(pool: &Pool, error: UpstreamError) -> AskError {
+    match error {
+        UpstreamError::NoProcess(OpenError::Unavailable(Unavailable::Down { last: Failure::Start(error), .. })) => {
+            AskError::NotStarted(error)
+        }
+        UpstreamError::NoProcess(OpenError::Unavailable(Unavailable::Down { last, .. })) => AskError::Ended(last),
+        UpstreamError::Ended | UpstreamError::NotTaken(_) | UpstreamError::NoProcess(OpenError::Send(_)) => {
+            how_it_ended(pool, error).await
+        }
+        error => error.into(),
+    }
+}
+
+/// The pipes of a process close a moment before the system says how it ended.
+async fn how_it_ended(pool: &Pool, error: UpstreamError) -> AskError {
+    for _ in 0..20 {
+        if let Some(failure) = pool.last_failure() {
+            return AskError::Ended(failure);
+        }
+        sleep(Duration::from_millis(25)).await;
+    }
+    error.into()
+}
 
 impl AskTools for Upstream {
     async fn ask_tools(&mut self) -> Option<Vec<ToolDefinition>> {
+        match self.list(PATIENCE * 3).await {
+            Ok(listed) => Some(listed.tools),
+            Err(error) => {
+                tracing::debug!(error = &error as &dyn std::error::Error, "asked for the server's tools in vain");
+                None
+            }
+        }
+    }
+}
+
+impl Upstream {
+    /// The whole list of tools. A third of the time is for a first try without a session: there are servers that never answer one.
+    async fn list(&self, within: Duration) -> Result<Listed, AskError> {
         let asked = async {
             match self {
-                Self::Http(server) => over_http(server).await,
-                Self::Child(pool) => over_child(pool).await,
+                Self::Http(server) => over_http(server, within).await,
+                Self::Child(pool) => over_child(pool, within).await,
             }
         };
-        tokio::time::timeout(PATIENCE * 3, asked).await.ok().flatten()
+        timeout(within, asked).await.unwrap_or(Err(AskError::Silent(within)))
     }
 }
 
-async fn over_http(server: &HttpUpstream) -> Option<Vec<ToolDefinition>> {
-    match pages_http(server, Era::Modern, || modern_headers("tools/list")).await {
-        Some(tools) => Some(tools),
-        None => over_http_session(server).await,
+async fn over_http(server: &HttpUpstream, within: Duration) -> Result<Listed, AskError> {
+    match pages_http(server, Era::Modern, within / 3, || modern_headers("tools/list")).await {
+        Ok(listed) => Ok(listed),
+        Err(unreachable @ AskError::Upstream(UpstreamError::Unreachable(_))) => Err(unreachable),
+        Err(_) => over_http_session(server, within).await,
     }
 }
 
-async fn over_http_session(server: &HttpUpstream) -> Option<Vec<ToolDefinition>> {
+async fn over_http_session(server: &HttpUpstream, within: Duration) -> Result<Listed, AskError> {
     let hello = own::initialize();
-    let (head, welcome) = question_http(server, &hello.id, hello.body, headers(None, None)).await?;
+    let (head, welcome) = question_http(server, &hello.id, hello.body, headers(None, None), within).await?;
     let session = head.get("mcp-session-id").cloned();
-    let version = own::negotiated_version(&welcome)?;
+    let version = own::negotiated_version(&welcome).ok_or(AskError::Version)?;
     let headers = || headers(session.as_ref(), Some(&version));
     tell_http(server, reply::initialized(), headers()).await?;
-    let tools = pages_http(server, Era::Legacy, headers).await;
+    let tools = pages_http(server, Era::Legacy, within, headers).await;
     if session.is_some() {
         // A server that does not end sessions on request forgets this one by itself.
         let _ = server.bare(Method::DELETE, headers()).await;
@@ -49,13 +164,18 @@ async fn over_http_session(server: &HttpUpstream) -> Option<Vec<ToolDefinition>>
     tools
 }
 
-async fn pages_http(server: &HttpUpstream, era: Era, headers: impl Fn() -> HeaderMap) -> Option<Vec<ToolDefinition>> {
+async fn pages_http(
+    server: &HttpUpstream,
+    era: Era,
+    patience: Duration,
+    headers: impl Fn() -> HeaderMap,
+) -> Result<Listed, AskError> {
     let mut pages = Pages::default();
     loop {
         let question = own::tools_list(era, pages.cursor());
-        let (_, page) = question_http(server, &question.id, question.body, headers()).await?;
-        if let Some(tools) = pages.turn(&page).ok()? {
-            return Some(tools);
+        let (_, page) = question_http(server, &question.id, question.body, headers(), patience).await?;
+        if let Some(listed) = pages.turn(&page)? {
+            return Ok(listed);
         }
     }
 }
@@ -79,95 +199,121 @@ fn modern_headers(method: &'static str) -> HeaderMap {
     headers
 }
 
-async fn tell_http(server: &HttpUpstream, body: Bytes, headers: HeaderMap) -> Option<()> {
-    let response = server.post(Cleared::own(body), headers).await.ok()?;
-    response.status().is_success().then_some(())
+async fn tell_http(server: &HttpUpstream, body: Bytes, headers: HeaderMap) -> Result<(), AskError> {
+    let response = server.post(Cleared::own(body), headers).await?;
+    if response.status().is_success() { Ok(()) } else { Err(AskError::Status(response.status())) }
 }
 
-/// Asks one question and reads on until it is answered; `None` for an error of any kind.
-async fn question_http(server: &HttpUpstream, id: &RawId, body: Bytes, headers: HeaderMap) -> Option<(HeaderMap, Message)> {
+/// Asks one question and reads on until it is answered with a result.
+async fn question_http(
+    server: &HttpUpstream,
+    id: &RawId,
+    body: Bytes,
+    headers: HeaderMap,
+    patience: Duration,
+) -> Result<(HeaderMap, Message), AskError> {
     let asked = async {
-        let response = server.post(Cleared::own(body), headers).await.ok()?;
+        let response = server.post(Cleared::own(body), headers).await?;
         if !response.status().is_success() {
-            return None;
+            return Err(AskError::Status(response.status()));
         }
         let head = response.headers().clone();
-        let message = answer_http(id, response).await?;
-        matches!(message.kind(), Kind::Response { is_error: false, .. }).then_some((head, message))
+        Ok((head, result(answer_http(id, response, patience).await?)?))
     };
-    tokio::time::timeout(PATIENCE, asked).await.ok().flatten()
+    timeout(patience, asked).await.unwrap_or(Err(AskError::Silent(patience)))
 }
 
-async fn answer_http(id: &RawId, response: Response<Incoming>) -> Option<Message> {
+async fn answer_http(id: &RawId, response: Response<Incoming>, patience: Duration) -> Result<Message, AskError> {
     let events = is_event_stream(response.headers());
     let mut body = response.into_body();
     if !events {
-        let body = collect(body, LIMITS.max_bytes, PATIENCE).await.ok()?;
-        return answers(id, &body);
+        let body = collect(body, LIMITS.max_bytes, patience).await.map_err(|incomplete| match incomplete {
+            Incomplete::TooSlow => AskError::Silent(patience),
+            Incomplete::TooLarge | Incomplete::Broken => AskError::NotMcp,
+        })?;
+        return answers(id, &body).ok_or(AskError::NotMcp);
     }
     let mut framer = sse::Framer::new(LIMITS.max_bytes);
-    loop {
-        let piece = body.frame().await?.ok()?.into_data().ok()?;
-        for event in framer.push(piece).ok()? {
+    while let Some(frame) = body.frame().await {
+        let piece = frame.ok().and_then(|frame| frame.into_data().ok()).ok_or(AskError::NotMcp)?;
+        for event in framer.push(piece).map_err(|_| AskError::NotMcp)? {
             if let Some(message) = event.data.as_ref().and_then(|data| answers(id, data)) {
-                return Some(message);
+                return Ok(message);
             }
         }
     }
+    Err(AskError::NotMcp)
 }
 
-async fn over_child(pool: &Pool) -> Option<Vec<ToolDefinition>> {
-    match over_shared_child(pool).await {
-        Some(tools) => Some(tools),
-        None => over_child_session(pool).await,
+/// The answer if it is a result, else what the server says about its error.
+fn result(answer: Message) -> Result<Message, AskError> {
+    match answer.kind() {
+        Kind::Response { is_error: false, .. } => Ok(answer),
+        Kind::Response { .. } => Err(AskError::Refused(own::error_message(&answer))),
+        _ => Err(AskError::NotMcp),
     }
 }
 
-async fn over_shared_child(pool: &Pool) -> Option<Vec<ToolDefinition>> {
+async fn over_child(pool: &Pool, within: Duration) -> Result<Listed, AskError> {
+    match over_shared_child(pool, within / 3).await {
+        Ok(listed) => Ok(listed),
+        Err(no_process @ AskError::Upstream(UpstreamError::NoProcess(OpenError::Unavailable(_)))) => Err(no_process),
+        Err(_) => over_child_session(pool, within).await,
+    }
+}
+
+async fn over_shared_child(pool: &Pool, patience: Duration) -> Result<Listed, AskError> {
     let mut pages = Pages::default();
     loop {
         let question = own::tools_list(Era::Modern, pages.cursor());
-        let exchange = pool.shared(request(&question.id, question.body)?).await.ok()?;
-        if let Some(tools) = pages.turn(&answer_child(&question.id, exchange).await?).ok()? {
-            return Some(tools);
+        let exchange = pool.shared(request(&question.id, question.body)?).await?;
+        if let Some(listed) = pages.turn(&answer_child(&question.id, exchange, patience).await?)? {
+            return Ok(listed);
         }
     }
 }
 
-async fn over_child_session(pool: &Pool) -> Option<Vec<ToolDefinition>> {
-    let (session, _unsolicited) = pool.dedicated().ok()?;
+async fn over_child_session(pool: &Pool, patience: Duration) -> Result<Listed, AskError> {
+    let started = match pool.dedicated() {
+        // There are servers that end when their first message is not `initialize`: they get the chance to hear it.
+        Err(Unavailable::Down { retry_in, last: Failure::Exit(_), .. }) => {
+            sleep(retry_in).await;
+            pool.dedicated()
+        }
+        started => started,
+    };
+    let (session, _unsolicited) = started.map_err(OpenError::from)?;
     let hello = own::initialize();
-    let exchange = session.open(request(&hello.id, hello.body)?).await.ok()?;
-    answer_child(&hello.id, exchange).await?;
-    session.send(reply::initialized()).await.ok()?;
+    let exchange = session.open(request(&hello.id, hello.body)?).await?;
+    answer_child(&hello.id, exchange, patience).await?;
+    session.send(reply::initialized()).await?;
     let mut pages = Pages::default();
     loop {
         let question = own::tools_list(Era::Legacy, pages.cursor());
-        let exchange = session.open(request(&question.id, question.body)?).await.ok()?;
-        if let Some(tools) = pages.turn(&answer_child(&question.id, exchange).await?).ok()? {
-            return Some(tools);
+        let exchange = session.open(request(&question.id, question.body)?).await?;
+        if let Some(listed) = pages.turn(&answer_child(&question.id, exchange, patience).await?)? {
+            return Ok(listed);
         }
     }
 }
 
 /// A request in the sidecar's own name, which is nobody's agent: callers are compared, and this one is equal to none of them.
-fn request(id: &RawId, line: Bytes) -> Option<Request> {
+fn request(id: &RawId, line: Bytes) -> Result<Request, AskError> {
     let caller = Caller::new(AgentId::new("cedarpost"), Actor::Unattended);
-    Some(Request { id: Key::parse(id.as_json())?, progress_token: None, caller, line })
+    let id = Key::parse(id.as_json()).ok_or(UpstreamError::NoProcess(OpenError::InUse))?;
+    Ok(Request { id, progress_token: None, caller, line })
 }
 
-async fn answer_child(id: &RawId, mut exchange: Exchange) -> Option<Message> {
+async fn answer_child(id: &RawId, mut exchange: Exchange, patience: Duration) -> Result<Message, AskError> {
     let heard = async {
         loop {
-            match exchange.next().await? {
-                FromChild::Message(_) => {}
-                FromChild::Response(line) => {
-                    let message = answers(id, &line)?;
-                    return matches!(message.kind(), Kind::Response { is_error: false, .. }).then_some(message);
-                }
-                FromChild::Gone | FromChild::Overrun => return None,
+            match exchange.next().await {
+                Some(FromChild::Message(_)) => {}
+                Some(FromChild::Response(line)) => return result(answers(id, &line).ok_or(AskError::NotMcp)?),
+                Some(FromChild::Overrun) => return Err(UpstreamError::Overrun.into()),
+                Some(FromChild::Gone) | None => return Err(UpstreamError::Ended.into()),
             }
         }
     };
-    tokio::time::timeout(PATIENCE, heard).await.ok().flatten()
+    timeout(patience, heard).await.unwrap_or(Err(AskError::Silent(patience)))
 }

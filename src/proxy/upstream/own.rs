@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::domain::ToolDefinition;
+use crate::mcp::list::Unreadable;
 use crate::mcp::reply::{self, Implementation};
 use crate::mcp::{self, Era, Kind, Limits, Message, RawId, version};
 
@@ -60,10 +61,25 @@ pub(in crate::proxy) fn answers(id: &RawId, body: &Bytes) -> Option<Message> {
     matches!(message.kind(), Kind::Response { id: Some(answered), .. } if answered == id).then_some(message)
 }
 
+/// What the server says about an error; nothing when it says nothing that can be read.
+pub(in crate::proxy) fn error_message(answer: &Message) -> String {
+    let error: Option<serde_json::Value> = answer.outcome().and_then(|text| serde_json::from_slice(text).ok());
+    error.and_then(|error| Some(error.get("message")?.as_str()?.to_owned())).unwrap_or_default()
+}
+
+/// The tools that a server lists.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Listed {
+    /// Those whose definition can be read.
+    pub tools: Vec<ToolDefinition>,
+    /// The names of the others; empty where not even the name can be read.
+    pub refused: Vec<String>,
+}
+
 /// A list that comes in pages.
 #[derive(Default)]
 pub(in crate::proxy) struct Pages {
-    tools: Vec<ToolDefinition>,
+    listed: Listed,
     cursor: Option<Arc<str>>,
     turned: usize,
 }
@@ -74,20 +90,28 @@ impl Pages {
         self.cursor.as_deref()
     }
 
-    /// Takes in a page: the whole list when it was the last. `Err` when it is no page, or there are too many.
-    pub(in crate::proxy) fn turn(&mut self, page: &Message) -> Result<Option<Vec<ToolDefinition>>, Unlisted> {
-        let page = mcp::list::tools(page.body()).map_err(|_| Unlisted)?;
-        self.tools.extend(page.tools);
+    /// Takes in a page: the whole list when it was the last.
+    pub(in crate::proxy) fn turn(&mut self, page: &Message) -> Result<Option<Listed>, Unlisted> {
+        let page = mcp::list::tools(page.body())?;
+        self.listed.tools.extend(page.tools);
+        self.listed.refused.extend(page.refused);
         self.cursor = page.next_cursor;
         self.turned += 1;
         match self.cursor {
-            None => Ok(Some(std::mem::take(&mut self.tools))),
+            None => Ok(Some(std::mem::take(&mut self.listed))),
             Some(_) if self.turned < MOST_PAGES => Ok(None),
-            Some(_) => Err(Unlisted),
+            Some(_) => Err(Unlisted::TooManyPages),
         }
     }
 }
 
-/// The server does not tell its tools.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::proxy) struct Unlisted;
+/// Why a list of tools is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unlisted {
+    /// It cannot be read.
+    #[error("the server's list of tools cannot be read")]
+    Unreadable(#[from] Unreadable),
+    /// It goes on and on.
+    #[error("the server's list of tools has more than {MOST_PAGES} pages")]
+    TooManyPages,
+}

@@ -26,6 +26,7 @@ mod wire;
 mod worker;
 
 pub use exchange::{Exchange, Incoming, OpenError, Request, Session};
+pub use health::Failure;
 pub use metrics::Metrics;
 pub use pool::{ChildState, Pool, PoolSettings, Unavailable};
 pub use process::{Child, ChildSettings, SendError, SpawnError, Stderr};

@@ -208,6 +208,12 @@ impl Pool {
         ChildState::Down { since: *since, retry_in, last: last.clone() }
     }
 
+    /// How the last child failed, if none has worked since.
+    #[must_use]
+    pub fn last_failure(&self) -> Option<Failure> {
+        self.inner.state.lock().health.down().map(|down| down.last.clone())
+    }
+
     /// Ends all children in order and waits for them. Nothing can be started afterwards.
     pub async fn close(&self) {
         self.inner.stop.cancel();

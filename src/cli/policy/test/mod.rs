@@ -1,9 +1,10 @@
 //! `cedarpost policy test`: asks the questions of the tests beside policies, and says which answers are not the expected ones.
 //!
 //! A set of policies is loaded as the sidecar would load it, and every case is a decision of that snapshot: nothing here decides.
-//! Read in this order: this file (the command), `set.rs` (one set of policies and its cases), `verdict.rs` (expected and got),
+//! Read in this order: this file (the command), `set.rs` (one set of policies and its cases), `bench.rs` (asking), `verdict.rs` (expected and got),
 //! `coverage.rs`; then the reports: `human.rs`, `json.rs`, `junit.rs`.
 
+mod bench;
 mod coverage;
 mod human;
 mod json;
@@ -16,7 +17,7 @@ use std::io::{self, IsTerminal, Write};
 
 use anyhow::Context;
 
-use super::{Exit, output};
+use super::super::{Exit, output};
 use crate::app;
 use crate::clock::Clock;
 use crate::config::flags::{PolicyTestFlags, TestFormatFlag};
@@ -24,7 +25,7 @@ use crate::config::{Config, Environment, Sources};
 use set::{Plan, TestedSet};
 
 /// Tests policies.
-pub(super) fn test(flags: &PolicyTestFlags, environment: &Environment) -> anyhow::Result<Exit> {
+pub(in crate::cli) fn test(flags: &PolicyTestFlags, environment: &Environment) -> anyhow::Result<Exit> {
     let color = io::stderr().is_terminal() && !environment.refuses_color();
     let progress = Progress { shown: io::stderr().is_terminal() };
     let mut sets = Vec::new();
@@ -91,3 +92,6 @@ impl Progress {
 fn complain(text: &str) -> anyhow::Result<()> {
     io::stderr().write_all(text.as_bytes()).context("failed to write to standard error")
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,161 @@
+//! `cedarpost check`: how one call would be decided, and why; by policies on disk, or by a running sidecar.
+
+use std::io::{self, IsTerminal, Read, Write};
+
+use anyhow::Context;
+use serde_json::value::RawValue;
+
+use super::{Exit, output, remote};
+use crate::app::{self, BadInquiry, Inquiry, TransportName};
+use crate::clock::Clock;
+use crate::config::flags::{CheckFlags, OutputFormat, TransportFlag};
+use crate::config::{Config, Environment, IdentitySettings, Sources};
+use crate::mcp;
+use crate::policy::{
+    self, Answer, Catalog, DeclaredPrincipal, Explanation, LoadError, PolicySnapshot, PrincipalKind, Request, Settings,
+};
+
+/// Explains how a call would be decided.
+pub(super) fn check(flags: &CheckFlags, environment: Environment) -> anyhow::Result<Exit> {
+    let color = !environment.refuses_color();
+    match explain(flags, environment) {
+        Ok(explanation) => {
+            let text = match flags.format {
+                OutputFormat::Human => explanation.render(color && io::stdout().is_terminal()),
+                OutputFormat::Json => format!("{:#}\n", serde_json::to_value(&explanation)?),
+            };
+            output::print(text.as_bytes())?;
+            Ok(exit(explanation.decision))
+        }
+        Err(Failure::Question(sentence)) => {
+            complain(&format!("cedarpost: {sentence}\n"))?;
+            Ok(Exit::Usage)
+        }
+        Err(Failure::Policies(error)) => {
+            complain(&policy::draw(&error.problems(), color && io::stderr().is_terminal()))?;
+            complain("the policies are not valid: nothing can be decided by them\n")?;
+            Ok(Exit::Invalid)
+        }
+        Err(Failure::Other(error)) => Err(error),
+    }
+}
+
+/// Why there is no explanation.
+enum Failure {
+    /// The question makes no sense.
+    Question(String),
+    /// The policies are not valid.
+    Policies(LoadError),
+    Other(anyhow::Error),
+}
+
+impl From<BadInquiry> for Failure {
+    fn from(error: BadInquiry) -> Self {
+        Self::Question(error.to_string())
+    }
+}
+
+impl From<LoadError> for Failure {
+    fn from(error: LoadError) -> Self {
+        Self::Policies(error)
+    }
+}
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Other(error)
+    }
+}
+
+const fn exit(answer: Answer) -> Exit {
+    match answer {
+        Answer::Allow => Exit::Done,
+        Answer::RequireApproval | Answer::Deny => Exit::Invalid,
+    }
+}
+
+fn explain(flags: &CheckFlags, environment: Environment) -> Result<Explanation, Failure> {
+    if let Some(url) = &flags.admin {
+        let inquiry = inquiry(flags, None)?;
+        return remote::explain(url, &inquiry).map_err(|error| match error {
+            remote::Failure::Refused(sentence) => Failure::Question(format!("the sidecar says that {sentence}")),
+            remote::Failure::Other(error) => Failure::Other(error),
+        });
+    }
+    let sources = Sources { file: flags.set.file.config.as_deref(), environment, flags: flags.set.overrides() };
+    let known = Config::for_policy_check(&sources).map_err(anyhow::Error::from)?;
+    let question = inquiry(flags, known.identity.as_ref())?.question()?;
+    let mut settings = app::policy_settings(&known.policy, known.identity.as_ref(), known.servers);
+    declare(&mut settings, PrincipalKind::Agent, question.caller.agent.as_str(), &flags.agent_role);
+    if let Some(person) = question.caller.actor.person() {
+        declare(&mut settings, PrincipalKind::User, person.as_str(), &flags.actor_role);
+    }
+    let files = policy::read(&settings)?;
+    let snapshot = PolicySnapshot::build(&settings.or_servers_of(&files), &files, &Catalog::default())?;
+    let now = question.at.unwrap_or_else(|| Clock::System.now());
+    Ok(snapshot.explain(&Request { caller: &question.caller, call: &question.call, now }))
+}
+
+/// Whoever is given a role is declared by that; without one they must be declared elsewhere, as for a sidecar.
+fn declare(settings: &mut Settings, kind: PrincipalKind, id: &str, roles: &[String]) {
+    if !roles.is_empty() {
+        settings.principals.push(DeclaredPrincipal { kind, id: id.to_owned(), roles: roles.to_vec() });
+    }
+}
+
+/// The question of the flags; who calls may be said by the configuration.
+fn inquiry(flags: &CheckFlags, identity: Option<&IdentitySettings>) -> Result<Inquiry, Failure> {
+    let missing = |what: &str| Failure::Question(format!("it must be said {what}"));
+    let agent = flags.agent.clone().or_else(|| identity.map(|identity| identity.agent.clone()));
+    let (actor, unattended) = match (&flags.actor, flags.unattended, identity) {
+        (None, false, Some(identity)) => (identity.actor.clone(), identity.actor.is_none()),
+        (None, false, None) => return Err(missing("for whom the agent acts: --actor ID, or --unattended for nobody")),
+        (actor, unattended, _) => (actor.clone(), unattended),
+    };
+    Ok(Inquiry {
+        agent: agent.ok_or_else(|| missing("who calls: --agent ID"))?,
+        actor,
+        unattended,
+        server: flags.server.clone(),
+        tool: flags.tool.clone(),
+        resource: flags.resource.clone(),
+        prompt: flags.prompt.clone(),
+        method: flags.method.clone(),
+        action: flags.action.clone(),
+        input: flags.input.as_deref().map(input).transpose()?,
+        at: flags.at.clone(),
+        ip: flags.ip,
+        transport: flags.transport.map(|transport| match transport {
+            TransportFlag::Http => TransportName::Http,
+            TransportFlag::Stdio => TransportName::Stdio,
+        }),
+    })
+}
+
+/// The arguments, read as strictly as in a message.
+fn input(given: &str) -> Result<Box<RawValue>, Failure> {
+    let limits = mcp::Limits::default();
+    let text = match (given, given.strip_prefix('@')) {
+        ("-", _) => bounded(io::stdin().lock(), limits.max_bytes).context("failed to read standard input")?,
+        (_, Some(file)) => {
+            let failed = || format!("failed to read `{file}`");
+            bounded(std::fs::File::open(file).with_context(failed)?, limits.max_bytes).with_context(failed)?
+        }
+        (text, None) => text.as_bytes().to_vec(),
+    };
+    let refused = |what: &dyn std::fmt::Display| Failure::Question(format!("`--input` {what}"));
+    mcp::check_json(&text, limits).map_err(|error| refused(&error))?;
+    let text = String::from_utf8(text).map_err(|error| refused(&error))?;
+    RawValue::from_string(text.trim_ascii().to_owned()).map_err(|error| refused(&error))
+}
+
+/// All that there is to read, or a little more than `limit` allows, which is then refused.
+fn bounded(from: impl Read, limit: usize) -> io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    from.take(limit as u64 + 1).read_to_end(&mut text)?;
+    Ok(text)
+}
+
+fn complain(text: &str) -> anyhow::Result<()> {
+    io::stderr().write_all(text.as_bytes()).context("failed to write to standard error")
+}

@@ -1,0 +1,30 @@
+//! Why would a call be decided as it would? Asked by people who write policies, about a call that nobody makes.
+
+use super::Gate;
+use crate::domain::{Call, Caller, Timestamp};
+use crate::policy::{Explanation, Request};
+
+impl Gate {
+    /// Explains how a call would be decided by the policies in force, now or `at` another time.
+    ///
+    /// No [`Permit`](super::Permit) comes of it, so nothing can follow from it but words. It is counted and logged, but it is not a
+    /// decision about a call and leaves no record. The explanation reveals policies: it is not for agents.
+    ///
+    /// It may take some milliseconds with many policies; call it where that holds up nobody else.
+    #[must_use]
+    pub fn explain(&self, caller: &Caller, call: &Call, at: Option<Timestamp>) -> Explanation {
+        let now = at.unwrap_or_else(|| self.shared.clock.now());
+        let explanation = self.snapshot().explain(&Request { caller, call, now });
+        self.shared.metrics.explained(explanation.decision.name());
+        tracing::info!(
+            agent = %caller.agent,
+            actor = caller.actor.person().map(tracing::field::display),
+            server = %call.server,
+            action = call.action.name(),
+            target = call.target.name(),
+            decision = explanation.decision.name(),
+            "explained a decision"
+        );
+        explanation
+    }
+}
