@@ -46,7 +46,7 @@ impl PolicySnapshot {
             explained.changes = vec![self.change_before_policies(&explained, judgement)];
             return explained;
         };
-        let trial = Trial { request: cedar_request, entities: &prepared.entities };
+        let trial = Trial { request: cedar_request, entities: &prepared.entities, detailed: true };
         explained.member_of = cedar_request.principal().map(|uid| asks::ancestors(uid, trial.entities)).unwrap_or_default();
         explained.failed = judgement.faults.iter().map(|fault| self.failed(fault, trial)).collect();
         self.add_policies(&mut explained, judgement, trial);

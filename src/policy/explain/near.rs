@@ -11,7 +11,7 @@ use crate::domain::PolicyRef;
 /// The most policies that nearly matched and are told.
 const MAX_NEAR: usize = 20;
 /// The most policies whose conditions are taken apart, of those whose scope fits and of those whose scope does not.
-const MAX_TRIED: usize = 200;
+const MAX_TRIED: usize = 50;
 /// The most matching policies of which more is told than their names.
 pub(super) const MAX_DETAILED: usize = 20;
 
@@ -87,22 +87,31 @@ impl<'a> Sorted<'a> {
             candidates.sort_by_cached_key(|(known, miss)| known.promise(*miss, focus, trial));
             candidates.truncate(MAX_TRIED);
         }
-        let mut near: Vec<_> = unmet
+        let missing = |known: &Known<'_>, trial: Trial<'_>| {
+            let mut missing = trial.parts(known.text, known.at.line);
+            missing.retain(|part| !part.is_as_wanted());
+            missing
+        };
+        let mut ranked: Vec<_> = unmet
             .into_iter()
             .chain(missed)
             .map(|(known, miss)| {
-                let mut missing = trial.parts(known.text, known.at.line);
-                missing.retain(|part| !part.is_as_wanted());
-                let (first, second, third) = known.promise(miss, focus, trial);
-                let rank = (first, second, missing.len(), third, known.place());
-                let scope = miss.map(|miss| miss.tell(trial.entities));
-                (rank, Near { policy: known.name(), names_target: third == 0, scope, missing })
+                let (relevance, distance, general) = known.promise(miss, focus, trial);
+                let parts = missing(&known, Trial { detailed: false, ..trial }).len();
+                ((relevance, distance, parts, general, known.place()), known, miss)
             })
             .collect();
-        near.sort_by(|(a, _), (b, _)| a.cmp(b));
-        near.truncate(MAX_NEAR);
+        ranked.sort_by(|(a, ..), (b, ..)| a.cmp(b));
+        ranked.truncate(MAX_NEAR);
+        let tell = |((_, _, _, general, _), known, miss): &((u8, u8, usize, u8, _), Known<'_>, Option<&Miss>)| Near {
+            policy: known.name(),
+            names_target: *general == 0,
+            scope: miss.map(|miss| miss.tell(trial.entities)),
+            missing: missing(known, trial),
+        };
+        let near: Vec<Near> = ranked.iter().map(tell).collect();
         let left_out = self.unmet.len() + self.missed.len() - near.len();
-        (near.into_iter().map(|(_, near)| near).collect(), left_out)
+        (near, left_out)
     }
 
     /// Whether any permit matched.

@@ -13,6 +13,8 @@ use super::parts::{self, Piece};
 pub(super) struct Trial<'a> {
     pub(super) request: &'a Request,
     pub(super) entities: &'a Entities,
+    /// Whether it is told what parts ask about and which values they read. That costs more than what they come to.
+    pub(super) detailed: bool,
 }
 
 /// What a policy alone comes to.
@@ -69,7 +71,7 @@ impl Trial<'_> {
             Outcome::Failed(_) if decided => (Found::NotReached, None),
             Outcome::Failed(message) => (Found::Error, Some(message)),
         };
-        let condition = alone.ok().and_then(|alone| condition(&alone));
+        let condition = alone.ok().filter(|_| self.detailed).and_then(|alone| condition(&alone));
         let about = condition.as_deref().map_or(About::Other, asks::about);
         let read = condition.map(|condition| asks::reads(&condition, self.request, self.entities)).unwrap_or_default();
         Part { text: piece.text.clone(), clause: piece.clause, line, wanted: piece.wanted, found, error, about, read }
