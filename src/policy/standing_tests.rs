@@ -1,11 +1,11 @@
 //! What callers bring besides their names: roles and teams that no file knows of, and some that files know more about.
 
-use super::Request;
-use super::fixture::{World, line, shop, source};
+use super::fixture::{MONDAY, World, line, shop, source};
+use super::{PolicySnapshot, Request};
 use crate::domain::{Action, Actor, AgentId, Arguments, Call, Caller, Memberships, Standing, Target, Timestamp, UserId};
 
 /// The decision about a search by a caller who brings these, and whether it is shown to them.
-fn brought(world: &World, agent: (&[&str], &[&str]), actor: (&[&str], &[&str])) -> String {
+fn brought(snapshot: &PolicySnapshot, agent: (&[&str], &[&str]), actor: (&[&str], &[&str])) -> String {
     let memberships = |(roles, teams): (&[&str], &[&str])| Memberships {
         roles: roles.iter().map(|role| (*role).into()).collect(),
         teams: teams.iter().map(|team| (*team).into()).collect(),
@@ -13,8 +13,7 @@ fn brought(world: &World, agent: (&[&str], &[&str]), actor: (&[&str], &[&str])) 
     let caller = Caller::new(AgentId::new("newcomer"), Actor::Person(UserId::new("alice")));
     let caller = caller.with_standing(Standing { agent: memberships(agent), actor: memberships(actor) });
     let (server, action, target) = (shop(), Action::ToolsCall, Target::Tool("search".into()));
-    let (arguments, source, now) = (Arguments::ABSENT, source(), Timestamp::from_micros(world.now));
-    let snapshot = world.snapshot();
+    let (arguments, source, now) = (Arguments::ABSENT, source(), Timestamp::from_micros(MONDAY));
     let shown = if snapshot.possible(&caller, &server, action, &target, &source, now) { "shown" } else { "hidden" };
     let call = Call { server, action, target, arguments, source, request: None, trace: None };
     // Twice, because what is kept of the first time must serve the second.
@@ -31,7 +30,7 @@ fn what_a_caller_brings_counts_like_what_files_declare() {
         @id("leavers") forbid (principal in Mcp::Role::"leaver", action, resource);
         @id("employees") permit (principal in Mcp::Role::"employee", action, resource) when { false };"#;
     let entities = r#"[{"uid":{"type":"Mcp::Team","id":"crimson"},"parents":[{"type":"Mcp::Team","id":"red"}]}]"#;
-    let world = World::new(policies).entities(entities);
+    let snapshot = World::new(policies).entities(entities).snapshot();
     let none: (&[&str], &[&str]) = (&[], &[]);
     for (agent, actor, expected) in [
         (none, none, "deny: agent unknown_principal hidden"),
@@ -45,7 +44,7 @@ fn what_a_caller_brings_counts_like_what_files_declare() {
         // A role is no team, and what one brings is not the other's.
         ((&["red"], &["bot"]), (&["bot"], &["red"]), "deny: agent no_permit hidden"),
     ] {
-        assert_eq!(brought(&world, agent, actor), expected, "{agent:?} {actor:?}");
+        assert_eq!(brought(&snapshot, agent, actor), expected, "{agent:?} {actor:?}");
     }
 }
 
@@ -84,7 +83,7 @@ fn who_lacks_what_the_schema_requires_of_everybody_is_refused() {
     let helper = r#", {"uid":{"type":"Mcp::Agent","id":"helper"},"attrs":{"owner":"it"}}]"#;
     let world = world.entities(entities.replace(']', helper));
     assert_eq!(
-        brought(&world, (&["bot"], &[]), (&["support"], &[])),
+        brought(&world.snapshot(), (&["bot"], &[]), (&["support"], &[])),
         "deny: agent invalid_request `Mcp::Agent::\"newcomer\"` is in no entities file, and its attribute `owner` is required by the schema hidden"
     );
 }
@@ -98,16 +97,17 @@ fn to_bring_a_role_or_to_have_it_by_a_file_is_the_same() {
         @id("colleagues") forbid (principal is Mcp::User, action, resource) when { principal in Mcp::Role::"bot" && context has agent && context.agent in Mcp::Team::"crimson" };"#;
     let team = r#"{"uid":{"type":"Mcp::Team","id":"crimson"},"parents":[{"type":"Mcp::Team","id":"red"}]}"#;
     let memberships = [("Role", "bot"), ("Role", "red"), ("Team", "crimson"), ("Team", "ghost")];
-    let brings_nothing = World::new(policies).entities(format!("[{team}]"));
+    let undeclared = World::new(policies).entities(format!("[{team}]")).snapshot();
     for set in 1..16_u32 {
         let chosen: Vec<_> = (0..4).filter(|bit| set & (1 << bit) != 0).map(|bit| memberships[bit]).collect();
         let of = |ty: &str| chosen.iter().filter(|(of, _)| *of == ty).map(|(_, name)| *name).collect::<Vec<_>>();
         let parents =
             chosen.iter().map(|(ty, name)| format!(r#"{{"type":"Mcp::{ty}","id":"{name}"}}"#)).collect::<Vec<_>>().join(",");
         let declared = format!(r#"[{team},{{"uid":{{"type":"Mcp::Agent","id":"newcomer"}},"parents":[{parents}]}}]"#);
+        let declared = World::new(policies).entities(declared).snapshot();
         for actor in [&[][..], &["bot"]] {
-            let brought_by_agent = brought(&brings_nothing, (&of("Role"), &of("Team")), (actor, &[]));
-            let by_file = brought(&World::new(policies).entities(declared.as_str()), (&[], &[]), (actor, &[]));
+            let brought_by_agent = brought(&undeclared, (&of("Role"), &of("Team")), (actor, &[]));
+            let by_file = brought(&declared, (&[], &[]), (actor, &[]));
             assert_eq!(brought_by_agent, by_file, "{chosen:?} {actor:?}");
         }
     }
