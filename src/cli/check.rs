@@ -11,9 +11,7 @@ use crate::clock::Clock;
 use crate::config::flags::{CheckFlags, OutputFormat, TransportFlag};
 use crate::config::{Config, Environment, IdentitySettings, Sources};
 use crate::mcp;
-use crate::policy::{
-    self, Answer, DeclaredPrincipal, Explanation, LoadError, PolicySnapshot, PrincipalKind, Request, Settings,
-};
+use crate::policy::{self, Answer, DeclaredPrincipal, Explanation, LoadError, PolicySnapshot, PrincipalKind, Request, Settings};
 
 /// Explains how a call would be decided.
 pub(super) fn check(flags: &CheckFlags, environment: Environment) -> anyhow::Result<Exit> {

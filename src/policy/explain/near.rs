@@ -52,7 +52,7 @@ impl<'a> Sorted<'a> {
                     // Told with what could not be evaluated.
                     Outcome::Failed(_) => {}
                 },
-                Fit::Misses(miss) => sorted.missed.push((known, miss)),
+                Fit::Misses(miss) => sorted.missed.push((known, *miss)),
                 Fit::Far => {}
             }
         }
