@@ -94,6 +94,7 @@ pub fn policy_settings(
         entities: settings.entities.clone(),
         timezone: settings.timezone.clone(),
         poll_interval: settings.poll_interval,
+        residuals: settings.residuals,
         principals,
         servers,
     }

@@ -113,6 +113,8 @@ pub struct PolicySettings {
     pub timezone: String,
     /// How often the content is compared, besides being watched.
     pub poll_interval: Duration,
+    /// Whether what is known of the policies beforehand is kept and used.
+    pub residuals: bool,
 }
 
 /// Where decisions are recorded.

@@ -2,10 +2,14 @@
 //!
 //! Cedar skips a policy that fails while it is evaluated, so that a failing forbid would allow. Here every failure denies, and
 //! names the policy. The same goes for everything else that is in doubt: see [`Cause`] for the list.
+//!
+//! There are two ways to an answer: the plain one, which evaluates the policies that can matter against the whole context, and the
+//! one by residuals (`residual`), which must come to the same.
 
-use cedar_policy::{AuthorizationError, Decision as CedarDecision, Effect, PolicyId, Request as CedarRequest, Response};
+use cedar_policy::{Effect, PolicyId};
 
 use super::request::{Prepared, Question};
+use super::residual::{Answer, Which};
 use super::snapshot::PolicySnapshot;
 use crate::domain::{
     Action, Call, Caller, Cause, Decision, Grounds, Judgement, PolicyFault, PolicyRef, Principal, ServerName, Source, Target,
@@ -23,7 +27,7 @@ pub struct Request<'a> {
     pub now: Timestamp,
 }
 
-const PRINCIPALS: [Principal; 2] = [Principal::Agent, Principal::Actor];
+pub(super) const PRINCIPALS: [Principal; 2] = [Principal::Agent, Principal::Actor];
 
 impl PolicySnapshot {
     /// Decides about a call.
@@ -39,13 +43,14 @@ impl PolicySnapshot {
             source: &call.source,
             now,
         };
-        let judgements = match self.prepare(&question) {
-            Ok(prepared) => PRINCIPALS.iter().filter_map(|principal| self.judge(&prepared, *principal)).collect(),
-            Err(cause) => {
-                let concerned = PRINCIPALS.iter().filter(|who| **who == Principal::Agent || caller.actor.person().is_some());
-                concerned.map(|principal| judgement(*principal, cause.clone())).collect()
-            }
-        };
+        let judged = self.prepare(&question).and_then(|prepared| match self.judge_by_residuals(&prepared) {
+            Some(judgements) => Ok(judgements),
+            None => self.judge_plainly(&prepared),
+        });
+        let judgements = judged.unwrap_or_else(|cause| {
+            let concerned = PRINCIPALS.iter().filter(|who| **who == Principal::Agent || caller.actor.person().is_some());
+            concerned.map(|principal| judgement(*principal, cause.clone())).collect()
+        });
         Decision::from_grounds(Grounds { snapshot: self.fingerprint(), judgements })
     }
 
@@ -64,42 +69,68 @@ impl PolicySnapshot {
         let Ok(prepared) = self.prepare(&Question { caller, server, action, target, arguments: None, source, now }) else {
             return false;
         };
-        PRINCIPALS.iter().all(|principal| match self.request(&prepared, *principal, false) {
+        self.possible_by_residuals(&prepared).unwrap_or_else(|| self.possible_plainly(&prepared))
+    }
+
+    pub(super) fn possible_plainly(&self, prepared: &Prepared<'_>) -> bool {
+        let Ok(context) = self.context(prepared) else { return false };
+        PRINCIPALS.iter().all(|principal| match self.request(prepared, *principal, &context, false) {
             Some(Ok(request)) => {
-                let set = self.core.discovery.as_ref().unwrap_or(&self.core.concrete);
-                self.could_allow(&set.evaluate(&request, &prepared.entities))
+                let response = self.core.set(Which::Discovery).map(|set| set.evaluate(&request, &prepared.entities));
+                response.is_some_and(|response| self.could_allow(&Answer::from(&response)))
             }
             Some(Err(_)) => false,
             None => true,
         })
     }
 
-    fn judge(&self, prepared: &Prepared, principal: Principal) -> Option<Judgement> {
-        match self.request(prepared, principal, true)? {
-            Ok(request) => Some(self.evaluate(prepared, principal, &request)),
-            Err(cause) => Some(judgement(principal, cause)),
+    /// What the policies that can matter say about both principals, given the whole context.
+    ///
+    /// # Errors
+    ///
+    /// Why there is no context.
+    pub(super) fn judge_plainly(&self, prepared: &Prepared<'_>) -> Result<Vec<Judgement>, Cause> {
+        let context = self.context(prepared)?;
+        let mut valid = true;
+        let judge = |principal: &Principal| match self.request(prepared, *principal, &context, true)? {
+            Ok(request) => {
+                let ask = |which| Some(Answer::from(&self.core.set(which)?.evaluate(&request, &prepared.entities)));
+                Some(self.judge(*principal, ask(Which::Concrete)?, || ask(Which::Approval)))
+            }
+            Err(cause) => {
+                valid = false;
+                Some(judgement(*principal, cause))
+            }
+        };
+        let judgements = PRINCIPALS.iter().filter_map(judge).collect();
+        if valid {
+            self.vouch(prepared);
         }
+        Ok(judgements)
     }
 
-    fn evaluate(&self, prepared: &Prepared, principal: Principal, request: &CedarRequest) -> Judgement {
-        let response = self.core.concrete.evaluate(request, &prepared.entities);
-        let faults = self.faults(&response);
-        let determining = self.references(response.diagnostics().reason());
-        let cause = match response.decision() {
+    /// The judgement that an answer comes to. A deny without failures may be one that an approval lifts.
+    pub(super) fn judge(
+        &self,
+        principal: Principal,
+        answer: Answer,
+        with_approval: impl FnOnce() -> Option<Answer>,
+    ) -> Judgement {
+        let faults = self.faults(&answer);
+        let determining = self.references(&answer.determining);
+        let cause = match answer.allow {
             _ if !faults.is_empty() => Cause::NotEvaluable,
-            CedarDecision::Allow => Cause::Permitted,
-            CedarDecision::Deny => return self.denied(prepared, principal, request, determining),
+            true => Cause::Permitted,
+            false => return self.denied(principal, determining, with_approval()),
         };
         Judgement { principal, cause, policies: determining, faults }
     }
 
-    /// A deny without failures: final, or one that an approval could lift.
-    fn denied(&self, prepared: &Prepared, principal: Principal, request: &CedarRequest, forbids: Vec<PolicyRef>) -> Judgement {
-        let with_approval = self.core.approval.as_ref().map(|set| set.evaluate(request, &prepared.entities));
-        let (cause, policies) = match with_approval.filter(|response| self.could_allow(response)) {
+    fn denied(&self, principal: Principal, forbids: Vec<PolicyRef>, with_approval: Option<Answer>) -> Judgement {
+        let (cause, policies) = match with_approval.filter(|answer| self.could_allow(answer)) {
             // What stands in the way is what an approval lifts; where nothing does, it is a permit that asks for one.
             Some(_) if !forbids.is_empty() => (Cause::ApprovalMissing, forbids),
-            Some(response) => (Cause::ApprovalMissing, self.references(response.diagnostics().reason())),
+            Some(answer) => (Cause::ApprovalMissing, self.references(&answer.determining)),
             None if forbids.is_empty() => (Cause::NoPermit, forbids),
             None => (Cause::Forbidden, forbids),
         };
@@ -108,39 +139,25 @@ impl PolicySnapshot {
 
     /// Whether the answer of a derived set leaves an allow open. A forbid that holds even in its strengthened form closes it, and
     /// so does the absence of any permit, unless one could not be evaluated.
-    fn could_allow(&self, response: &Response) -> bool {
+    pub(super) fn could_allow(&self, answer: &Answer) -> bool {
         let is_permit = |id: &PolicyId| self.core.policies.set.policy(id).is_none_or(|policy| policy.effect() == Effect::Permit);
-        match response.decision() {
-            CedarDecision::Allow => true,
-            CedarDecision::Deny => {
-                let forbidden = response.diagnostics().reason().next().is_some();
-                !forbidden && response.diagnostics().errors().any(|error| is_permit(failed(error)))
-            }
-        }
+        answer.allow || (answer.determining.is_empty() && answer.failed.iter().any(|(id, _)| is_permit(id)))
     }
 
-    fn references<'a>(&self, ids: impl Iterator<Item = &'a PolicyId>) -> Vec<PolicyRef> {
-        let mut references: Vec<PolicyRef> = ids.map(|id| self.core.policies.reference(id)).collect();
+    fn references(&self, ids: &[PolicyId]) -> Vec<PolicyRef> {
+        let mut references: Vec<PolicyRef> = ids.iter().map(|id| self.core.policies.reference(id)).collect();
         references.sort_by(|a, b| (&a.file, a.line, &a.id).cmp(&(&b.file, b.line, &b.id)));
         references
     }
 
-    fn faults(&self, response: &Response) -> Vec<PolicyFault> {
-        let fault = |error: &AuthorizationError| {
-            let message = match error {
-                AuthorizationError::PolicyEvaluationError(error) => error.inner().to_string(),
-            };
-            PolicyFault { policy: self.core.policies.reference(failed(error)), message: message.into() }
+    fn faults(&self, answer: &Answer) -> Vec<PolicyFault> {
+        let fault = |(id, message): &(PolicyId, String)| PolicyFault {
+            policy: self.core.policies.reference(id),
+            message: message.as_str().into(),
         };
-        let mut faults: Vec<PolicyFault> = response.diagnostics().errors().map(fault).collect();
+        let mut faults: Vec<PolicyFault> = answer.failed.iter().map(fault).collect();
         faults.sort_by(|a, b| (&a.policy.file, a.policy.line).cmp(&(&b.policy.file, b.policy.line)));
         faults
-    }
-}
-
-fn failed(error: &AuthorizationError) -> &PolicyId {
-    match error {
-        AuthorizationError::PolicyEvaluationError(error) => error.policy_id(),
     }
 }
 

@@ -14,6 +14,7 @@ use super::snapshot::PolicySnapshot;
 pub struct Metrics {
     reloads: Family<ReloadLabels, Counter>,
     policies: Gauge,
+    mismatches: Counter,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -22,11 +23,16 @@ struct ReloadLabels {
 }
 
 impl Metrics {
-    /// Registers `policy_reloads` (by `result`: `accepted` or `refused`) and `policy_count`.
+    /// Registers `policy_reloads` (by `result`: `accepted` or `refused`), `policy_count` and `policy_residual_mismatches`.
     pub fn new(registry: &mut Registry) -> Self {
-        let metrics = Self { reloads: Family::default(), policies: Gauge::default() };
+        let metrics = Self { reloads: Family::default(), policies: Gauge::default(), mismatches: Counter::default() };
         registry.register("policy_reloads", "Loads of policies, schema and entities, by result", metrics.reloads.clone());
         registry.register("policy_count", "Policies in force", metrics.policies.clone());
+        registry.register(
+            "policy_residual_mismatches",
+            "Sampled decisions that came out differently without cached residuals: each was denied, and is a defect to report",
+            metrics.mismatches.clone(),
+        );
         for result in ["accepted", "refused"] {
             // A series that exists from the start lets an alert see the first failure.
             drop(metrics.reloads.get_or_create(&ReloadLabels { result }));
@@ -38,6 +44,7 @@ impl Metrics {
     pub fn observe(&self, loaded: Result<&PolicySnapshot, &LoadError>) {
         let result = match loaded {
             Ok(snapshot) => {
+                snapshot.count_mismatches_in(&self.mismatches);
                 self.policies.set(i64::try_from(snapshot.policy_count()).unwrap_or(i64::MAX));
                 "accepted"
             }

@@ -12,7 +12,7 @@
 //! in `schema/cedarpost.cedarschema`.
 //!
 //! Read in this order: [`settings`], [`load`], [`report`]; then `policies`, `schema`, `types`, `entities`, `entity_file`, `input` (text to Cedar's values);
-//! [`snapshot`], `request`, `extension`, [`evaluate`], `derive` (decisions); [`store`], [`watch`], [`metrics`] (life).
+//! [`snapshot`], `request`, [`evaluate`], `derive`, `slice`, `residual` (decisions); [`store`], [`watch`], [`metrics`] (life).
 
 #[cfg(test)]
 mod author_tests;
@@ -31,8 +31,10 @@ pub mod load;
 pub mod metrics;
 mod policies;
 mod reads;
+mod recent;
 pub mod report;
 mod request;
+mod residual;
 mod schema;
 pub mod settings;
 mod slice;

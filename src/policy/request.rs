@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use cedar_policy::{Context, Entities, EntityUid, Request as CedarRequest, RestrictedExpression};
 
-use super::circumstances::Fact;
+use super::circumstances::{Fact, Occasion};
 use super::input::{Author, convert};
+use super::residual::Needs;
+use super::slice::Scope;
 use super::snapshot::PolicySnapshot;
 use crate::domain::{Action, Arguments, Caller, Cause, Principal, ServerName, Source, Target, Timestamp};
 
@@ -26,18 +28,31 @@ pub(super) struct Question<'a> {
 }
 
 /// A question in Cedar's terms, the same for both principals.
-pub(super) struct Prepared {
+pub(super) struct Prepared<'a> {
+    question: Question<'a>,
     action: EntityUid,
     resource: EntityUid,
     agent: EntityUid,
     actor: Option<EntityUid>,
-    context: Context,
+    /// What the context holds besides the circumstances.
+    more: Vec<Fact>,
     pub(super) entities: Arc<Entities>,
+}
+
+impl Prepared<'_> {
+    /// Who asks for what, for one principal; `None` when there is no such principal.
+    pub(super) fn scope(&self, principal: Principal) -> Option<Scope> {
+        let principal = match principal {
+            Principal::Agent => self.agent.clone(),
+            Principal::Actor => self.actor.clone()?,
+        };
+        Some(Scope { principal, action: self.action.clone(), resource: self.resource.clone() })
+    }
 }
 
 impl PolicySnapshot {
     /// Puts a question in Cedar's terms, or says why it cannot be decided.
-    pub(super) fn prepare(&self, question: &Question<'_>) -> Result<Prepared, Cause> {
+    pub(super) fn prepare<'a>(&self, question: &Question<'a>) -> Result<Prepared<'a>, Cause> {
         let invalid = |message: String| Cause::InvalidRequest(message.into());
         if let Target::Tool(tool) = question.target
             && !self.knows_tool(question.server, tool)
@@ -52,17 +67,17 @@ impl PolicySnapshot {
         }
         let (action, input) = self.action_and_input(question)?;
         let names = &self.core.names;
-        let circumstances = self.core.circumstances.of(names, &self.core.zone, question.caller, question.source, question.now);
         let mut more: Vec<Fact> = input.map(|input| ("input".to_owned(), input)).into_iter().collect();
         if let Target::Method(method) = question.target {
             more.push(("method".to_owned(), RestrictedExpression::new_string(method.to_string())));
         }
         Ok(Prepared {
+            question: *question,
             action,
             resource: names.target(question.server, question.target),
             agent: names.agent(&question.caller.agent),
             actor: names.actor(question.caller),
-            context: circumstances.and_then(|circumstances| circumstances.with(more)).map_err(invalid)?,
+            more,
             entities: self.entities_with(question.server, question.target).map_err(invalid)?,
         })
     }
@@ -84,27 +99,45 @@ impl PolicySnapshot {
         Ok((typed.action.clone(), input))
     }
 
-    /// The request for one principal; `None` when there is no such principal.
+    /// The whole context of a request.
+    pub(super) fn context(&self, prepared: &Prepared<'_>) -> Result<Context, Cause> {
+        let circumstances = self.core.circumstances.of(&self.occasion(prepared));
+        let context = circumstances.and_then(|circumstances| circumstances.with(&prepared.more));
+        context.map_err(|message| Cause::InvalidRequest(message.into()))
+    }
+
+    /// As much of the context as policies with these needs read.
+    pub(super) fn context_for(&self, prepared: &Prepared<'_>, needs: Needs) -> Result<Context, String> {
+        let mut facts = self.occasion(prepared).facts(needs)?;
+        if needs.has(Needs::MORE) {
+            facts.extend_from_slice(&prepared.more);
+        }
+        Context::from_pairs(facts).map_err(|error| error.to_string())
+    }
+
+    fn occasion<'a>(&'a self, prepared: &Prepared<'a>) -> Occasion<'a> {
+        let Question { caller, source, now, .. } = prepared.question;
+        Occasion { names: &self.core.names, zone: &self.core.zone, caller, source, now }
+    }
+
+    /// The request for one principal with the whole context; `None` when there is no such principal.
     ///
     /// A request that decides is checked against the schema, as far as that says anything new: both principals' requests have the
     /// same action, resource and context, and every action of the vocabulary is for both kinds of principal. Discovery cannot be
     /// checked, because it leaves out what is not known.
     pub(super) fn request(
         &self,
-        prepared: &Prepared,
+        prepared: &Prepared<'_>,
         principal: Principal,
+        context: &Context,
         decides: bool,
     ) -> Option<Result<CedarRequest, Cause>> {
-        let uid = match principal {
-            Principal::Agent => &prepared.agent,
-            Principal::Actor => prepared.actor.as_ref()?,
-        };
-        if prepared.entities.get(uid).is_none() {
+        let Scope { principal: uid, action, resource } = prepared.scope(principal)?;
+        if prepared.entities.get(&uid).is_none() {
             return Some(Err(Cause::UnknownPrincipal));
         }
         let schema = (decides && principal == Principal::Agent).then_some(&self.core.vocabulary.schema);
-        let (action, resource) = (prepared.action.clone(), prepared.resource.clone());
-        let request = CedarRequest::new(uid.clone(), action, resource, prepared.context.clone(), schema);
+        let request = CedarRequest::new(uid, action, resource, context.clone(), schema);
         Some(request.map_err(|error| Cause::InvalidRequest(error.to_string().into())))
     }
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use cedar_policy::Entities;
 use jiff::tz::TimeZone;
 use parking_lot::Mutex;
+use prometheus_client::metrics::counter::Counter;
 use ring::digest::{Context as Sha256, SHA256};
 
 use super::catalog::Catalog;
@@ -18,6 +19,7 @@ use super::entity_file;
 use super::load::PolicyFiles;
 use super::policies::{Policies, in_order};
 use super::report::{LoadError, Problem};
+use super::residual::{Residuals, Switch, Which};
 use super::schema::{self, BASE, Vocabulary};
 use super::settings::{PrincipalKind, Settings};
 use super::slice::Sliced;
@@ -35,6 +37,7 @@ pub struct PolicySnapshot {
     fingerprint: Fingerprint,
     /// Stores that contain a resource or prompt some call named, so that the next call for it need not copy the entities again.
     pub(super) learned: Mutex<HashMap<(ServerName, Target), Arc<Entities>>>,
+    pub(super) residuals: Residuals,
 }
 
 /// What does not change when only the catalog does.
@@ -46,6 +49,8 @@ pub(super) struct Core {
     /// The derived sets; `None` when no policy reads what is unknown there, so that the concrete set answers as well.
     pub(super) discovery: Option<Sliced>,
     pub(super) approval: Option<Sliced>,
+    /// Whether residuals are used.
+    pub(super) residuals: Switch,
     pub(super) names: Names,
     pub(super) circumstances: Kept,
     pub(super) zone: TimeZone,
@@ -53,6 +58,17 @@ pub(super) struct Core {
     declared: Declared,
     warnings: Vec<Problem>,
     digest: [u8; 32],
+}
+
+impl Core {
+    /// The policy set for what is unknown; `None` when an approval would change nothing.
+    pub(super) fn set(&self, which: Which) -> Option<&Sliced> {
+        match which {
+            Which::Concrete => Some(&self.concrete),
+            Which::Discovery => Some(self.discovery.as_ref().unwrap_or(&self.concrete)),
+            Which::Approval => self.approval.as_ref(),
+        }
+    }
 }
 
 impl PolicySnapshot {
@@ -80,10 +96,12 @@ impl PolicySnapshot {
         }
         in_order(&mut problems);
         let Some((vocabulary, warnings, declared)) = checked.filter(|_| problems.is_empty()) else { return Err(problems.into()) };
+        let concrete = Sliced::new(policies.set.clone());
         let core = Core {
-            discovery: derived(&policies, &vocabulary, Unknown::InputAndApproval)?,
-            approval: derived(&policies, &vocabulary, Unknown::ApprovalContents)?,
-            concrete: Sliced::new(policies.set.clone(), &vocabulary.schema)?,
+            discovery: derived(&concrete, &policies, Unknown::InputAndApproval)?,
+            approval: derived(&concrete, &policies, Unknown::ApprovalContents)?,
+            concrete,
+            residuals: Switch::new(settings.residuals),
             servers: settings.servers.iter().cloned().collect(),
             warnings: with_own_warnings(warnings, settings, &policies, &vocabulary),
             digest: settings_digest(settings, files),
@@ -114,7 +132,8 @@ impl PolicySnapshot {
         catalog.hash(&mut digest);
         let fingerprint = Fingerprint::new(finish(digest));
         let learned = Mutex::new(HashMap::new());
-        Ok(Self { core, catalog: catalog.clone(), entities: Arc::new(entities), fingerprint, learned })
+        let (catalog, entities) = (catalog.clone(), Arc::new(entities));
+        Ok(Self { core, catalog, entities, fingerprint, learned, residuals: Residuals::default() })
     }
 
     /// Names this snapshot in records: a digest of everything it was built from.
@@ -139,6 +158,11 @@ impl PolicySnapshot {
     #[must_use]
     pub fn knows_tool(&self, server: &ServerName, tool: &str) -> bool {
         self.catalog.has(server, tool) || self.entities.get(&self.core.names.target(server, &Target::Tool(tool.into()))).is_some()
+    }
+
+    /// Where it counts that residuals led to another answer than the policies.
+    pub(super) fn count_mismatches_in(&self, counter: &Counter) {
+        self.core.residuals.count_in(counter);
     }
 
     /// The catalog this snapshot was built with.
@@ -172,10 +196,10 @@ impl PolicySnapshot {
     }
 }
 
-fn derived(policies: &Policies, vocabulary: &Vocabulary, unknown: Unknown) -> Result<Option<Sliced>, LoadError> {
+fn derived(concrete: &Sliced, policies: &Policies, unknown: Unknown) -> Result<Option<Sliced>, LoadError> {
     let set =
         super::derive::derive(&policies.set, unknown).map_err(|message| LoadError::from(vec![Problem::nowhere("", message)]))?;
-    set.map(|set| Sliced::new(set, &vocabulary.schema)).transpose()
+    Ok(set.map(|set| concrete.derived(set)))
 }
 
 /// Adds what Cedar cannot know: that nothing is permitted at all, and that a typed action is for no server there is.
