@@ -92,6 +92,7 @@ pub fn policy_settings(
         policies: settings.policies.clone(),
         schema: settings.schema.clone(),
         entities: settings.entities.clone(),
+        lock: None,
         timezone: settings.timezone.clone(),
         poll_interval: settings.poll_interval,
         residuals: settings.residuals,

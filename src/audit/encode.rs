@@ -282,6 +282,7 @@ fn write_judgement(json: &mut Json, judgement: &Judgement) {
         | Cause::ApprovalMissing
         | Cause::NotEvaluable
         | Cause::UnknownTool
+        | Cause::Drifted
         | Cause::UnknownPrincipal => {}
     }
     json.key("faults");

@@ -9,6 +9,7 @@ mod demo;
 mod exit;
 mod output;
 mod policy;
+mod policy_test;
 mod problem;
 mod serve;
 

@@ -1,38 +1,15 @@
-//! `cedarpost policy check`: loads policies as the sidecar would, and reports on them.
+//! `cedarpost policy …`: what can be done with policies besides having them in force.
 
-use std::io::{self, IsTerminal, Write};
+mod check;
 
-use anyhow::Context;
-
-use super::{Exit, output};
-use crate::app;
+use super::Exit;
+use crate::config::Environment;
 use crate::config::flags::PolicyCommand;
-use crate::config::{Config, Environment, Sources};
-use crate::policy::{self, Catalog, PolicySnapshot};
 
-/// Checks policies.
+/// Runs a command about policies.
 pub(super) fn policy(command: &PolicyCommand, environment: Environment) -> anyhow::Result<Exit> {
-    let PolicyCommand::Check(flags) = command;
-    let color = io::stderr().is_terminal() && !environment.refuses_color();
-    let sources = Sources { file: flags.file.config.as_deref(), environment, flags: flags.overrides() };
-    let check = Config::for_policy_check(&sources)?;
-    let settings = app::policy_settings(&check.policy, check.identity.as_ref(), check.servers);
-    let loaded = policy::read(&settings).and_then(|files| PolicySnapshot::build(&settings, &files, &Catalog::default()));
-    match loaded {
-        Ok(snapshot) => {
-            complain(&policy::draw(snapshot.warnings(), color))?;
-            let counted = format!("{} policies are valid\n{}\n", snapshot.policy_count(), snapshot.fingerprint());
-            output::print(counted.as_bytes())
-        }
-        Err(error) => {
-            let problems = error.problems();
-            complain(&policy::draw(&problems, color))?;
-            complain(&format!("{} problems\n", problems.len().max(1)))?;
-            Ok(Exit::Invalid)
-        }
+    match command {
+        PolicyCommand::Check(flags) => check::check(flags, environment),
+        PolicyCommand::Test(flags) => super::policy_test::test(flags, &environment),
     }
-}
-
-fn complain(text: &str) -> anyhow::Result<()> {
-    io::stderr().write_all(text.as_bytes()).context("failed to write to standard error")
 }

@@ -35,7 +35,7 @@ fn config_text(problems: &ConfigReport, terminal: bool, color: bool) -> String {
 }
 
 /// Draws a diagnostic with the lines of the file it is about.
-fn drawn(diagnostic: &dyn Diagnostic, color: bool) -> String {
+pub(super) fn drawn(diagnostic: &dyn Diagnostic, color: bool) -> String {
     let theme = if color { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
     let mut text = String::new();
     // Without context only the key is drawn: values and the lines around may be secret. Writing to a string cannot fail.

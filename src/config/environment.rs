@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use super::keys::{self, KEYS};
 use super::raw::{Given, Section, Value};
 use super::report::{Origin, Problem};
+use crate::domain::nearest;
 
 /// What a child process gets to see unless it inherits everything: enough to find programs and speak the user's language, no secrets.
 const HARMLESS: [&str; 12] =
@@ -107,7 +108,7 @@ fn unknown(name: &str, value: &OsStr, origin: &Origin) -> Option<Problem> {
     }
     let known: Vec<String> = KEYS.iter().map(|key| keys::variable(key.path)).collect();
     let problem = Problem::new(origin, format!("unknown setting `{name}`"));
-    Some(match keys::nearest(name, known.iter().map(String::as_str)) {
+    Some(match nearest(name, known.iter().map(String::as_str)) {
         Some(near) => problem.help(format!("did you mean `{near}`?")),
         None => problem,
     })

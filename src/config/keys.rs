@@ -119,32 +119,3 @@ pub(super) fn find(keys: &'static [Key], path: &str) -> Option<&'static Key> {
 pub(super) fn variable(path: &str) -> String {
     format!("CEDARPOST_{}", path.to_ascii_uppercase().replace('.', "_"))
 }
-
-/// The candidate that `word` was probably meant to be: at most a third of its letters differ.
-pub(super) fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let far = word.chars().count().div_ceil(3);
-    candidates
-        .map(|candidate| (distance(word, candidate), candidate))
-        .filter(|(distance, _)| *distance <= far)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, candidate)| candidate)
-}
-
-/// Levenshtein distance in characters, one row at a time.
-fn distance(left: &str, right: &str) -> usize {
-    let mut row: Vec<usize> = (0..=right.chars().count()).collect();
-    for (index, from) in left.chars().enumerate() {
-        let mut diagonal = index;
-        let mut before = index + 1;
-        for (cell, to) in row.iter_mut().skip(1).zip(right.chars()) {
-            let changed = diagonal + usize::from(from != to);
-            diagonal = *cell;
-            *cell = changed.min(before + 1).min(*cell + 1);
-            before = *cell;
-        }
-        if let Some(first) = row.first_mut() {
-            *first = index + 1;
-        }
-    }
-    row.last().copied().unwrap_or(0)
-}

@@ -7,6 +7,7 @@
 //! Read in this order: `keys.rs` (all settings), [`settings`] (what they become), `resolve.rs` (how), `parts.rs` and `servers.rs`
 //! (bounds and what must hold between them).
 
+pub mod cases;
 mod environment;
 pub mod flags;
 mod keys;

@@ -9,6 +9,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::keys::{self, KEYS, Key, Kind, SERVER_KEYS};
 use super::report::{Origin, Place, Problem};
+use crate::domain::nearest;
 
 /// A value as it was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -146,7 +147,7 @@ impl Reader<'_> {
 
     fn unknown<'k>(&mut self, origin: &Origin, word: &str, known: impl Iterator<Item = &'k str>) {
         let problem = Problem::new(origin, format!("unknown key `{word}`"));
-        self.problems.push(match keys::nearest(word, known) {
+        self.problems.push(match nearest(word, known) {
             Some(near) => problem.help(format!("did you mean `{near}`?")),
             None => problem.help("`cedarpost config show` lists all keys"),
         });
@@ -188,7 +189,8 @@ fn is_section(word: &str) -> bool {
     sections().any(|section| section == word)
 }
 
-const fn article(value: &DeValue<'_>) -> &'static str {
+/// A value as a sentence names it.
+pub(super) const fn article(value: &DeValue<'_>) -> &'static str {
     match value {
         DeValue::String(_) => "a string",
         DeValue::Integer(_) => "a whole number",

@@ -113,6 +113,7 @@ pub struct ConfigReport {
     problems: Vec<Problem>,
     path: Option<PathBuf>,
     source: Option<NamedSource<Arc<str>>>,
+    subject: &'static str,
 }
 
 impl ConfigReport {
@@ -124,7 +125,13 @@ impl ConfigReport {
         });
         let source =
             file.map(|file| NamedSource::new(file.path.display().to_string(), Arc::clone(&file.text)).with_language("toml"));
-        Self { problems, path: file.map(|file| file.path.clone()), source }
+        Self { problems, path: file.map(|file| file.path.clone()), source, subject: "the configuration" }
+    }
+
+    /// The same report, about something else than the configuration.
+    pub(super) const fn about(mut self, subject: &'static str) -> Self {
+        self.subject = subject;
+        self
     }
 
     /// The problems: down the file, then those that are not in it.
@@ -154,8 +161,8 @@ impl ConfigReport {
 impl fmt::Display for ConfigReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.problems.len() {
-            1 => f.write_str("the configuration has a problem"),
-            count => write!(f, "the configuration has {count} problems"),
+            1 => write!(f, "{} has a problem", self.subject),
+            count => write!(f, "{} has {count} problems", self.subject),
         }
     }
 }

@@ -97,6 +97,8 @@ pub enum Cause {
     NotRepresentable(Arc<str>),
     /// The server lists no such tool.
     UnknownTool,
+    /// The tool is not as it was reviewed: it is not in the catalog lock, or its definition has changed.
+    Drifted,
     /// The agent or user is not among the entities.
     UnknownPrincipal,
     /// The request does not fit the schema; how, for the record.
@@ -115,6 +117,7 @@ impl Cause {
             Self::NotEvaluable => "not_evaluable",
             Self::NotRepresentable(_) => "not_representable",
             Self::UnknownTool => "unknown_tool",
+            Self::Drifted => "drifted",
             Self::UnknownPrincipal => "unknown_principal",
             Self::InvalidRequest(_) => "invalid_request",
         }
@@ -183,6 +186,7 @@ impl Decision {
             | Cause::NotEvaluable
             | Cause::NotRepresentable(_)
             | Cause::UnknownTool
+            | Cause::Drifted
             | Cause::UnknownPrincipal
             | Cause::InvalidRequest(_) => 0,
         }

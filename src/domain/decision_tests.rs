@@ -35,6 +35,7 @@ fn every_doubt_denies() {
         Cause::NotEvaluable,
         Cause::NotRepresentable("x".into()),
         Cause::UnknownTool,
+        Cause::Drifted,
         Cause::UnknownPrincipal,
         Cause::InvalidRequest("x".into()),
     ] {

@@ -19,9 +19,49 @@ pub struct Annotations {
     pub open_world: bool,
 }
 
+/// What a server says about a tool's behaviour, hint by hint; `None` where it says nothing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Hints {
+    /// `readOnlyHint`
+    pub read_only: Option<bool>,
+    /// `destructiveHint`
+    pub destructive: Option<bool>,
+    /// `idempotentHint`
+    pub idempotent: Option<bool>,
+    /// `openWorldHint`
+    pub open_world: Option<bool>,
+}
+
+impl Hints {
+    /// The keys of `annotations` that are hints.
+    pub const KEYS: [&str; 4] = ["readOnlyHint", "destructiveHint", "idempotentHint", "openWorldHint"];
+
+    /// Reads the hints through `hint`, which is asked for each key and says `None` when what stands there is not a hint.
+    ///
+    /// `None` when any is none: a definition of which a part cannot be read is not half trusted.
+    pub fn read(hint: impl Fn(&str) -> Option<Option<bool>>) -> Option<Self> {
+        let [read_only, destructive, idempotent, open_world] = Self::KEYS.map(hint);
+        Some(Self { read_only: read_only?, destructive: destructive?, idempotent: idempotent?, open_world: open_world? })
+    }
+}
+
+impl From<Hints> for Annotations {
+    /// Fills in the specification's defaults.
+    fn from(hints: Hints) -> Self {
+        let read_only = hints.read_only.unwrap_or(false);
+        Self {
+            read_only,
+            // "Meaningful only when `readOnlyHint == false`": what changes nothing destroys nothing, unless the server says that it does.
+            destructive: hints.destructive.unwrap_or(!read_only),
+            idempotent: hints.idempotent.unwrap_or(false),
+            open_world: hints.open_world.unwrap_or(true),
+        }
+    }
+}
+
 impl Default for Annotations {
     fn default() -> Self {
-        Self { read_only: false, destructive: true, idempotent: false, open_world: true }
+        Hints::default().into()
     }
 }
 

@@ -43,8 +43,6 @@ impl Gate {
     /// The JSON Schema of a tool's arguments as its server listed it.
     #[must_use]
     pub fn input_schema(&self, server: &ServerName, tool: &str) -> Option<Bytes> {
-        let snapshot = self.snapshot();
-        let (_, definition) = snapshot.catalog().tools().find(|(of, known)| *of == server && *known.name == *tool)?;
-        definition.input_schema.clone()
+        self.snapshot().catalog().get(server, tool)?.input_schema.clone()
     }
 }

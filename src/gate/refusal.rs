@@ -19,6 +19,8 @@ pub enum Doubt {
     ArgumentsUnclear,
     /// There is no such tool, or none that this caller may know of.
     UnknownTool,
+    /// The tool is not as it was reviewed.
+    Drifted,
     /// The decision could not be recorded.
     NotRecorded,
 }
@@ -69,7 +71,12 @@ impl Refusal {
         match self.doubt {
             Doubt::ApprovalRequired => "require_approval",
             Doubt::NotRecorded => "error",
-            Doubt::NotPermitted | Doubt::Forbidden | Doubt::Undecidable | Doubt::ArgumentsUnclear | Doubt::UnknownTool => "deny",
+            Doubt::NotPermitted
+            | Doubt::Forbidden
+            | Doubt::Undecidable
+            | Doubt::ArgumentsUnclear
+            | Doubt::UnknownTool
+            | Doubt::Drifted => "deny",
         }
     }
 
@@ -85,6 +92,7 @@ impl Refusal {
             Doubt::Undecidable => "Denied: it could not be established that this call is allowed.",
             Doubt::ArgumentsUnclear => "Denied: the arguments do not have the form that policy can judge.",
             Doubt::UnknownTool => "Denied: there is no such tool.",
+            Doubt::Drifted => "Denied: the tool has changed since it was reviewed.",
             Doubt::NotRecorded => "Not executed: the decision could not be recorded. Try again later.",
         };
         let advice = if self.retryable() { "" } else { " Do not retry unchanged." };
@@ -102,6 +110,7 @@ const fn doubt(cause: &Cause) -> Doubt {
         Cause::ApprovalMissing => Doubt::ApprovalRequired,
         Cause::NotRepresentable(_) => Doubt::ArgumentsUnclear,
         Cause::UnknownTool => Doubt::UnknownTool,
+        Cause::Drifted => Doubt::Drifted,
         // `Permitted` never reaches a refusal; if it did, saying "could not be established" is the safe lie.
         Cause::NotEvaluable | Cause::UnknownPrincipal | Cause::InvalidRequest(_) | Cause::Permitted => Doubt::Undecidable,
     }

@@ -24,6 +24,13 @@ impl Gate {
 }
 
 impl View<'_> {
+    /// The same for a tool in a list, by its definition: what was not reviewed like this is not shown.
+    #[must_use]
+    pub fn shows_tool(&self, name: &str, definition: &[u8]) -> bool {
+        self.snapshot.accepts_definition(self.server, name, definition)
+            && self.shows(Action::ToolsCall, &Target::Tool(name.into()))
+    }
+
     /// Whether `action` on `target` could be allowed, now, for some arguments and perhaps with an approval, to the agent and to
     /// the actor. What is possible is never hidden.
     #[must_use]

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::domain::{Annotations, ToolDefinition};
+use crate::domain::{Annotations, Hints, ToolDefinition};
 
 use super::json::{self, Fault, Member};
 use super::method::ListKind;
@@ -194,22 +194,14 @@ fn tool(message: &Bytes, text: &str) -> Option<ToolDefinition> {
 
 /// The hints in `text`, with the specification's defaults for those that are missing; `None` when one is not a boolean.
 fn annotations(text: &str) -> Option<Annotations> {
-    let members = exact_members(text, &["readOnlyHint", "destructiveHint", "idempotentHint", "openWorldHint"]).ok()?;
-    let hint = |key: &str, default: bool| match find(&members, key) {
-        None | Some("null") => Some(default),
-        Some("true") => Some(true),
-        Some("false") => Some(false),
+    let members = exact_members(text, &Hints::KEYS).ok()?;
+    let hints = Hints::read(|key| match find(&members, key) {
+        None | Some("null") => Some(None),
+        Some("true") => Some(Some(true)),
+        Some("false") => Some(Some(false)),
         Some(_) => None,
-    };
-    let default = Annotations::default();
-    let read_only = hint("readOnlyHint", default.read_only)?;
-    Some(Annotations {
-        read_only,
-        // "Meaningful only when `readOnlyHint == false`": what changes nothing destroys nothing, unless the server says that it does.
-        destructive: hint("destructiveHint", default.destructive && !read_only)?,
-        idempotent: hint("idempotentHint", default.idempotent)?,
-        open_world: hint("openWorldHint", default.open_world)?,
-    })
+    })?;
+    Some(hints.into())
 }
 
 /// Forces the cache hints of `result`. A time to live that is no number of milliseconds counts as none, and one that is missing too.

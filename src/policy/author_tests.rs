@@ -80,7 +80,7 @@ fn mistakes_in_policies_are_reported_with_their_place_and_a_hint() {
         (
             World::new("permit (principal, action in Mcp::Action::\"tools/call\", resource)\nwhen { context.input.amount > 1 };")
                 .schema(REFUND),
-            r#"p.cedar:2:8: attribute `input` in context for Mcp::Action::"tools/call" not found (arguments are visible only for tools with a typed action: write `action == Mcp::Action::"server/tool"`)"#,
+            r#"p.cedar:2:8: attribute `input` in context for Mcp::Action::"shop/delete" not found (and for 1 more) (not every tool has arguments that policies can see: name the tool with `action == Mcp::Action::"server/tool"`, or ask first with `context has input && …`)"#,
         ),
         (
             World::new("permit (principal, action, resource)\nwhen { context.approval.by == principal };"),
@@ -154,6 +154,8 @@ fn a_problem_is_drawn_with_the_line_it_is_about() {
     let world = World::new("permit (principal, action, resource is Mcp::Tool)\nwhen { resource.readonly };");
     let drawn = draw(&world.load().unwrap_err().problems(), false);
     insta::assert_snapshot!(drawn, @r"
+    unknown-attribute
+
       × attribute `readonly` on entity type `Mcp::Tool` not found
        ╭─[p.cedar:2:8]
      1 │ permit (principal, action, resource is Mcp::Tool)
@@ -168,7 +170,12 @@ fn a_problem_is_drawn_with_the_line_it_is_about() {
 fn a_rule_that_can_never_apply_is_a_warning_and_no_mistake() {
     let world = World::new("@id(\"dead\") permit (principal, action, resource)\nwhen { principal has actor };");
     let warnings: Vec<String> = world.snapshot().warnings().iter().map(ToString::to_string).collect();
-    assert_eq!(warnings, ["p.cedar:1:1: policy is impossible: the policy expression evaluates to false for all valid requests"]);
+    assert_eq!(
+        warnings,
+        [
+            "p.cedar:1:1: this policy matches no request (by the schema alone its scope and conditions cannot all hold: change them, or remove the policy)"
+        ]
+    );
 }
 
 #[test]

@@ -13,7 +13,8 @@ use crate::domain::{Annotations, ServerName, ToolDefinition};
 /// The most tools of one server that are known; further ones stay unknown, and are refused.
 const MAX_TOOLS: usize = 10_000;
 
-type Tools = BTreeMap<Arc<str>, ToolDefinition>;
+/// The tools of one server, by name.
+pub(super) type Tools = BTreeMap<Arc<str>, ToolDefinition>;
 
 /// The tools of all servers. Cheap to clone.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -59,7 +60,29 @@ impl Catalog {
     /// Whether a server listed a tool of this name.
     #[must_use]
     pub fn has(&self, server: &ServerName, tool: &str) -> bool {
-        self.servers.get(server).is_some_and(|tools| tools.contains_key(tool))
+        self.get(server, tool).is_some()
+    }
+
+    /// What a server listed; `None` when it has not listed anything yet.
+    pub(super) fn of(&self, server: &ServerName) -> Option<&Arc<Tools>> {
+        self.servers.get(server)
+    }
+
+    /// A tool as its server lists it.
+    #[must_use]
+    pub fn get(&self, server: &ServerName, tool: &str) -> Option<&ToolDefinition> {
+        self.servers.get(server)?.get(tool)
+    }
+
+    /// A tool as its server listed it.
+    #[must_use]
+    pub fn tool(&self, server: &ServerName, tool: &str) -> Option<&ToolDefinition> {
+        self.servers.get(server)?.get(tool)
+    }
+
+    /// The servers that have listed their tools, also those that have none.
+    pub fn servers(&self) -> impl Iterator<Item = &ServerName> {
+        self.servers.keys()
     }
 
     /// All tools with their servers, in order.

@@ -68,6 +68,11 @@ impl Names {
         uid(&self.action, action.name())
     }
 
+    /// The action of a tool, by `server/tool`.
+    pub(super) fn tool_action(&self, id: &str) -> EntityUid {
+        uid(&self.action, id)
+    }
+
     /// The Cedar resource of a call.
     pub(super) fn target(&self, server: &ServerName, target: &Target) -> EntityUid {
         match target {
@@ -167,9 +172,12 @@ impl Declared {
         if !problems.is_empty() {
             return;
         }
-        let Err(whole) = self.entities(&vocabulary.schema, names, &Catalog::default()) else { return };
+        let (none, nobody) = (Catalog::default(), |_: &ServerName, _: &str| false);
+        let built = self.complete(names, &none, &nobody).into_iter().map(|(uid, draft)| draft.build(uid));
+        let built: Result<Vec<_>, _> = built.collect();
+        let Err(whole) = built.and_then(|built| entities(built, Some(&vocabulary.schema))) else { return };
         let before = problems.len();
-        for (uid, draft) in self.complete(names, &Catalog::default()) {
+        for (uid, draft) in self.complete(names, &none, &nobody) {
             let alone = draft.build(uid.clone()).and_then(|entity| entities([entity], Some(&vocabulary.schema)).map(drop));
             if let Err(message) = alone {
                 problems.push(match places.get(&uid) {
@@ -189,10 +197,17 @@ impl Declared {
         }
     }
 
-    /// All entities: the declared ones, and the tools of the catalog.
-    pub(super) fn entities(&self, schema: &Schema, names: &Names, catalog: &Catalog) -> Result<Entities, String> {
-        let built = self.complete(names, catalog).into_iter().map(|(uid, draft)| draft.build(uid));
-        entities(built.collect::<Result<Vec<_>, _>>()?, Some(schema))
+    /// All entities: the declared ones, the tools of the catalog, and the actions. Whatever is in them was checked against the schema
+    /// when it was declared, or made here.
+    pub(super) fn entities(
+        &self,
+        names: &Names,
+        catalog: &Catalog,
+        reviewed: &dyn Fn(&ServerName, &str) -> bool,
+        actions: impl Iterator<Item = Entity>,
+    ) -> Result<Entities, String> {
+        let built = self.complete(names, catalog, reviewed).into_iter().map(|(uid, draft)| draft.build(uid));
+        entities(built.chain(actions.map(Ok)).collect::<Result<Vec<_>, _>>()?, None)
     }
 
     /// A resource or prompt that a call names, with what the files say about it.
@@ -207,18 +222,24 @@ impl Declared {
         draft.build(uid)
     }
 
-    fn complete(&self, names: &Names, catalog: &Catalog) -> HashMap<EntityUid, Draft> {
+    fn complete(
+        &self,
+        names: &Names,
+        catalog: &Catalog,
+        reviewed: &dyn Fn(&ServerName, &str) -> bool,
+    ) -> HashMap<EntityUid, Draft> {
         let mut drafts = self.drafts.clone();
         for (server, tool) in catalog.tools() {
             let target = names.target(server, &Target::Tool(tool.name.clone()));
-            complete_tool(drafts.entry(target).or_default(), &tool.name, tool.annotations, names.server(server));
+            let draft = drafts.entry(target).or_default();
+            complete_tool(draft, &tool.name, tool.annotations, reviewed(server, &tool.name), names.server(server));
         }
         for (uid, draft) in &mut drafts {
             let id = uid.id();
             let (Some((server, name)), ty) = (id.unescaped().split_once('/'), uid.type_name()) else { continue };
             let server = self::uid(&names.server, server);
             if *ty == names.tool {
-                complete_tool(draft, name, Annotations::default(), server);
+                complete_tool(draft, name, Annotations::default(), false, server);
             } else if *ty == names.resource {
                 complete_learned(draft, "uri", name, server);
             } else if *ty == names.prompt {
@@ -230,9 +251,9 @@ impl Declared {
 }
 
 /// Fills in what the author's files leave open about a tool: the server's claims, or the protocol's defaults. Filling in twice
-/// changes nothing, so what came first counts.
-fn complete_tool(draft: &mut Draft, name: &str, claims: Annotations, server: EntityUid) {
-    let pinned = CLAIMS.iter().all(|claim| draft.attributes.contains_key(*claim));
+/// changes nothing, so what came first counts. Claims that somebody reviewed are as good as the author's own.
+fn complete_tool(draft: &mut Draft, name: &str, claims: Annotations, reviewed: bool, server: EntityUid) {
+    let pinned = reviewed || CLAIMS.iter().all(|claim| draft.attributes.contains_key(*claim));
     draft.parents.insert(server);
     let mut default = |attribute: &str, value| {
         draft.attributes.entry(attribute.to_owned()).or_insert(value);

@@ -6,7 +6,7 @@
 //! There are two ways to an answer: the plain one, which evaluates the policies that can matter against the whole context, and the
 //! one by residuals (`residual`), which must come to the same.
 
-use cedar_policy::{Effect, PolicyId};
+use cedar_policy::{Effect, PolicyId, Request as CedarRequest};
 
 use super::request::{Prepared, Question};
 use super::residual::{Answer, Which};
@@ -27,14 +27,11 @@ pub struct Request<'a> {
     pub now: Timestamp,
 }
 
-pub(super) const PRINCIPALS: [Principal; 2] = [Principal::Agent, Principal::Actor];
-
-impl PolicySnapshot {
-    /// Decides about a call.
-    #[must_use]
-    pub fn decide(&self, request: &Request<'_>) -> Decision {
-        let Request { caller, call, now } = *request;
-        let question = Question {
+impl<'a> Request<'a> {
+    /// The same, as everything that a decision looks at besides the snapshot.
+    pub(super) const fn question(&self) -> Question<'a> {
+        let Self { caller, call, now } = *self;
+        Question {
             caller,
             server: &call.server,
             action: call.action,
@@ -42,15 +39,24 @@ impl PolicySnapshot {
             arguments: Some(&call.arguments),
             source: &call.source,
             now,
+        }
+    }
+}
+
+pub(super) const PRINCIPALS: [Principal; 2] = [Principal::Agent, Principal::Actor];
+
+impl PolicySnapshot {
+    /// Decides about a call.
+    #[must_use]
+    pub fn decide(&self, request: &Request<'_>) -> Decision {
+        let judgements = match self.prepare(&request.question()) {
+            Ok(prepared) => self.judge_by_residuals(&prepared).unwrap_or_else(|| self.judge_plainly(&prepared)),
+            Err(cause) => {
+                let concerned =
+                    PRINCIPALS.iter().filter(|who| **who == Principal::Agent || request.caller.actor.person().is_some());
+                concerned.map(|principal| judgement(*principal, cause.clone())).collect()
+            }
         };
-        let judged = self.prepare(&question).and_then(|prepared| match self.judge_by_residuals(&prepared) {
-            Some(judgements) => Ok(judgements),
-            None => self.judge_plainly(&prepared),
-        });
-        let judgements = judged.unwrap_or_else(|cause| {
-            let concerned = PRINCIPALS.iter().filter(|who| **who == Principal::Agent || caller.actor.person().is_some());
-            concerned.map(|principal| judgement(*principal, cause.clone())).collect()
-        });
         Decision::from_grounds(Grounds { snapshot: self.fingerprint(), judgements })
     }
 
@@ -73,8 +79,8 @@ impl PolicySnapshot {
     }
 
     pub(super) fn possible_plainly(&self, prepared: &Prepared<'_>) -> bool {
-        let Ok(context) = self.context(prepared) else { return false };
-        PRINCIPALS.iter().all(|principal| match self.request(prepared, *principal, &context, false) {
+        PRINCIPALS.iter().all(|principal| match self.request(prepared, *principal, false) {
+            Some(Ok(request)) if !self.unfit(prepared, &request).is_empty() => false,
             Some(Ok(request)) => {
                 let response = self.core.set(Which::Discovery).map(|set| set.evaluate(&request, &prepared.entities));
                 response.is_some_and(|response| self.could_allow(&Answer::from(&response)))
@@ -85,17 +91,13 @@ impl PolicySnapshot {
     }
 
     /// What the policies that can matter say about both principals, given the whole context.
-    ///
-    /// # Errors
-    ///
-    /// Why there is no context.
-    pub(super) fn judge_plainly(&self, prepared: &Prepared<'_>) -> Result<Vec<Judgement>, Cause> {
-        let context = self.context(prepared)?;
+    pub(super) fn judge_plainly(&self, prepared: &Prepared<'_>) -> Vec<Judgement> {
         let mut valid = true;
-        let judge = |principal: &Principal| match self.request(prepared, *principal, &context, true)? {
+        let judge = |principal: &Principal| match self.request(prepared, *principal, true)? {
             Ok(request) => {
                 let ask = |which| Some(Answer::from(&self.core.set(which)?.evaluate(&request, &prepared.entities)));
-                Some(self.judge(*principal, ask(Which::Concrete)?, || ask(Which::Approval)))
+                let unfit = self.unfit(prepared, &request);
+                Some(self.judge(*principal, ask(Which::Concrete)?, unfit, || ask(Which::Approval)))
             }
             Err(cause) => {
                 valid = false;
@@ -106,17 +108,20 @@ impl PolicySnapshot {
         if valid {
             self.vouch(prepared);
         }
-        Ok(judgements)
+        judgements
     }
 
-    /// The judgement that an answer comes to. A deny without failures may be one that an approval lifts.
+    /// The judgement that an answer comes to, given the policies that do not fit. A deny without failures may be one that an approval
+    /// lifts.
     pub(super) fn judge(
         &self,
         principal: Principal,
         answer: Answer,
+        unfit: Vec<PolicyFault>,
         with_approval: impl FnOnce() -> Option<Answer>,
     ) -> Judgement {
-        let faults = self.faults(&answer);
+        let mut faults = self.faults(&answer);
+        faults.extend(unfit);
         let determining = self.references(&answer.determining);
         let cause = match answer.allow {
             _ if !faults.is_empty() => Cause::NotEvaluable,
@@ -142,6 +147,19 @@ impl PolicySnapshot {
     pub(super) fn could_allow(&self, answer: &Answer) -> bool {
         let is_permit = |id: &PolicyId| self.core.policies.set.policy(id).is_none_or(|policy| policy.effect() == Effect::Permit);
         answer.allow || (answer.determining.is_empty() && answer.failed.iter().any(|(id, _)| is_permit(id)))
+    }
+
+    /// The policies that could matter and do not fit the tools as their server lists them: what they would say is not known.
+    fn unfit(&self, prepared: &Prepared<'_>, request: &CedarRequest) -> Vec<PolicyFault> {
+        let mut faults: Vec<PolicyFault> = Vec::new();
+        for (id, problem) in prepared.shard.unfit() {
+            let policy = self.core.policies.reference(id);
+            let known = faults.iter().any(|fault| fault.policy == policy);
+            if !known && self.core.concrete.could_matter(id, request, &prepared.entities) {
+                faults.push(PolicyFault { policy, message: problem.message.as_str().into() });
+            }
+        }
+        faults
     }
 
     fn references(&self, ids: &[PolicyId]) -> Vec<PolicyRef> {

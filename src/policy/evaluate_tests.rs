@@ -32,7 +32,7 @@ fn a_policy_can_demand_that_a_person_is_behind_the_agent() {
 
 #[test]
 fn arguments_are_compared_as_the_schema_types_them() {
-    let policies = r#"@id("small") permit (principal, action == Mcp::Action::"shop/refund", resource) when { context.input.amount <= 10000 };"#;
+    let policies = r#"@id("small") permit (principal, action == Mcp::Action::"shop/refund", resource) when { context.input.amount <= 10000 && context.input.order != "" };"#;
     for (arguments, expected) in [
         (r#"{"order":"o","amount":10000}"#, "allow: agent permitted [small]"),
         (r#"{"order":"o","amount":10001}"#, "deny: agent no_permit"),
@@ -52,6 +52,27 @@ fn arguments_are_compared_as_the_schema_types_them() {
         ("[]", "deny: agent not_representable `/` is not an object"),
     ] {
         assert_eq!(line(&World::new(policies).schema(REFUND).call("refund", arguments)), expected, "{arguments}");
+    }
+}
+
+#[test]
+fn what_no_policy_reads_stands_in_nobodys_way() {
+    let amount = r#"@id("small") permit (principal, action == Mcp::Action::"shop/refund", resource) when { context.input.amount <= 10000 };"#;
+    let nothing = r#"@id("all") permit (principal, action, resource);"#;
+    let presence =
+        r#"@id("noted") permit (principal, action == Mcp::Action::"shop/refund", resource) when { context.input has note };"#;
+    let long = "x".repeat(1 << 20);
+    for (policies, arguments, expected) in [
+        (amount, r#"{"order":null,"amount":1}"#.to_owned(), "allow: agent permitted [small]"),
+        (amount, format!("{{\"order\":\"{long}\",\"amount\":1,\"note\":0.12345678901234567}}"), "allow: agent permitted [small]"),
+        (amount, r#"{"order":"o","amount":1,"x":1}"#.to_owned(), "deny: agent not_representable `/x` is not in the schema"),
+        (nothing, r#"{"order":[],"x":1e999}"#.to_owned(), "allow: agent permitted [all]"),
+        (presence, r#"{"order":"o","amount":1,"note":"n"}"#.to_owned(), "allow: agent permitted [noted]"),
+        (presence, r#"{"order":"o","amount":1,"note":null}"#.to_owned(), "deny: agent no_permit"),
+        (presence, r#"{"order":"o","amount":1,"note":7}"#.to_owned(), "deny: agent not_representable `/note` is not a string"),
+    ] {
+        let seen = line(&World::new(policies).schema(REFUND).call("refund", &arguments));
+        assert_eq!(seen, expected, "{policies} {}", arguments.get(..40).unwrap_or(&arguments));
     }
 }
 

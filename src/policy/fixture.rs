@@ -28,6 +28,8 @@ pub(super) struct World {
     pub(super) policies: Vec<(&'static str, String)>,
     pub(super) schema: Vec<(&'static str, String)>,
     pub(super) entities: Vec<(&'static str, String)>,
+    pub(super) lock: Option<String>,
+    pub(super) links: Vec<(&'static str, String)>,
     pub(super) catalog: Catalog,
     pub(super) attended: bool,
     pub(super) now: i64,
@@ -52,6 +54,8 @@ impl World {
             policies: vec![("p.cedar", policies.into())],
             schema: vec![],
             entities: vec![],
+            lock: None,
+            links: vec![],
             catalog,
             attended: true,
             now: MONDAY,
@@ -68,6 +72,28 @@ impl World {
         self
     }
 
+    /// A server lists a tool with the JSON Schema of its arguments, and with what is claimed where nothing is said.
+    pub(super) fn lists(mut self, server: &str, name: &str, input_schema: &str) -> Self {
+        let server = ServerName::new(server).unwrap();
+        if !self.settings.servers.contains(&server) {
+            self.settings.servers.push(server.clone());
+        }
+        self.catalog.learn(&server, false, [typed_tool(name, input_schema)]);
+        self
+    }
+
+    /// What the servers list now has been reviewed.
+    pub(super) fn locked(mut self) -> Self {
+        self.lock = Some(super::Lock::of(&self.catalog).unwrap().to_json());
+        self
+    }
+
+    /// A configured server of which nothing is known yet.
+    pub(super) fn silent(mut self, server: &str) -> Self {
+        self.settings.servers.push(ServerName::new(server).unwrap());
+        self
+    }
+
     pub(super) fn unattended(mut self) -> Self {
         self.attended = false;
         self
@@ -81,6 +107,8 @@ impl World {
             policies: files(&self.policies),
             schema: files(&self.schema),
             entities: files(&self.entities),
+            lock: self.lock.as_ref().map(|text| SourceFile { name: "catalog.lock.json".into(), text: text.as_str().into() }),
+            links: files(&self.links),
             digest: [7; 32],
         }
     }
@@ -104,16 +132,39 @@ impl World {
     }
 
     pub(super) fn decide(&self, action: Action, target: Target, arguments: &str) -> Decision {
+        self.decide_by(&self.snapshot(), shop(), action, target, arguments)
+    }
+
+    /// The decision of a snapshot about a call of `server/tool`, as a line.
+    pub(super) fn line_by(&self, snapshot: &PolicySnapshot, tool: &str, arguments: &str) -> String {
+        let (server, name) = tool.split_once('/').unwrap();
+        let server = ServerName::new(server).unwrap();
+        line(&self.decide_by(snapshot, server, Action::ToolsCall, Target::Tool(name.into()), arguments))
+    }
+
+    fn decide_by(
+        &self,
+        snapshot: &PolicySnapshot,
+        server: ServerName,
+        action: Action,
+        target: Target,
+        arguments: &str,
+    ) -> Decision {
         let arguments = Arguments::from_checked_json(Bytes::copy_from_slice(arguments.as_bytes()));
-        let call = Call { server: shop(), action, target, arguments, source: source(), request: None, trace: None };
+        let call = Call { server, action, target, arguments, source: source(), request: None, trace: None };
         let request = Request { caller: &self.caller(), call: &call, now: Timestamp::from_micros(self.now) };
-        self.snapshot().decide(&request)
+        snapshot.decide(&request)
     }
 
     pub(super) fn visible(&self, name: &str) -> bool {
-        let target = Target::Tool(name.into());
-        let now = Timestamp::from_micros(self.now);
-        self.snapshot().possible(&self.caller(), &shop(), Action::ToolsCall, &target, &source(), now)
+        self.shows(&self.snapshot(), &format!("shop/{name}"))
+    }
+
+    /// Whether a snapshot shows `server/tool` in a list.
+    pub(super) fn shows(&self, snapshot: &PolicySnapshot, tool: &str) -> bool {
+        let (server, name) = tool.split_once('/').unwrap();
+        let (server, now) = (ServerName::new(server).unwrap(), Timestamp::from_micros(self.now));
+        snapshot.possible(&self.caller(), &server, Action::ToolsCall, &Target::Tool(name.into()), &source(), now)
     }
 }
 
@@ -132,7 +183,19 @@ pub(super) fn source() -> Source {
 
 pub(super) fn tool(name: &str, annotations: Annotations) -> ToolDefinition {
     let name: Arc<str> = name.into();
-    ToolDefinition { definition: Bytes::copy_from_slice(name.as_bytes()), name, annotations, input_schema: None }
+    let definition = serde_json::json!({ "name": name, "inputSchema": { "type": "object" } }).to_string().into();
+    ToolDefinition { definition, name, annotations, input_schema: None }
+}
+
+/// A tool with the JSON Schema of its arguments.
+pub(super) fn typed_tool(name: &str, input_schema: &str) -> ToolDefinition {
+    let definition =
+        serde_json::json!({ "name": name, "inputSchema": serde_json::from_str::<serde_json::Value>(input_schema).unwrap() });
+    ToolDefinition {
+        definition: definition.to_string().into_bytes().into(),
+        input_schema: Some(Bytes::copy_from_slice(input_schema.as_bytes())),
+        ..tool(name, Annotations::default())
+    }
 }
 
 /// A decision as a line: the word, the cause, and the policies and failures of the judgement that decided.

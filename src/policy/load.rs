@@ -11,8 +11,11 @@ use std::sync::Arc;
 
 use ring::digest::{Context as Sha256, SHA256};
 
+use super::catalog::Catalog;
+use super::lock::Lock;
 use super::report::{LoadError, Problem};
 use super::settings::Settings;
+use crate::domain::ServerName;
 
 /// The largest file a load accepts: 4 MiB.
 const MAX_FILE_BYTES: u64 = 4 << 20;
@@ -39,10 +42,21 @@ pub struct PolicyFiles {
     pub(super) policies: Vec<SourceFile>,
     pub(super) schema: Vec<SourceFile>,
     pub(super) entities: Vec<SourceFile>,
+    pub(super) lock: Option<SourceFile>,
+    /// Links of templates.
+    pub(super) links: Vec<SourceFile>,
     pub(super) digest: [u8; 32],
 }
 
 impl PolicyFiles {
+    /// What these servers list if they list exactly what was reviewed: for looking at policies without asking servers. Empty without a
+    /// catalog lock, or with one that cannot be read, about which [`super::PolicySnapshot::build`] says more.
+    #[must_use]
+    pub fn reviewed(&self, servers: &[ServerName]) -> Catalog {
+        let lock = self.lock.as_ref().map(|file| Lock::read(file, &mut Vec::new()));
+        lock.map(|lock| lock.catalog(servers)).unwrap_or_default()
+    }
+
     /// SHA-256 over the names and contents of all files.
     #[must_use]
     pub const fn digest(&self) -> [u8; 32] {
@@ -73,28 +87,51 @@ fn pass(settings: &Settings) -> Result<PolicyFiles, LoadError> {
     let policies = reader.kind(&settings.policies, Kind::Policies)?;
     let schema = reader.kind(&settings.schema, Kind::Schema)?;
     let entities = reader.kind(&settings.entities, Kind::Entities)?;
+    let lock = reader.kind(settings.lock.as_slice(), Kind::Lock)?.pop();
+    let links = reader.kind(&settings.policies, Kind::Links)?;
     if !reader.problems.is_empty() {
         return Err(reader.problems.into());
     }
     let mut digest = [0; 32];
     digest.copy_from_slice(reader.digest.finish().as_ref());
-    Ok(PolicyFiles { policies, schema, entities, digest })
+    Ok(PolicyFiles { policies, schema, entities, links, lock, digest })
 }
 
+/// What a file is, by the end of its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Policies,
     Schema,
     Entities,
+    Lock,
+    /// Links of templates stand beside the policies.
+    Links,
 }
 
+const LINKS: &str = ".links.json";
+const LOCK: &str = ".lock.json";
+/// Ends of names that look like entities and are something else.
+const NOT_ENTITIES: [&str; 3] = [".cedarschema.json", LOCK, LINKS];
+
 impl Kind {
+    /// Whether a file that was found in a directory is of this kind.
     fn wants(self, name: &str) -> bool {
-        let schema = name.ends_with(".cedarschema") || name.ends_with(".cedarschema.json");
+        let ends = |end: &&str| name.ends_with(*end);
         match self {
             Self::Policies => name.ends_with(".cedar"),
-            Self::Schema => schema,
-            Self::Entities => name.ends_with(".json") && !schema,
+            Self::Schema => [".cedarschema", ".cedarschema.json"].iter().any(ends),
+            Self::Entities => [".json", ".yaml", ".yml"].iter().any(ends) && !NOT_ENTITIES.iter().any(ends),
+            Self::Links => name.ends_with(LINKS),
+            Self::Lock => name.ends_with(LOCK),
+        }
+    }
+
+    /// Whether a file that is itself configured is of this kind: it may have any name, but links among the policies are links.
+    fn accepts(self, name: &str) -> bool {
+        match self {
+            Self::Policies => !Self::Links.wants(name),
+            Self::Links => self.wants(name),
+            Self::Schema | Self::Entities | Self::Lock => true,
         }
     }
 }
@@ -162,7 +199,9 @@ fn find(root: &Path, kind: Kind, prefix: &str, found: &mut Vec<Found>) -> Result
         return walk(&resolve(root)?, kind, prefix, MAX_DEPTH, found);
     }
     let name = root.file_name().map_or_else(|| root.display().to_string(), |name| name.to_string_lossy().into_owned());
-    found.push(Found { name: format!("{prefix}{name}"), path: root.to_owned() });
+    if kind.accepts(&name) {
+        found.push(Found { name: format!("{prefix}{name}"), path: root.to_owned() });
+    }
     Ok(())
 }
 

@@ -22,7 +22,7 @@ fn everything(path: &Path) -> Settings {
 
 fn names(settings: &Settings) -> Vec<String> {
     let files = read(settings).unwrap();
-    [files.policies, files.schema, files.entities].concat().iter().map(|file| file.name.to_string()).collect()
+    [files.policies, files.schema, files.entities, files.links].concat().iter().map(|file| file.name.to_string()).collect()
 }
 
 #[test]
@@ -35,6 +35,11 @@ fn one_directory_can_hold_policies_schema_and_entities() {
         "s.cedarschema",
         "t.cedarschema.json",
         "e.json",
+        "f.yaml",
+        "g.yml",
+        "teams.links.json",
+        "catalog.lock.json",
+        "first.test.toml",
         "README.md",
         ".#a.cedar",
         "..x/d.cedar",
@@ -43,8 +48,29 @@ fn one_directory_can_hold_policies_schema_and_entities() {
     }
     assert_eq!(
         names(&everything(directory.path())),
-        ["a.cedar", "b.cedar", "team/c.cedar", "s.cedarschema", "t.cedarschema.json", "e.json"]
+        [
+            "a.cedar",
+            "b.cedar",
+            "team/c.cedar",
+            "s.cedarschema",
+            "t.cedarschema.json",
+            "e.json",
+            "f.yaml",
+            "g.yml",
+            "teams.links.json"
+        ]
     );
+}
+
+#[test]
+fn a_file_that_is_configured_itself_may_have_any_name_but_links_are_links() {
+    let directory = TempDir::new().unwrap();
+    write(&directory, "rules.txt", "");
+    write(&directory, "teams.links.json", "");
+    let policies = ["rules.txt", "teams.links.json"].map(|name| directory.path().join(name));
+    let files = read(&Settings::new(policies.to_vec())).unwrap();
+    assert_eq!([files.policies.len(), files.links.len()], [1, 1]);
+    assert!(files.links[0].name.ends_with("teams.links.json"));
 }
 
 #[test]

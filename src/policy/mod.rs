@@ -12,23 +12,36 @@
 //! in `schema/cedarpost.cedarschema`.
 //!
 //! Read in this order: [`settings`], [`load`], [`report`]; then `policies`, `schema`, `types`, `entities`, `entity_file`, `input` (text to Cedar's values);
-//! [`snapshot`], `request`, [`evaluate`], `derive`, `slice`, `residual` (decisions); [`store`], [`watch`], [`metrics`] (life).
+//! [`lock`] (reviewed tools); [`snapshot`], `request`, [`evaluate`], `derive`, `slice`, `residual` (decisions); [`explain`] (why they are what they are);
+//! [`store`], [`watch`], [`metrics`] (life).
 
 #[cfg(test)]
 mod author_tests;
 pub mod catalog;
 mod circumstances;
+mod code;
+mod dependence;
 mod derive;
 #[cfg(test)]
 mod docs_tests;
 mod entities;
 mod entity_file;
 pub mod evaluate;
+pub mod explain;
+mod fit;
 #[cfg(test)]
 mod fixture;
 mod input;
+mod json;
+mod json_schema;
+mod links;
+mod lint;
+mod listing;
 pub mod load;
+pub mod lock;
+mod lock_file;
 pub mod metrics;
+mod named;
 mod policies;
 mod reads;
 mod recent;
@@ -37,18 +50,27 @@ mod request;
 mod residual;
 mod schema;
 pub mod settings;
+mod shard;
+#[cfg(test)]
+mod shard_tests;
 mod slice;
 pub mod snapshot;
 pub mod store;
 mod ty;
 mod types;
+mod verdict;
+pub mod visible;
 pub mod watch;
 
 pub use catalog::Catalog;
+pub use code::Code;
 pub use evaluate::Request;
+pub use explain::{Answer, Explanation};
+pub use listing::{Effect, Listed};
 pub use load::{PolicyFiles, read};
+pub use lock::{Change, Difference, Lock};
 pub use metrics::Metrics;
-pub use report::{LoadError, PolicyReport, Problem, draw};
+pub use report::{LoadError, PolicyReport, Problem, draw, draw_warnings};
 pub use settings::{DeclaredPrincipal, PrincipalKind, Settings};
 pub use snapshot::PolicySnapshot;
 pub use store::PolicyStore;

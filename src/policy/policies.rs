@@ -1,11 +1,14 @@
 //! Policy texts to one Cedar policy set, keeping for each policy where its author finds it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use cedar_policy::pst::{self, Expr, Literal};
-use cedar_policy::{ActionConstraint, Policy, PolicyId, PolicySet, Schema, ValidationMode, Validator};
+use cedar_policy::{
+    ActionConstraint, Policy, PolicyId, PolicySet, Schema, Template, ValidationMode, ValidationWarning, Validator,
+};
 
+use super::code::Code;
 use super::load::SourceFile;
 use super::report::{Problem, position};
 use crate::domain::PolicyRef;
@@ -16,16 +19,44 @@ const GROUP: &str = r#"Mcp::Action::"tools/call""#;
 /// The policies of all files.
 #[derive(Debug, Default)]
 pub(super) struct Policies {
+    /// All policies, linked ones among them as if somebody had written them out, and the templates themselves.
     pub(super) set: PolicySet,
     origins: HashMap<PolicyId, Origin>,
+    /// What is known of templates.
+    pub(super) templates: HashMap<PolicyId, Template>,
+    /// Templates that no link uses.
+    pub(super) unused: Vec<Problem>,
 }
 
 /// Where a policy comes from.
-#[derive(Debug)]
-struct Origin {
-    policy: PolicyRef,
-    file: SourceFile,
-    offset: usize,
+#[derive(Debug, Clone)]
+pub(super) struct Origin {
+    pub(super) policy: PolicyRef,
+    /// The file with its text, which for a linked policy is the text of the template.
+    pub(super) file: SourceFile,
+    pub(super) offset: usize,
+    pub(super) length: usize,
+    /// The link that fills in the template.
+    pub(super) link: Option<Link>,
+}
+
+/// Where a link of a template stands.
+#[derive(Debug, Clone)]
+pub(super) struct Link {
+    pub(super) file: SourceFile,
+    pub(super) offset: usize,
+}
+
+impl Origin {
+    /// A problem with the `length` bytes at `offset` of the policy's text. What is wrong with a linked policy also names the link.
+    pub(super) fn problem(&self, offset: usize, length: usize, message: impl Into<String>) -> Problem {
+        let problem = Problem::at(&self.file, self.offset + offset, length, message).with_policy(&self.policy.id);
+        let help = self.link.as_ref().map(|link| {
+            let (line, _) = position(&link.file.text, link.offset);
+            format!("the template is filled in at {}:{line}", link.file.name)
+        });
+        problem.with_help(help)
+    }
 }
 
 impl Policies {
@@ -42,16 +73,35 @@ impl Policies {
         policies
     }
 
-    /// Validates all policies strictly and returns the warnings.
-    pub(super) fn validate(&self, schema: &Schema, problems: &mut Vec<Problem>) -> Vec<Problem> {
-        let result = Validator::new(schema.clone()).validate(&self.set, ValidationMode::Strict);
-        let mut errors: Vec<Problem> = result.validation_errors().map(|error| self.problem(error.policy_id(), error)).collect();
-        in_order(&mut errors);
-        problems.extend(once_a_place(errors).into_iter().map(explain));
-        let mut warnings: Vec<Problem> =
-            result.validation_warnings().map(|warning| self.problem(warning.policy_id(), warning)).collect();
-        in_order(&mut warnings);
-        warnings
+    /// Validates some of the policies strictly.
+    pub(super) fn validate(&self, some: &PolicySet, schema: &Schema) -> Findings {
+        let result = Validator::new(schema.clone()).validate(some, ValidationMode::Strict);
+        let mut findings = Findings::default();
+        for error in result.validation_errors() {
+            findings.errors.push((error.policy_id().clone(), self.error(error)));
+        }
+        for warning in result.validation_warnings() {
+            let problem = self.warning(warning);
+            match warning {
+                ValidationWarning::ImpossiblePolicy(_) => drop(findings.impossible.insert(warning.policy_id().clone(), problem)),
+                _ => findings.warnings.push(problem),
+            }
+        }
+        findings
+    }
+
+    /// These policies, as a set of their own.
+    pub(super) fn subset<'a>(&self, ids: impl Iterator<Item = &'a PolicyId>) -> PolicySet {
+        // Policies of one set have ids of their own, so they make another set.
+        PolicySet::from_policies(ids.filter_map(|id| self.set.policy(id)).cloned()).unwrap_or_default()
+    }
+
+    /// A problem with a policy as a whole.
+    pub(super) fn remark(&self, id: &PolicyId, message: impl Into<String>) -> Problem {
+        match self.origins.get(id) {
+            Some(origin) => origin.problem(0, 0, message),
+            None => Problem::nowhere("", message),
+        }
     }
 
     /// Where a policy stands. A policy that no file has cannot be in the set, so there is always an answer in practice.
@@ -62,61 +112,81 @@ impl Policies {
         )
     }
 
+    /// Every policy with where it comes from, in the order of the files.
+    pub(super) fn each(&self) -> Vec<(&Policy, &Origin)> {
+        let mut all: Vec<_> = self.set.policies().filter_map(|policy| Some((policy, self.origins.get(policy.id())?))).collect();
+        all.sort_by(|(_, a), (_, b)| (&a.file.name, a.offset, &a.policy.id).cmp(&(&b.file.name, b.offset, &b.policy.id)));
+        all
+    }
+
+    /// Where a policy or template comes from.
+    pub(super) fn origin(&self, id: &PolicyId) -> Option<&Origin> {
+        self.origins.get(id)
+    }
+
     fn add_file(&mut self, file: &SourceFile, set: &PolicySet, problems: &mut Vec<Problem>) {
+        let mut searched = 0;
         for template in set.templates() {
-            let offset = file.text.find('?').unwrap_or(0);
-            problems.push(
-                Problem::at(file, offset, 1, format!("`{}` is a template", template.annotation("id").unwrap_or("policy")))
-                    .with_help("write the entity instead of the slot: there is nothing that would link a template".to_owned()),
-            );
+            let offset = find(file, &template.to_string(), &mut searched);
+            let named = template.annotation("id").map(str::to_owned);
+            let origin =
+                origin(file, offset, searched - offset, named.clone().unwrap_or_default(), template.annotation("reason"));
+            if named.is_none() {
+                let help = "links name the template they fill in: `@id(\"team-reads\")`".to_owned();
+                problems.push(origin.problem(0, 0, "a template needs an `@id`").with_code(Code::EmptyId).with_help(help));
+            } else if let Some(key) = self.claim(origin, problems) {
+                self.templates.insert(key.clone(), template.new_id(key));
+            }
         }
         let mut searched = 0;
         for policy in set.policies() {
-            let text = policy.to_string();
-            let offset = file.text.get(searched..).and_then(|rest| rest.find(&text)).map_or(searched, |at| at + searched);
-            searched = offset + text.len();
-            self.add(file, offset, policy, problems);
+            let offset = find(file, &policy.to_string(), &mut searched);
+            let id = policy.annotation("id").map_or_else(|| format!("{}#{}", file.name, policy.id()), str::to_owned);
+            let origin = origin(file, offset, searched - offset, id, policy.annotation("reason"));
+            self.add(policy, origin, problems);
         }
     }
 
-    fn add(&mut self, file: &SourceFile, offset: usize, policy: &Policy, problems: &mut Vec<Problem>) {
-        let id = match policy.annotation("id") {
-            Some(id) => id.to_owned(),
-            None => format!("{}#{}", file.name, policy.id()),
-        };
-        let problem = |message: String, help: &str| Problem::at(file, offset, 0, message).with_help(help.to_owned());
-        if id.is_empty() {
-            problems.push(problem("`@id` is empty".to_owned(), "give the policy a name: `@id(\"no-exfiltration\")`"));
-            return;
-        }
-        let key = PolicyId::new(&id);
-        if let Some(first) = self.origins.get(&key) {
-            let place = format!("{}:{}", first.policy.file, first.policy.line);
-            problems
-                .push(problem(format!("policy `{id}` is already declared at {place}"), "give each policy an `@id` of its own"));
-            return;
-        }
+    /// Takes in a policy under the name that its origin gives it.
+    pub(super) fn add(&mut self, policy: &Policy, origin: Origin, problems: &mut Vec<Problem>) {
         if names_the_group(policy) {
-            problems.push(problem(
-                format!("policy `{id}` compares an action with the group `tools/call`, which leaves out every tool with a typed action"),
-                "write `action in Mcp::Action::\"tools/call\"`",
-            ));
+            let message = format!(
+                "policy `{}` compares an action with the group `tools/call`, which leaves out every tool with a typed action",
+                origin.policy.id
+            );
+            let help = "write `action in Mcp::Action::\"tools/call\"`".to_owned();
+            problems.push(origin.problem(0, 0, message).with_code(Code::ActionGroup).with_help(help));
         }
-        let (line, _) = position(&file.text, offset);
-        let reason = policy.annotation("reason").filter(|reason| !reason.is_empty()).map(Arc::from);
-        let reference = PolicyRef { id: id.into(), file: Arc::clone(&file.name), line, reason };
-        if let Err(error) = self.set.add(policy.new_id(key.clone())) {
-            problems.push(problem(error.to_string(), "give each policy an `@id` of its own"));
-            return;
+        let Some(key) = self.claim(origin, problems) else { return };
+        if let Err(error) = self.set.add(policy.new_id(key)) {
+            problems.push(Problem::nowhere("", error.to_string()));
         }
-        self.origins.insert(key, Origin { policy: reference, file: file.clone(), offset });
     }
 
-    fn problem(&self, id: &PolicyId, diagnostic: &dyn miette::Diagnostic) -> Problem {
+    /// Keeps where a policy or template comes from, unless its name is empty or taken.
+    fn claim(&mut self, origin: Origin, problems: &mut Vec<Problem>) -> Option<PolicyId> {
+        let id = &origin.policy.id;
+        if id.is_empty() {
+            let help = "give the policy a name: `@id(\"no-exfiltration\")`".to_owned();
+            problems.push(origin.problem(0, 0, "`@id` is empty").with_code(Code::EmptyId).with_help(help));
+            return None;
+        }
+        let key = PolicyId::new(id);
+        if let Some(first) = self.origins.get(&key) {
+            problems.push(twice(first, &origin));
+            return None;
+        }
+        self.origins.insert(key.clone(), origin);
+        Some(key)
+    }
+
+    pub(super) fn problem(&self, id: &PolicyId, diagnostic: &dyn miette::Diagnostic) -> Problem {
         let Some(origin) = self.origins.get(id) else { return Problem::nowhere("", diagnostic.to_string()) };
-        let mut problem = Problem::from_diagnostic(&origin.file, diagnostic);
+        let mut problem = Problem::from_diagnostic(&origin.file, diagnostic).with_policy(&origin.policy.id);
         if diagnostic.labels().is_none() {
-            problem = Problem::at(&origin.file, origin.offset, 0, problem.message).with_help(problem.help);
+            // A linked policy has no text of its own: what is wrong with it and not with its template is what the link says.
+            let (file, offset) = origin.link.as_ref().map_or((&origin.file, origin.offset), |link| (&link.file, link.offset));
+            problem = Problem::at(file, offset, 0, problem.message).with_help(problem.help).with_policy(&origin.policy.id);
         }
         // The place says which policy it is; the sentence need not repeat it.
         if let Some((_, rest)) = problem.message.split_once("`, ").filter(|(start, _)| start.starts_with("for policy `")) {
@@ -124,6 +194,44 @@ impl Policies {
         }
         problem
     }
+}
+
+/// What the validator says about policies and a schema.
+#[derive(Debug, Default)]
+pub(super) struct Findings {
+    /// Policies that do not fit, each with a reason; a policy may have several.
+    pub(super) errors: Vec<(PolicyId, Problem)>,
+    pub(super) warnings: Vec<Problem>,
+    /// Policies that cannot match anything in this schema.
+    pub(super) impossible: BTreeMap<PolicyId, Problem>,
+}
+
+/// Finds the text of the next policy in a file, and moves on to where it ends.
+fn find(file: &SourceFile, text: &str, searched: &mut usize) -> usize {
+    let offset = file.text.get(*searched..).and_then(|rest| rest.find(text)).map_or(*searched, |at| at + *searched);
+    *searched = offset + text.len();
+    offset
+}
+
+fn origin(file: &SourceFile, offset: usize, length: usize, id: String, reason: Option<&str>) -> Origin {
+    let (line, _) = position(&file.text, offset);
+    let reason = reason.filter(|reason| !reason.is_empty()).map(Arc::from);
+    let policy = PolicyRef { id: id.into(), file: Arc::clone(&file.name), line, reason };
+    Origin { policy, file: file.clone(), offset, length, link: None }
+}
+
+/// Says that a name is taken, and where each of the two stands.
+fn twice(first: &Origin, second: &Origin) -> Problem {
+    let place = match &first.link {
+        Some(link) => format!("{}:{}", link.file.name, position(&link.file.text, link.offset).0),
+        None => format!("{}:{}", first.policy.file, first.policy.line),
+    };
+    let message = format!("policy `{}` is already declared at {place}", second.policy.id);
+    let problem = match &second.link {
+        Some(link) => Problem::at(&link.file, link.offset, 0, message),
+        None => second.problem(0, 0, message),
+    };
+    problem.with_code(Code::DuplicateId).with_help("give each policy an `@id` of its own".to_owned())
 }
 
 /// Sorts problems as an author reads: by file, then by place.
@@ -135,7 +243,7 @@ pub(super) fn in_order(problems: &mut [Problem]) {
 const FOR_ACTION: &str = " in context for ";
 
 /// Cedar reports a mistake once for each action the policy is about; an author made it once.
-fn once_a_place(sorted: Vec<Problem>) -> Vec<Problem> {
+pub(super) fn once_a_place(sorted: Vec<Problem>) -> Vec<Problem> {
     let mut kept: Vec<(Problem, u32)> = Vec::new();
     for problem in sorted {
         let what = |problem: &Problem| problem.message.split(FOR_ACTION).next().map(str::to_owned);
@@ -158,13 +266,15 @@ fn once_a_place(sorted: Vec<Problem>) -> Vec<Problem> {
     kept.into_iter().map(count).collect()
 }
 
-/// Says what Cedar cannot know: that arguments are visible only where an action types them.
-fn explain(problem: Problem) -> Problem {
+/// Says what Cedar cannot know: why a tool has no arguments to look at.
+pub(super) fn explain(problem: Problem) -> Problem {
     if !problem.message.starts_with("attribute `input`") {
         return problem;
     }
     problem.with_help(
-        "arguments are visible only for tools with a typed action: write `action == Mcp::Action::\"server/tool\"`".to_owned(),
+        "not every tool has arguments that policies can see: name the tool with `action == Mcp::Action::\"server/tool\"`, or ask first \
+         with `context has input && …`"
+            .to_owned(),
     )
 }
 

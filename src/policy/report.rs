@@ -9,8 +9,9 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode};
+use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, Severity, SourceCode};
 
+use super::code::Code;
 use super::load::SourceFile;
 
 /// Why files did not become a snapshot.
@@ -50,8 +51,12 @@ impl LoadError {
     pub fn problems(&self) -> Vec<Problem> {
         match self {
             Self::Invalid(report) => report.problems.clone(),
-            Self::Read { path, source } => vec![Problem::nowhere(&path.display().to_string(), format!("{self}: {source}"))],
-            Self::TooMuch { path, .. } => vec![Problem::nowhere(&path.display().to_string(), self.to_string())],
+            Self::Read { path, source } => {
+                vec![Problem::nowhere(&path.display().to_string(), format!("{self}: {source}")).with_code(Code::File)]
+            }
+            Self::TooMuch { path, .. } => {
+                vec![Problem::nowhere(&path.display().to_string(), self.to_string()).with_code(Code::File)]
+            }
             Self::TimeZone(_) | Self::Vocabulary(_) => vec![Problem::nowhere("", self.to_string())],
         }
     }
@@ -66,12 +71,18 @@ impl From<Vec<Problem>> for LoadError {
 /// One thing that is wrong, or worth a remark, in one file.
 #[derive(Debug, Clone)]
 pub struct Problem {
+    /// What kind of problem it is: the same word for as long as there are such problems.
+    pub code: Code,
+    /// The policy it is about, when it is about one.
+    pub policy: Option<Arc<str>>,
     /// The file, as policies are named after it; empty when no file is at fault.
     pub file: Arc<str>,
     /// The line, from 1; 0 when the problem has no place in a file.
     pub line: u32,
     /// The column in characters, from 1; 0 when the problem has no place in a file.
     pub column: u32,
+    /// How many characters from there on are meant; 0 when no text in particular is.
+    pub length: u32,
     /// What is wrong.
     pub message: String,
     /// What to do about it, when we know.
@@ -92,13 +103,26 @@ impl Problem {
         let offset = floor_char_boundary(&file.text, offset);
         let (line, column) = position(&file.text, offset);
         let source = Arc::new(NamedSource::new(&*file.name, Arc::clone(&file.text)));
-        let drawing = Some(Drawing { source, span: (offset, length.min(file.text.len() - offset)) });
-        Self { file: Arc::clone(&file.name), line, column, message: message.into(), help: None, drawing }
+        let length = length.min(file.text.len() - offset);
+        let drawing = Some(Drawing { source, span: (offset, length) });
+        let meant = file.text.get(offset..offset + length).map_or(0, |text| text.chars().count());
+        let nowhere = Self::nowhere(&file.name, message);
+        Self { line, column, length: u32::try_from(meant).unwrap_or(u32::MAX), drawing, ..nowhere }
     }
 
     /// A problem that no byte of a file can be blamed for.
     pub(super) fn nowhere(file: &str, message: impl Into<String>) -> Self {
-        Self { file: file.into(), line: 0, column: 0, message: message.into(), help: None, drawing: None }
+        Self {
+            code: Code::of_file(file),
+            policy: None,
+            file: file.into(),
+            line: 0,
+            column: 0,
+            length: 0,
+            message: message.into(),
+            help: None,
+            drawing: None,
+        }
     }
 
     /// A problem that Cedar reports about a file, at the place it names.
@@ -124,6 +148,20 @@ impl Problem {
         self.help = help.into();
         self
     }
+
+    /// Says what kind of problem it is.
+    #[must_use]
+    pub(super) const fn with_code(mut self, code: Code) -> Self {
+        self.code = code;
+        self
+    }
+
+    /// Says which policy it is about.
+    #[must_use]
+    pub(super) fn with_policy(mut self, id: &str) -> Self {
+        self.policy = Some(id.into());
+        self
+    }
 }
 
 impl fmt::Display for Problem {
@@ -138,7 +176,7 @@ impl fmt::Display for Problem {
 
 /// Draws a problem: the message alone, because the place is in the drawing.
 #[derive(Debug)]
-struct Drawn<'a>(&'a Problem);
+struct Drawn<'a>(&'a Problem, Severity);
 
 impl fmt::Display for Drawn<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -149,6 +187,14 @@ impl fmt::Display for Drawn<'_> {
 impl std::error::Error for Drawn<'_> {}
 
 impl Diagnostic for Drawn<'_> {
+    fn code<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        Some(Box::new(self.0.code))
+    }
+
+    fn severity(&self) -> Option<Severity> {
+        Some(self.1)
+    }
+
     fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
         self.0.help.as_ref().map(|help| Box::new(help) as Box<dyn fmt::Display>)
     }
@@ -183,14 +229,24 @@ impl PolicyReport {
     }
 }
 
-/// Draws problems or warnings, each with the lines it is about.
+/// Draws problems that stop a load, each with the lines it is about.
 #[must_use]
 pub fn draw(problems: &[Problem], color: bool) -> String {
+    drawn(problems, Severity::Error, color)
+}
+
+/// Draws remarks that stop nothing, each with the lines it is about.
+#[must_use]
+pub fn draw_warnings(warnings: &[Problem], color: bool) -> String {
+    drawn(warnings, Severity::Warning, color)
+}
+
+fn drawn(problems: &[Problem], severity: Severity, color: bool) -> String {
     let theme = if color { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
     let handler = GraphicalReportHandler::new_themed(theme).with_width(120);
     let mut out = String::new();
     for problem in problems {
-        if handler.render_report(&mut out, &Drawn(problem)).is_err() {
+        if handler.render_report(&mut out, &Drawn(problem, severity)).is_err() {
             // Writing into a string does not fail; a drawing that cannot be made falls back to its one line.
             out.push_str(&problem.to_string());
         }

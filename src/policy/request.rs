@@ -1,5 +1,6 @@
 //! A call in Cedar's terms: which action, on which resource, in which context. Decides nothing.
 
+use std::cell::OnceCell;
 use std::sync::Arc;
 
 use cedar_policy::{Context, Entities, EntityUid, Request as CedarRequest, RestrictedExpression};
@@ -7,6 +8,7 @@ use cedar_policy::{Context, Entities, EntityUid, Request as CedarRequest, Restri
 use super::circumstances::{Fact, Occasion};
 use super::input::{Author, convert};
 use super::residual::Needs;
+use super::shard::Shard;
 use super::slice::Scope;
 use super::snapshot::PolicySnapshot;
 use crate::domain::{Action, Arguments, Caller, Cause, Principal, ServerName, Source, Target, Timestamp};
@@ -36,7 +38,10 @@ pub(super) struct Prepared<'a> {
     actor: Option<EntityUid>,
     /// What the context holds besides the circumstances.
     more: Vec<Fact>,
+    /// The whole context, once somebody asked for it.
+    context: OnceCell<Context>,
     pub(super) entities: Arc<Entities>,
+    pub(super) shard: Arc<Shard>,
 }
 
 impl Prepared<'_> {
@@ -59,13 +64,17 @@ impl PolicySnapshot {
         {
             return Err(Cause::UnknownTool);
         }
+        if let Target::Tool(tool) = question.target
+            && self.is_drifted(question.server, tool)
+        {
+            return Err(Cause::Drifted);
+        }
         if question.target.name().is_some_and(|name| name.len() > MAX_NAME) {
             return Err(invalid(format!("the name of what is asked for is longer than {MAX_NAME} bytes")));
         }
-        if !self.core.servers.contains(question.server) {
-            return Err(invalid(format!("server `{}` is not configured", question.server)));
-        }
-        let (action, input) = self.action_and_input(question)?;
+        let shard = self.shards.get(question.server);
+        let shard = shard.ok_or_else(|| invalid(format!("server `{}` is not configured", question.server)))?;
+        let (action, input) = self.action_and_input(question, shard)?;
         let names = &self.core.names;
         let mut more: Vec<Fact> = input.map(|input| ("input".to_owned(), input)).into_iter().collect();
         if let Target::Method(method) = question.target {
@@ -78,14 +87,20 @@ impl PolicySnapshot {
             agent: names.agent(&question.caller.agent),
             actor: names.actor(question.caller),
             more,
+            context: OnceCell::new(),
             entities: self.entities_with(question.server, question.target).map_err(invalid)?,
+            shard: Arc::clone(shard),
         })
     }
 
-    /// The tool's own action with its arguments where the schema has one, else the method's action, which shows no arguments.
-    fn action_and_input(&self, question: &Question<'_>) -> Result<(EntityUid, Option<RestrictedExpression>), Cause> {
+    /// The tool's own action with those of its arguments that policies read, else the method's action, which shows no arguments.
+    fn action_and_input(
+        &self,
+        question: &Question<'_>,
+        shard: &Shard,
+    ) -> Result<(EntityUid, Option<RestrictedExpression>), Cause> {
         let typed = match (question.action, question.target) {
-            (Action::ToolsCall, Target::Tool(tool)) => self.core.vocabulary.tools.get(&format!("{}/{tool}", question.server)),
+            (Action::ToolsCall, Target::Tool(tool)) => shard.tool(tool),
             _ => None,
         };
         let Some(typed) = typed else { return Ok((self.core.names.action(question.action), None)) };
@@ -99,13 +114,6 @@ impl PolicySnapshot {
         Ok((typed.action.clone(), input))
     }
 
-    /// The whole context of a request.
-    pub(super) fn context(&self, prepared: &Prepared<'_>) -> Result<Context, Cause> {
-        let circumstances = self.core.circumstances.of(&self.occasion(prepared));
-        let context = circumstances.and_then(|circumstances| circumstances.with(&prepared.more));
-        context.map_err(|message| Cause::InvalidRequest(message.into()))
-    }
-
     /// As much of the context as policies with these needs read.
     pub(super) fn context_for(&self, prepared: &Prepared<'_>, needs: Needs) -> Result<Context, String> {
         let mut facts = self.occasion(prepared).facts(needs)?;
@@ -113,6 +121,16 @@ impl PolicySnapshot {
             facts.extend_from_slice(&prepared.more);
         }
         Context::from_pairs(facts).map_err(|error| error.to_string())
+    }
+
+    fn whole_context(&self, prepared: &Prepared<'_>) -> Result<Context, Cause> {
+        if let Some(made) = prepared.context.get() {
+            return Ok(made.clone());
+        }
+        let circumstances = self.core.circumstances.of(&self.occasion(prepared));
+        let context = circumstances.and_then(|circumstances| circumstances.with(&prepared.more));
+        let context = context.map_err(|message| Cause::InvalidRequest(message.into()))?;
+        Ok(prepared.context.get_or_init(|| context).clone())
     }
 
     fn occasion<'a>(&'a self, prepared: &Prepared<'a>) -> Occasion<'a> {
@@ -129,15 +147,17 @@ impl PolicySnapshot {
         &self,
         prepared: &Prepared<'_>,
         principal: Principal,
-        context: &Context,
         decides: bool,
     ) -> Option<Result<CedarRequest, Cause>> {
         let Scope { principal: uid, action, resource } = prepared.scope(principal)?;
         if prepared.entities.get(&uid).is_none() {
             return Some(Err(Cause::UnknownPrincipal));
         }
-        let schema = (decides && principal == Principal::Agent).then_some(&self.core.vocabulary.schema);
-        let request = CedarRequest::new(uid, action, resource, context.clone(), schema);
-        Some(request.map_err(|error| Cause::InvalidRequest(error.to_string().into())))
+        let schema = (decides && principal == Principal::Agent).then_some(&prepared.shard.schema);
+        let request = self.whole_context(prepared).and_then(|context| {
+            let request = CedarRequest::new(uid, action, resource, context, schema);
+            request.map_err(|error| Cause::InvalidRequest(error.to_string().into()))
+        });
+        Some(request)
     }
 }

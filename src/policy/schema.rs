@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use cedar_policy::{EntityTypeName, EntityUid, Schema, SchemaFragment};
+use cedar_policy::{EntityTypeName, Schema, SchemaFragment};
 use serde_json::{Map, Value};
 
 use super::load::SourceFile;
@@ -18,24 +18,86 @@ use super::types::{MAX_NESTING, Types, members, qualified};
 pub(super) const BASE: &str = include_str!("../../schema/cedarpost.cedarschema");
 /// The namespace of the base vocabulary.
 const NAMESPACE: &str = "Mcp";
+/// The group of the actions of all tools.
+const TOOLS_CALL: &str = "tools/call";
 /// Entity types that come from servers at run time: nobody could give them a required attribute.
 const LEARNED: [&str; 3] = ["Tool", "Resource", "Prompt"];
 
-/// The schema in force, and what is compiled from it.
+/// The schema of the files, and what is compiled from it. The tools that servers list are added to it, server by server.
 #[derive(Debug)]
 pub(super) struct Vocabulary {
     pub(super) schema: Schema,
-    /// Typed tool actions by `server/tool`.
-    pub(super) tools: HashMap<String, TypedTool>,
+    /// The actions for tools that the author's files declare, by `server/tool`, with the type of `context.input`; [`Ty::Hidden`] where
+    /// the action has none.
+    pub(super) tools: BTreeMap<String, Ty>,
     /// The attributes of each entity type.
     pub(super) shapes: HashMap<EntityTypeName, Fields>,
+    /// The schema in Cedar's JSON form.
+    namespaces: Map<String, Value>,
+    base_context: Map<String, Value>,
 }
 
-/// An action for one tool, with the type of `context.input` if it has one.
-#[derive(Debug)]
-pub(super) struct TypedTool {
-    pub(super) action: EntityUid,
-    pub(super) input: Option<Ty>,
+impl Vocabulary {
+    /// Whether an action is declared by the base vocabulary or the author, whatever servers list.
+    pub(super) fn has_action(&self, id: &str) -> bool {
+        self.action(id).is_some()
+    }
+
+    /// Whether an action stands for the actions of several tools.
+    pub(super) fn is_tool_group(&self, id: &str) -> bool {
+        id == TOOLS_CALL || self.action(id).is_some_and(|action| !applies(action))
+    }
+
+    fn action(&self, id: &str) -> Option<&Map<String, Value>> {
+        self.namespaces.get(NAMESPACE)?.get("actions")?.get(id)?.as_object()
+    }
+
+    /// The schema with an action for each of these tools (by `server/tool`), in place of what the author's files say about it.
+    ///
+    /// # Errors
+    ///
+    /// A sentence of Cedar's, which no type of ours should cause.
+    pub(super) fn with_tools<'a>(&self, tools: impl Iterator<Item = (&'a str, Arguments<'a>)>) -> Result<Schema, String> {
+        Schema::from_json_value(self.document(tools)).map_err(|error| error.to_string())
+    }
+
+    /// The same in Cedar's JSON form.
+    pub(super) fn document<'a>(&self, tools: impl Iterator<Item = (&'a str, Arguments<'a>)>) -> Value {
+        let mut namespaces = self.namespaces.clone();
+        let actions = namespaces.get_mut(NAMESPACE).and_then(|body| body.get_mut("actions")).and_then(Value::as_object_mut);
+        if let Some(actions) = actions {
+            for (id, arguments) in tools {
+                let action = match arguments {
+                    Arguments::Irrelevant => serde_json::json!({ "memberOf": [{ "id": TOOLS_CALL }] }),
+                    Arguments::Of(ty) => self.tool_action(ty.to_cedar()),
+                };
+                actions.insert(id.to_owned(), action);
+            }
+        }
+        Value::Object(namespaces)
+    }
+
+    fn tool_action(&self, input: Option<Value>) -> Value {
+        let mut context = self.base_context.clone();
+        context.extend(input.map(|input| ("input".to_owned(), input)));
+        serde_json::json!({
+            "memberOf": [{ "id": TOOLS_CALL }],
+            "appliesTo": {
+                "principalTypes": ["Agent", "User"],
+                "resourceTypes": ["Tool"],
+                "context": { "type": "Record", "attributes": context },
+            },
+        })
+    }
+}
+
+/// What a schema says about the arguments of a tool.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Arguments<'a> {
+    /// The type of `context.input`.
+    Of(&'a Ty),
+    /// The action is only there because policies name it.
+    Irrelevant,
 }
 
 /// Builds the vocabulary from the author's fragments. Every problem found is added to `problems`; `None` when there is no schema
@@ -62,7 +124,8 @@ pub(super) fn build(files: &[SourceFile], problems: &mut Vec<Problem>) -> Result
     };
     let tools = merged.typed_tools(problems);
     let shapes = merged.shapes(problems);
-    Ok((problems.len() == before).then_some(Vocabulary { schema, tools, shapes }))
+    let Merged { namespaces, base_context, .. } = merged;
+    Ok((problems.len() == before).then_some(Vocabulary { schema, tools, shapes, namespaces, base_context }))
 }
 
 fn parse(file: &SourceFile) -> Result<Map<String, Value>, Box<Problem>> {
@@ -173,10 +236,9 @@ impl Merged {
         self.namespaces.get(NAMESPACE).map(|body| members(body, part)).unwrap_or_default()
     }
 
-    fn typed_tools(&self, problems: &mut Vec<Problem>) -> HashMap<String, TypedTool> {
-        let mut tools = HashMap::new();
+    fn typed_tools(&self, problems: &mut Vec<Problem>) -> BTreeMap<String, Ty> {
+        let mut tools = BTreeMap::new();
         let types = Types { namespaces: &self.namespaces };
-        let Ok(action_type) = "Mcp::Action".parse::<EntityTypeName>() else { return tools };
         for (name, action) in self.part("actions") {
             let Some(file) = self.actions.get(&name) else { continue };
             if self.base_actions.contains(&name) || !action.as_object().is_some_and(applies) {
@@ -186,14 +248,12 @@ impl Merged {
             let compiled = input.map(|input| types.compile(NAMESPACE, input, MAX_NESTING)).transpose();
             let compiled = compiled.and_then(|ty| match ty {
                 Some(ty) if ty.names_entity() => Err("an argument cannot be an entity: whoever calls could name any".to_owned()),
-                Some(Ty::Record(_)) | None => Ok(ty),
+                Some(ty @ Ty::Record(_)) => Ok(ty),
+                None => Ok(Ty::Hidden),
                 Some(_) => Err("`input` must be a record".to_owned()),
             });
             match compiled {
-                Ok(input) => {
-                    let action = EntityUid::from_type_name_and_id(action_type.clone(), cedar_policy::EntityId::new(&name));
-                    tools.insert(name, TypedTool { action, input });
-                }
+                Ok(input) => drop(tools.insert(name, input)),
                 Err(message) => problems.push(about(file, &name, format!("action `{name}`: {message}"))),
             }
         }
@@ -292,7 +352,7 @@ fn in_tools_call(action: &Map<String, Value>, groups: &Map<String, Value>, depth
     let mut ids = parents.filter_map(|parent| parent.get("id").and_then(Value::as_str));
     depth > 0
         && ids.any(|id| {
-            id == "tools/call"
+            id == TOOLS_CALL
                 || groups.get(id).and_then(Value::as_object).is_some_and(|group| in_tools_call(group, groups, depth - 1))
         })
 }

@@ -14,6 +14,8 @@ pub struct Settings {
     pub schema: Vec<PathBuf>,
     /// Directories or single files with entities (`*.json`). Each must exist.
     pub entities: Vec<PathBuf>,
+    /// The catalog lock (`catalog.lock.json`): the tools that were reviewed. Without one, tools are what their servers say they are.
+    pub lock: Option<PathBuf>,
     /// IANA name of the time zone of `context.time`.
     pub timezone: String,
     /// Agents and users that the configuration names.
@@ -34,6 +36,7 @@ impl Settings {
             policies,
             schema: Vec::new(),
             entities: Vec::new(),
+            lock: None,
             timezone: "UTC".to_owned(),
             principals: Vec::new(),
             servers: Vec::new(),

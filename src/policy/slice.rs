@@ -12,8 +12,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
 use cedar_policy::{
-    ActionConstraint, Authorizer, Entities, EntityUid, Policy, PolicySet, PrincipalConstraint, Request, ResourceConstraint,
-    Response,
+    ActionConstraint, Authorizer, Entities, EntityUid, Policy, PolicyId, PolicySet, PrincipalConstraint, Request,
+    ResourceConstraint, Response,
 };
 
 use super::recent::Recent;
@@ -84,6 +84,11 @@ impl Sliced {
         let picked = if self.policies.len() < WORTH_IT { None } else { self.pick(request, entities) };
         let set = picked.as_ref().map_or(&self.whole, |slice| &slice.policies);
         Authorizer::new().is_authorized(request, set, entities)
+    }
+
+    /// Whether a policy could matter for a request, by its scope.
+    pub(super) fn could_matter(&self, policy: &PolicyId, request: &Request, entities: &Entities) -> bool {
+        self.pick(request, entities).is_none_or(|slice| slice.policies.policy(policy).is_some())
     }
 
     /// What is left of the set when principal, action, resource and entities are known and the context is not; `None` when that

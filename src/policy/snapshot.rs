@@ -2,10 +2,10 @@
 //!
 //! How a snapshot decides is in `evaluate.rs`; how it turns a call into Cedar's terms in `request.rs`.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use cedar_policy::Entities;
+use cedar_policy::{Entities, Entity};
 use jiff::tz::TimeZone;
 use parking_lot::Mutex;
 use prometheus_client::metrics::counter::Counter;
@@ -13,17 +13,22 @@ use ring::digest::{Context as Sha256, SHA256};
 
 use super::catalog::Catalog;
 use super::circumstances::Kept;
+use super::code::Code;
+use super::dependence::Dependences;
 use super::derive::Unknown;
 use super::entities::{Declared, Names};
 use super::entity_file;
+use super::fit;
 use super::load::PolicyFiles;
+use super::lock::{Change, Lock};
 use super::policies::{Policies, in_order};
 use super::report::{LoadError, Problem};
 use super::residual::{Residuals, Switch, Which};
 use super::schema::{self, BASE, Vocabulary};
 use super::settings::{PrincipalKind, Settings};
+use super::shard::{Authored, Shard};
 use super::slice::Sliced;
-use crate::domain::{Fingerprint, ServerName, Target};
+use crate::domain::{Action, Fingerprint, ServerName, Target};
 
 /// How many entity stores with one additional resource or prompt are kept.
 const MAX_LEARNED: usize = 32;
@@ -33,7 +38,12 @@ const MAX_LEARNED: usize = 32;
 pub struct PolicySnapshot {
     pub(super) core: Arc<Core>,
     pub(super) catalog: Catalog,
+    /// The tools of each configured server, as policies see them.
+    pub(super) shards: BTreeMap<ServerName, Arc<Shard>>,
     pub(super) entities: Arc<Entities>,
+    /// Tools that are not as they were reviewed, and are refused.
+    drifted: HashMap<ServerName, HashSet<Arc<str>>>,
+    warnings: Vec<Problem>,
     fingerprint: Fingerprint,
     /// Stores that contain a resource or prompt some call named, so that the next call for it need not copy the entities again.
     pub(super) learned: Mutex<HashMap<(ServerName, Target), Arc<Entities>>>,
@@ -54,21 +64,16 @@ pub(super) struct Core {
     pub(super) names: Names,
     pub(super) circumstances: Kept,
     pub(super) zone: TimeZone,
-    pub(super) servers: HashSet<ServerName>,
+    /// Which policies depend on what servers list.
+    dependences: Dependences,
+    /// The actions that the files declare.
+    actions: Entities,
     declared: Declared,
+    /// The tools that were reviewed, if anybody does review them, and the same as the servers should list them.
+    lock: Option<Lock>,
+    reviewed: Catalog,
     warnings: Vec<Problem>,
     digest: [u8; 32],
-}
-
-impl Core {
-    /// The policy set for what is unknown; `None` when an approval would change nothing.
-    pub(super) fn set(&self, which: Which) -> Option<&Sliced> {
-        match which {
-            Which::Concrete => Some(&self.concrete),
-            Which::Discovery => Some(self.discovery.as_ref().unwrap_or(&self.concrete)),
-            Which::Approval => self.approval.as_ref(),
-        }
-    }
 }
 
 impl PolicySnapshot {
@@ -81,28 +86,41 @@ impl PolicySnapshot {
         let zone = TimeZone::get(&settings.timezone).map_err(|_| LoadError::TimeZone(settings.timezone.clone()))?;
         let names = Names::new()?;
         let mut problems = Vec::new();
-        let policies = Policies::parse(&files.policies, &mut problems);
-        let vocabulary = schema::build(&files.schema, &mut problems)?;
-        let checked = vocabulary.map(|vocabulary| {
-            let warnings = policies.validate(&vocabulary.schema, &mut problems);
-            let mut entity_problems = Vec::new();
-            let declared = Declared::read(settings, &files.entities, &vocabulary, &names, &mut entity_problems);
-            problems.append(&mut entity_problems);
-            (vocabulary, warnings, declared)
-        });
-        if checked.is_none() {
+        let mut policies = Policies::parse(&files.policies, &mut problems);
+        policies.link(&files.links, &mut problems);
+        let Some(vocabulary) = schema::build(&files.schema, &mut problems)? else {
             // The author should hear of these in the same run, not once the schema is mended.
             files.entities.iter().for_each(|file| drop(entity_file::read(file, None, &mut problems)));
-        }
+            in_order(&mut problems);
+            return Err(problems.into());
+        };
+        let broken = |message: String| LoadError::from(vec![Problem::nowhere("", message)]);
+        let dependences = Dependences::of(&policies.set, &vocabulary).map_err(broken)?;
+        let actions = vocabulary.schema.action_entities().map_err(|error| LoadError::Vocabulary(error.to_string()))?;
+        let authored = Authored {
+            policies: &policies,
+            vocabulary: &vocabulary,
+            dependences: &dependences,
+            actions: &actions,
+            names: &names,
+        };
+        let lock = files.lock.as_ref().map(|file| Lock::read(file, &mut problems));
+        let reviewed = lock.as_ref().map(|lock| lock.catalog(&settings.servers)).unwrap_or_default();
+        let shards = shards(settings, if lock.is_some() { &reviewed } else { catalog }, authored)?;
+        let warnings = fit::check_files(settings, &shards, authored, &mut problems);
+        let mut entity_problems = Vec::new();
+        let declared = Declared::read(settings, &files.entities, &vocabulary, &names, &mut entity_problems);
+        problems.append(&mut entity_problems);
         in_order(&mut problems);
-        let Some((vocabulary, warnings, declared)) = checked.filter(|_| problems.is_empty()) else { return Err(problems.into()) };
+        if !problems.is_empty() {
+            return Err(problems.into());
+        }
         let concrete = Sliced::new(policies.set.clone());
         let core = Core {
             discovery: derived(&concrete, &policies, Unknown::InputAndApproval)?,
             approval: derived(&concrete, &policies, Unknown::ApprovalContents)?,
             concrete,
             residuals: Switch::new(settings.residuals),
-            servers: settings.servers.iter().cloned().collect(),
             warnings: with_own_warnings(warnings, settings, &policies, &vocabulary),
             digest: settings_digest(settings, files),
             vocabulary,
@@ -110,30 +128,56 @@ impl PolicySnapshot {
             names,
             circumstances: Kept::default(),
             zone,
+            dependences,
+            actions,
             declared,
+            lock,
+            reviewed,
         };
-        Self::assemble(Arc::new(core), catalog)
+        Self::assemble(Arc::new(core), catalog, shards)
     }
 
-    /// The same policies, schema and entities with another catalog. Policies are not parsed again.
+    /// The same policies, schema and entities with another catalog. Policies are not parsed again; those that speak of tools are
+    /// checked again. One that does not fit the tools any more stays, and denies what it could be about.
     ///
     /// # Errors
     ///
-    /// [`LoadError::Invalid`] when the catalog's tools do not fit the schema, which no valid schema lets happen.
+    /// [`LoadError`] when the catalog's tools do not fit the schema, which no list of a server should make happen.
     pub fn with_catalog(&self, catalog: &Catalog) -> Result<Self, LoadError> {
-        Self::assemble(Arc::clone(&self.core), catalog)
+        let mut shards = BTreeMap::new();
+        // What was reviewed gives the types, whatever servers list.
+        let catalog_of_types = if self.core.lock.is_some() { &self.core.reviewed } else { catalog };
+        for (server, shard) in &self.shards {
+            let listed = catalog_of_types.of(server);
+            let same = match (listed, &shard.listed) {
+                (Some(now), Some(then)) => Arc::ptr_eq(now, then),
+                (now, then) => now.is_none() && then.is_none(),
+            };
+            let shard =
+                if same { Arc::clone(shard) } else { Arc::new(Shard::build(server, listed.cloned(), self.core.authored())?) };
+            shards.insert(server.clone(), shard);
+        }
+        Self::assemble(Arc::clone(&self.core), catalog, shards)
     }
 
-    fn assemble(core: Arc<Core>, catalog: &Catalog) -> Result<Self, LoadError> {
-        let entities = core.declared.entities(&core.vocabulary.schema, &core.names, catalog);
+    fn assemble(core: Arc<Core>, catalog: &Catalog, shards: BTreeMap<ServerName, Arc<Shard>>) -> Result<Self, LoadError> {
+        let of_tools = shards.values().flat_map(|shard| shard.actions()).filter(|action| core.actions.get(action).is_none());
+        let group = core.names.action(Action::ToolsCall);
+        let of_tools = of_tools.map(|action| Entity::new_no_attrs(action.clone(), [group.clone()].into()));
+        let drifted = core.drifted(catalog);
+        let reviewed = |server: &ServerName, tool: &str| {
+            core.lock.is_some() && !drifted.get(server).is_some_and(|tools| tools.contains(tool))
+        };
+        let entities = core.declared.entities(&core.names, catalog, &reviewed, core.actions.iter().cloned().chain(of_tools));
         let entities = entities.map_err(|message| LoadError::from(vec![Problem::nowhere("", message)]))?;
         let mut digest = Sha256::new(&SHA256);
         digest.update(&core.digest);
         catalog.hash(&mut digest);
         let fingerprint = Fingerprint::new(finish(digest));
+        let warnings = core.warnings.iter().cloned().chain(fit::warnings(&shards, core.authored())).collect();
         let learned = Mutex::new(HashMap::new());
         let (catalog, entities) = (catalog.clone(), Arc::new(entities));
-        Ok(Self { core, catalog, entities, fingerprint, learned, residuals: Residuals::default() })
+        Ok(Self { core, catalog, shards, entities, drifted, warnings, fingerprint, learned, residuals: Residuals::default() })
     }
 
     /// Names this snapshot in records: a digest of everything it was built from.
@@ -151,13 +195,31 @@ impl PolicySnapshot {
     /// What the author should know although it does not stop the load.
     #[must_use]
     pub fn warnings(&self) -> &[Problem] {
-        &self.core.warnings
+        &self.warnings
     }
 
     /// Whether there is such a tool: its server lists it, or an entities file declares it.
     #[must_use]
     pub fn knows_tool(&self, server: &ServerName, tool: &str) -> bool {
         self.catalog.has(server, tool) || self.entities.get(&self.core.names.target(server, &Target::Tool(tool.into()))).is_some()
+    }
+
+    /// Whether a tool is not as it was reviewed. Without a catalog lock nothing is reviewed, and nothing can drift.
+    pub(super) fn is_drifted(&self, server: &ServerName, tool: &str) -> bool {
+        self.drifted.get(server).is_some_and(|tools| tools.contains(tool))
+    }
+
+    /// Whether a tool's definition is the one that was reviewed; always so without a catalog lock.
+    #[must_use]
+    pub fn accepts_definition(&self, server: &ServerName, tool: &str, definition: &[u8]) -> bool {
+        self.core.lock.as_ref().is_none_or(|lock| lock.holds_text(server, tool, definition))
+    }
+
+    /// How what the servers list differs from what was reviewed, in order; nothing without a catalog lock. Tools that are new or changed
+    /// are refused; a tool that is gone is only worth knowing.
+    #[must_use]
+    pub fn drift(&self) -> Vec<Change> {
+        self.core.lock.as_ref().map(|lock| lock.diff(&self.catalog)).unwrap_or_default()
     }
 
     /// Where it counts that residuals led to another answer than the policies.
@@ -183,9 +245,7 @@ impl PolicySnapshot {
             return Ok(Arc::clone(known));
         }
         let entity = self.core.declared.learned(&self.core.names, server, target)?;
-        let schema = &self.core.vocabulary.schema;
-        let extended =
-            Entities::clone(&self.entities).upsert_entities([entity], Some(schema)).map_err(|error| error.to_string())?;
+        let extended = Entities::clone(&self.entities).upsert_entities([entity], None).map_err(|error| error.to_string())?;
         let extended = Arc::new(extended);
         let mut learned = self.learned.lock();
         if learned.len() >= MAX_LEARNED {
@@ -194,6 +254,43 @@ impl PolicySnapshot {
         learned.insert(key, Arc::clone(&extended));
         Ok(extended)
     }
+}
+
+impl Core {
+    /// The policy set for what is unknown; `None` when an approval would change nothing.
+    pub(super) fn set(&self, which: Which) -> Option<&Sliced> {
+        match which {
+            Which::Concrete => Some(&self.concrete),
+            Which::Discovery => Some(self.discovery.as_ref().unwrap_or(&self.concrete)),
+            Which::Approval => self.approval.as_ref(),
+        }
+    }
+
+    fn drifted(&self, catalog: &Catalog) -> HashMap<ServerName, HashSet<Arc<str>>> {
+        let mut drifted: HashMap<ServerName, HashSet<Arc<str>>> = HashMap::new();
+        let Some(lock) = &self.lock else { return drifted };
+        for (server, tool) in catalog.tools().filter(|(server, tool)| !lock.holds(server, tool)) {
+            drifted.entry(server.clone()).or_default().insert(Arc::clone(&tool.name));
+        }
+        drifted
+    }
+
+    fn authored(&self) -> Authored<'_> {
+        Authored {
+            policies: &self.policies,
+            vocabulary: &self.vocabulary,
+            dependences: &self.dependences,
+            actions: &self.actions,
+            names: &self.names,
+        }
+    }
+}
+
+fn shards(settings: &Settings, catalog: &Catalog, authored: Authored<'_>) -> Result<BTreeMap<ServerName, Arc<Shard>>, LoadError> {
+    let shard = |server: &ServerName| {
+        Shard::build(server, catalog.of(server).cloned(), authored).map(|shard| (server.clone(), Arc::new(shard)))
+    };
+    settings.servers.iter().map(shard).collect()
 }
 
 fn derived(concrete: &Sliced, policies: &Policies, unknown: Unknown) -> Result<Option<Sliced>, LoadError> {
@@ -209,9 +306,10 @@ fn with_own_warnings(
     policies: &Policies,
     vocabulary: &Vocabulary,
 ) -> Vec<Problem> {
-    if policies.set.is_empty() {
+    warnings.extend(policies.unused.iter().cloned());
+    if policies.set.num_of_policies() == 0 {
         let help = "without a permit every call is denied".to_owned();
-        warnings.push(Problem::nowhere("", "there are no policies").with_help(help));
+        warnings.push(Problem::nowhere("", "there are no policies").with_code(Code::NoPolicies).with_help(help));
     }
     let configured = |tool: &str| {
         let server = tool.split_once('/').map(|(server, _)| server);
@@ -221,7 +319,8 @@ fn with_own_warnings(
     orphans.sort();
     for tool in orphans {
         let help = "a typed action is named `server/tool`, after a configured server".to_owned();
-        warnings.push(Problem::nowhere("", format!("action `{tool}` is for no configured server")).with_help(help));
+        let message = format!("action `{tool}` is for no configured server");
+        warnings.push(Problem::nowhere("", message).with_code(Code::OrphanAction).with_help(help));
     }
     warnings
 }

@@ -148,7 +148,7 @@ fn watched(settings: &Settings) -> Vec<(PathBuf, RecursiveMode)> {
 }
 
 fn paths(settings: &Settings) -> impl Iterator<Item = &PathBuf> {
-    settings.policies.iter().chain(&settings.schema).chain(&settings.entities)
+    settings.policies.iter().chain(&settings.schema).chain(&settings.entities).chain(&settings.lock)
 }
 
 /// Files among the configured ones that are mount points of their own, as `subPath` makes them: they stay what they were when the

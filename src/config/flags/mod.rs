@@ -2,6 +2,7 @@
 
 mod audit;
 mod policy;
+mod policy_test;
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -14,7 +15,8 @@ use super::report::Origin;
 use super::servers::CommandLineServer;
 
 pub use audit::{AuditCommand, AuditFlags, AuditShowFlags, AuditVerifyFlags};
-pub use policy::{PolicyCheckFlags, PolicyCommand, PolicyFlags};
+pub use policy::{OutputFormat, PolicyCheckFlags, PolicyCommand, PolicyFlags, PolicySetFlags};
+pub use policy_test::{PolicyTestFlags, TestFormatFlag};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -24,7 +26,7 @@ Examples:
       the sidecar in front of HTTP or stdio servers
   cedarpost stdio --policies policies --agent editor --actor alice -- npx some-mcp-server
       what an MCP client spawns instead of the server
-  cedarpost policy check --policies policies
+  cedarpost policy check policies
       are the policies valid?
   cedarpost audit verify --config cedarpost.toml
       has the log been tampered with?

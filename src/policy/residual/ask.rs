@@ -53,7 +53,7 @@ impl PolicySnapshot {
                 failed = answer.is_none();
                 answer
             };
-            judgements.push(self.judge(subject.principal, answer, with_approval));
+            judgements.push(self.judge(subject.principal, answer, Vec::new(), with_approval));
             if failed {
                 return None;
             }
@@ -61,7 +61,7 @@ impl PolicySnapshot {
         if !self.core.residuals.samples() {
             return Some(judgements);
         }
-        let plain = self.judge_plainly(prepared).unwrap_or_default();
+        let plain = self.judge_plainly(prepared);
         Some(if agree(&judgements, &plain) { judgements } else { self.disagree(judgements, &plain) })
     }
 
@@ -105,7 +105,7 @@ impl PolicySnapshot {
     }
 
     fn uses_residuals(&self, prepared: &Prepared<'_>) -> bool {
-        self.core.residuals.is_on() && Arc::ptr_eq(&prepared.entities, &self.entities)
+        self.core.residuals.is_on() && Arc::ptr_eq(&prepared.entities, &self.entities) && prepared.shard.unfit().next().is_none()
     }
 
     /// The principals of a request with what is known about them, if that is so for each.

@@ -159,7 +159,7 @@ impl Line {
         let keep = |item: &Item<'_>| {
             let name = || item.name.as_ref().into();
             match kind {
-                ListKind::Tools => view.shows(Action::ToolsCall, &Target::Tool(name())),
+                ListKind::Tools => view.shows_tool(&item.name, &item.definition),
                 ListKind::Resources | ListKind::ResourceTemplates => view.shows(Action::ResourcesRead, &Target::Resource(name())),
                 ListKind::Prompts => view.shows(Action::PromptsGet, &Target::Prompt(name())),
                 ListKind::Tasks => self.owners.owns(&with.caller, &item.name),
