@@ -1,7 +1,7 @@
 //! How a snapshot asks its residuals, and checks them against the plain way.
 //!
 //! They are asked only about the snapshot's own entities: a resource or prompt that a call names has a store of its own, and takes
-//! the plain way. A decision takes the plain way as well until one with the same principal, action and resource was found valid
+//! the plain way. So does everything about a server whose tools some policy does not fit. A decision takes the plain way as well until one with the same principal, action and resource was found valid
 //! under the schema; after that, only what the residual policies read of the context is made.
 
 use std::sync::Arc;
@@ -189,3 +189,7 @@ fn agree(some: &[Judgement], others: &[Judgement]) -> bool {
     };
     some.len() == others.len() && some.iter().zip(others).all(|(a, b)| same(a, b))
 }
+
+#[cfg(test)]
+#[path = "ask_tests.rs"]
+mod tests;
