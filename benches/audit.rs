@@ -102,7 +102,7 @@ async fn calls(writer: AuditWriter, stop: Arc<AtomicBool>) -> Vec<Duration> {
     while !stop.load(Ordering::Relaxed) {
         let id = DecisionId::from_parts(1_795_342_514_000, latencies.len() as u128);
         let began = Instant::now();
-        let record = DecisionRecord { id, caller: &caller, call: &call, decision: &decision, micros: 12 };
+        let record = DecisionRecord { id, caller: &caller, call: &call, via: None, decision: &decision, micros: 12 };
         let receipt = writer.append(Record::Decision(record)).await.unwrap();
         latencies.push(began.elapsed());
         let outcome = OutcomeRecord { decision: id, seq: receipt.seq(), outcome: Outcome::Ok, micros: 900, bytes: 1_200 };
@@ -112,7 +112,7 @@ async fn calls(writer: AuditWriter, stop: Arc<AtomicBool>) -> Vec<Duration> {
 }
 
 fn scene() -> (Caller, Call, Decision) {
-    let caller = Caller { agent: AgentId::new("planner"), actor: Actor::Person(UserId::new("ann@shop.example")) };
+    let caller = Caller::new(AgentId::new("planner"), Actor::Person(UserId::new("ann@shop.example")));
     let call = Call {
         server: ServerName::new("shop").unwrap(),
         action: Action::ToolsCall,

@@ -203,7 +203,7 @@ fn calls() -> Vec<(Caller, Call)> {
 }
 
 fn caller(n: usize) -> Caller {
-    Caller { agent: AgentId::new(format!("agent-{n}")), actor: Actor::Person(UserId::new(format!("user-{n}"))) }
+    Caller::new(AgentId::new(format!("agent-{n}")), Actor::Person(UserId::new(format!("user-{n}"))))
 }
 
 fn call(n: usize, arguments: &str) -> Call {

@@ -7,12 +7,12 @@ use prometheus_client::registry::Registry;
 
 use super::log::Log;
 use crate::clock::Clock;
-use crate::config::{Config, IdentitySettings, PolicySettings};
+use crate::config::{Config, IdentitySettings, MetaToolSettings, PolicySettings, ServerSettings};
 use crate::domain::{Actor, AgentId, Caller, ServerName, UserId};
 use crate::gate::{self, AdoptError, Gate};
 use crate::identity::Identity;
 use crate::lifecycle::{Reload, Stop};
-use crate::policy::{self, DeclaredPrincipal, PrincipalKind, Watch};
+use crate::policy::{self, DeclaredPrincipal, MetaTool, PrincipalKind, Watch};
 
 /// What is open once a sidecar runs.
 pub(super) struct Rooms {
@@ -39,6 +39,7 @@ impl Rooms {
     async fn open_gate(config: &Config, log: Log, clock: Clock, registry: &mut Registry) -> anyhow::Result<Self> {
         let servers = config.servers.iter().map(|server| server.name.clone()).collect();
         let settings = policy_settings(&config.policy, Some(&config.identity), servers);
+        let settings = policy::Settings { meta_tools: meta_tools(&config.servers), ..settings };
         let files = policy::read(&settings).map_err(AdoptError::Invalid).context("failed to load the policies")?;
         let watch = Watch::new(&settings, &files);
         let metrics = (gate::Metrics::new(registry), policy::Metrics::new(registry));
@@ -77,7 +78,7 @@ pub(super) async fn keep_policies(gate: Gate, settings: Arc<policy::Settings>, m
 
 pub(super) fn caller(settings: &IdentitySettings) -> Caller {
     let actor = settings.actor.as_deref().map_or(Actor::Unattended, |user| Actor::Person(UserId::new(user)));
-    Caller { agent: AgentId::new(settings.agent.as_str()), actor }
+    Caller::new(AgentId::new(settings.agent.as_str()), actor)
 }
 
 /// What the policy room is told, from what the configuration says. Whoever the configuration names is known to the policies.
@@ -98,7 +99,22 @@ pub fn policy_settings(
         residuals: settings.residuals,
         principals,
         servers,
+        meta_tools: Vec::new(),
     }
+}
+
+fn meta_tools(servers: &[ServerSettings]) -> Vec<MetaTool> {
+    let of_server = |server: &ServerSettings| {
+        let name = server.name.clone();
+        let meta_tools = server.meta_tools.clone().into_iter();
+        meta_tools.map(move |MetaToolSettings { tool, name: at, arguments }| MetaTool {
+            server: name.clone(),
+            tool,
+            name: at,
+            arguments,
+        })
+    };
+    servers.iter().flat_map(of_server).collect()
 }
 
 fn principals(identity: &IdentitySettings) -> Vec<DeclaredPrincipal> {

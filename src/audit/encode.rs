@@ -3,12 +3,14 @@
 //! Members stand in ascending order (RFC 8785), so the three gaps come as `prev`, `seq`, `ts`. Encoding happens in the task that
 //! wants to record; the one thread that writes the log only fills the gaps.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
+use std::sync::Arc;
 
 use ring::hmac;
 use ring::rand::{SecureRandom, SystemRandom};
 
-use crate::domain::{Actor, Judgement, PolicyFault, PolicyRef, Source, Target};
+use crate::domain::{Actor, Judgement, Memberships, PolicyFault, PolicyRef, Source, Target};
 
 use super::chain::LeafHash;
 use super::json::{Json, encode_base64};
@@ -18,7 +20,7 @@ use super::time::micros_between;
 /// The longest leaf, in bytes.
 pub const MAX_LEAF: usize = 32 << 10;
 
-/// The version of the leaf's form.
+/// The version of the leaf's form. Readers pass over members they do not know, so a further member does not change it.
 const VERSION: u64 = 1;
 /// How long names from outside may be in escaped form, in bytes, before they are cut.
 const NAME: usize = 1 << 10;
@@ -28,6 +30,8 @@ const SENTENCE: usize = 512;
 const FILE: usize = 256;
 /// How long a list may be, in bytes, before the rest is only counted. One entry more may stand after it.
 const LIST: usize = 3 << 10;
+/// The same for lists of names from outside.
+const NAMES: usize = 1 << 10;
 
 /// Why a record could not be encoded.
 #[derive(Debug, thiserror::Error)]
@@ -112,13 +116,15 @@ impl Leaf {
     }
 
     fn decision(&mut self, record: &DecisionRecord<'_>) -> Result<Option<[u8; 32]>, EncodeError> {
-        let DecisionRecord { id, caller, call, decision, micros } = record;
+        let DecisionRecord { id, caller, call, via, decision, micros } = record;
         let json = &mut self.json;
         json.key("action").plain_text(call.action);
         if let Actor::Person(user) = &caller.actor {
             json.key("actor").string(user.as_str(), NAME);
+            write_memberships(json, "actor_brings", &caller.standing.actor);
         }
         json.key("agent").string(caller.agent.as_str(), NAME);
+        write_memberships(json, "agent_brings", &caller.standing.agent);
         let salt = call.arguments.json().map(|arguments| commitment(json, arguments)).transpose()?;
         json.key("decision").plain_text(decision.name());
         json.key("id").plain_text(id);
@@ -161,6 +167,9 @@ impl Leaf {
         }
         json.key("us").integer(*micros);
         json.key("v").integer(VERSION);
+        if let Some(meta_tool) = via {
+            json.key("via").string(meta_tool, NAME);
+        }
         Ok(salt)
     }
 
@@ -267,6 +276,20 @@ fn commitment(json: &mut Json, arguments: &[u8]) -> Result<[u8; 32], EncodeError
     json.key("len").integer(arguments.len() as u64);
     json.close_object();
     Ok(salt)
+}
+
+/// What somebody brought; nothing is written when that is nothing.
+fn write_memberships(json: &mut Json, key: &'static str, brings: &Memberships) {
+    if brings.is_empty() {
+        return;
+    }
+    let names = |names: &BTreeSet<Arc<str>>| names.iter().cloned().collect::<Vec<_>>();
+    json.key(key).open_object();
+    for (key, names) in [("roles", names(&brings.roles)), ("teams", names(&brings.teams))] {
+        json.key(key);
+        write_list(json, NAMES, &names, |json, name| json.entry().string(name, FILE));
+    }
+    json.close_object();
 }
 
 fn write_judgement(json: &mut Json, judgement: &Judgement) {

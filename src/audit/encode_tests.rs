@@ -13,8 +13,8 @@ use super::super::record::{ClockRecord, RecoveryRecord};
 use super::super::time::TimeText;
 use super::*;
 use crate::domain::{
-    Action, AgentId, Arguments, Call, Caller, Cause, Decision, DecisionId, Fingerprint, Grounds, Principal, ServerName,
-    Timestamp, TraceId, Transport, UserId,
+    Action, AgentId, Arguments, Call, Caller, Cause, Decision, DecisionId, Fingerprint, Grounds, Memberships, Principal,
+    ServerName, Standing, Timestamp, TraceId, Transport, UserId,
 };
 
 const AT: Timestamp = Timestamp::from_micros(1_795_342_514_000_012);
@@ -59,16 +59,27 @@ fn call(target: Target) -> Call {
 }
 
 fn decided(caller: &Caller, call: &Call, judgements: Vec<Judgement>) -> String {
+    decided_via(None, caller, call, judgements)
+}
+
+fn decided_via(via: Option<&str>, caller: &Caller, call: &Call, judgements: Vec<Judgement>) -> String {
     let decision = Decision::from_grounds(Grounds { snapshot: Fingerprint::new([0xab; 32]), judgements });
-    leaf(&Record::Decision(DecisionRecord { id: id(), caller, call, decision: &decision, micros: 412 }))
+    leaf(&Record::Decision(DecisionRecord { id: id(), caller, call, via, decision: &decision, micros: 412 }))
+}
+
+fn memberships(roles: &[&str], teams: &[&str]) -> Memberships {
+    let set = |names: &[&str]| names.iter().map(|name| (*name).into()).collect();
+    Memberships { roles: set(roles), teams: set(teams) }
 }
 
 fn attended() -> Caller {
-    Caller { agent: AgentId::new("planner"), actor: Actor::Person(UserId::new("ann@shop.example")) }
+    Caller::new(AgentId::new("planner"), Actor::Person(UserId::new("ann@shop.example")))
 }
 
 fn every_kind() -> Vec<(&'static str, String)> {
-    let unattended = Caller { agent: AgentId::new("planner"), actor: Actor::Unattended };
+    let unattended = Caller::new(AgentId::new("planner"), Actor::Unattended);
+    let standing = Standing { agent: memberships(&["bot"], &[]), actor: memberships(&["support", "\"lead\""], &["shop/eu"]) };
+    let standing = attended().with_standing(standing);
     let both =
         vec![judgement(Principal::Agent, Cause::Forbidden), judgement(Principal::Actor, Cause::InvalidRequest("no".into()))];
     let permitted = vec![Judgement { faults: vec![], ..judgement(Principal::Agent, Cause::Permitted) }];
@@ -81,6 +92,10 @@ fn every_kind() -> Vec<(&'static str, String)> {
     let clock = ClockRecord { reached: Timestamp::from_micros(AT.as_micros() + 3_600_000_000), now: AT };
     vec![
         ("decision-deny", decided(&attended(), &call(Target::Tool("refund".into())), both)),
+        (
+            "decision-standing-via",
+            decided_via(Some("call_tool"), &standing, &call(Target::Tool("refund".into())), permitted.clone()),
+        ),
         ("decision-allow-unattended", decided(&unattended, &bare, permitted.clone())),
         ("decision-resource", decided(&attended(), &call(Target::Resource("file:///a?b=\"c\"".into())), permitted.clone())),
         ("decision-prompt", decided(&attended(), &call(Target::Prompt("greet\u{1}\u{7f}ä😀".into())), permitted.clone())),
@@ -119,7 +134,7 @@ fn arguments_are_committed_to_and_never_shown() {
         Call { arguments: Arguments::from_checked_json(Bytes::from_static(arguments)), ..call(Target::Tool("pay".into())) };
     let decision = Decision::from_grounds(Grounds { snapshot: Fingerprint::new([0; 32]), judgements: vec![] });
     let draft = |()| {
-        let record = DecisionRecord { id: id(), caller: &attended(), call: &call, decision: &decision, micros: 1 };
+        let record = DecisionRecord { id: id(), caller: &attended(), call: &call, via: None, decision: &decision, micros: 1 };
         Draft::of(&Record::Decision(record)).unwrap()
     };
     let (one, other) = (draft(()), draft(()));
@@ -178,7 +193,11 @@ proptest! {
     fn any_leaf_is_canonical_and_bounded_and_says_what_was_asked(
         agent in hostile(), actor in hostile(), target in hostile(), request in hostile(), session in hostile(), detail in hostile(),
     ) {
-        let caller = Caller { agent: AgentId::new(agent.as_str()), actor: Actor::Person(UserId::new(actor)) };
+        let names = [&actor, &request, &session, &detail].map(|text| (0..30).map(|n| format!("{n}{text}").into()).collect());
+        let [first, second, third, fourth] = names;
+        let agents = Memberships { roles: first, teams: second };
+        let standing = Standing { agent: agents, actor: Memberships { roles: third, teams: fourth } };
+        let caller = Caller::new(AgentId::new(agent.as_str()), Actor::Person(UserId::new(actor))).with_standing(standing);
         let mut call = call(Target::Tool(target.into()));
         call.request = Some(request.into());
         call.source.session = Some(session.into());
@@ -191,7 +210,7 @@ proptest! {
             policies: vec![policy.clone(); 20],
             faults: vec![fault.clone(); 20],
         };
-        let leaf = decided(&caller, &call, vec![judge(Principal::Agent), judge(Principal::Actor)]);
+        let leaf = decided_via(Some(&hostile), &caller, &call, vec![judge(Principal::Agent), judge(Principal::Actor)]);
         prop_assert_eq!(&canonical(&leaf), &leaf);
         let said: Value = serde_json::from_str(&leaf).unwrap();
         match &said["agent"] {

@@ -60,6 +60,12 @@ impl Json {
         self
     }
 
+    /// Begins an entry of a list that is no object.
+    pub(super) fn entry(&mut self) -> &mut Self {
+        self.separate();
+        self
+    }
+
     pub(super) fn integer(&mut self, value: u64) {
         self.plain(value.min(MAX_INTEGER));
     }

@@ -91,8 +91,10 @@ pub struct DecisionRecord<'a> {
     pub id: DecisionId,
     /// Who asked.
     pub caller: &'a Caller,
-    /// For what.
+    /// For what. When they asked a meta-tool to call another tool, this is the call of the other tool.
     pub call: &'a Call,
+    /// The meta-tool that was asked.
+    pub via: Option<&'a str>,
     /// What policy said, and why.
     pub decision: &'a Decision,
     /// How long deciding took, in microseconds.

@@ -99,12 +99,19 @@ impl Scene {
         };
         let judgement = Judgement { principal: Principal::Agent, cause: Cause::Permitted, policies: vec![], faults: vec![] };
         let allow = Decision::from_grounds(Grounds { snapshot: Fingerprint::new([1; 32]), judgements: vec![judgement] });
-        Self { caller: Caller { agent: AgentId::new("planner"), actor: Actor::Unattended }, call, allow }
+        Self { caller: Caller::new(AgentId::new("planner"), Actor::Unattended), call, allow }
     }
 
     pub(super) fn decided(&self, number: u128) -> Record<'_> {
         let id = DecisionId::from_parts(1, number);
-        Record::Decision(DecisionRecord { id, caller: &self.caller, call: &self.call, decision: &self.allow, micros: 3 })
+        Record::Decision(DecisionRecord {
+            id,
+            caller: &self.caller,
+            call: &self.call,
+            via: None,
+            decision: &self.allow,
+            micros: 3,
+        })
     }
 }
 

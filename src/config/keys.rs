@@ -16,6 +16,8 @@ pub(super) enum Kind {
     List,
     /// A table of strings; only in the file.
     Table,
+    /// A list of tables of strings; only in the file.
+    Tables,
 }
 
 impl Kind {
@@ -27,6 +29,7 @@ impl Kind {
             Self::Integer => "a whole number",
             Self::List => "a list of strings",
             Self::Table => "a table of strings",
+            Self::Tables => "a list of tables of strings",
         }
     }
 }
@@ -108,6 +111,7 @@ pub(super) const SERVER_KEYS: &[Key] = &[
     open("env", Kind::Table),
     open("inherit_env", Kind::Bool),
     key("extensions", Kind::List, ""),
+    open("meta_tools", Kind::Tables),
 ];
 
 /// The key of this name.

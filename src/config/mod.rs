@@ -28,7 +28,7 @@ pub use resolve::{PolicyCheck, Sources};
 pub use servers::CommandLineServer;
 pub use settings::{
     AdminSettings, AuditSettings, Config, IdentitySettings, LimitSettings, ListenSettings, LogFormat, LogSettings,
-    PolicySettings, ServerSettings, ServerTarget,
+    MetaToolSettings, PolicySettings, ServerSettings, ServerTarget,
 };
 
 #[cfg(test)]

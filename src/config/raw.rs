@@ -19,6 +19,7 @@ pub(super) enum Value {
     Integer(i64),
     List(Vec<String>),
     Table(BTreeMap<String, String>),
+    Tables(Vec<BTreeMap<String, String>>),
 }
 
 impl Value {
@@ -33,7 +34,7 @@ impl Value {
                 let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
                 Ok(Self::List(items.map(str::to_owned).collect()))
             }
-            Kind::Table => Err("this setting can only be given in the file".to_owned()),
+            Kind::Table | Kind::Tables => Err("this setting can only be given in the file".to_owned()),
         }
     }
 }
@@ -168,12 +169,19 @@ fn convert(kind: Kind, value: &DeValue<'_>) -> Option<Value> {
         (Kind::List, DeValue::Array(items)) => {
             items.iter().map(|item| item.get_ref().as_str().map(str::to_owned)).collect::<Option<_>>().map(Value::List)
         }
-        (Kind::Table, DeValue::Table(table)) => {
-            let pair = |name: &str, value: &DeValue<'_>| Some((name.to_owned(), value.as_str()?.to_owned()));
-            table.iter().map(|(name, value)| pair(name.get_ref(), value.get_ref())).collect::<Option<_>>().map(Value::Table)
+        (Kind::Table, DeValue::Table(table)) => strings(table).map(Value::Table),
+        (Kind::Tables, DeValue::Array(items)) => {
+            let tables = items.iter().map(|item| item.get_ref().as_table().and_then(strings));
+            tables.collect::<Option<_>>().map(Value::Tables)
         }
         _ => None,
     }
+}
+
+/// A table in which every value is a string.
+fn strings(table: &DeTable<'_>) -> Option<BTreeMap<String, String>> {
+    let pair = |name: &str, value: &DeValue<'_>| Some((name.to_owned(), value.as_str()?.to_owned()));
+    table.iter().map(|(name, value)| pair(name.get_ref(), value.get_ref())).collect()
 }
 
 fn sections() -> impl Iterator<Item = &'static str> {

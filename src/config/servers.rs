@@ -10,7 +10,7 @@ use super::keys::SERVER_KEYS;
 use super::raw::{Given, Section, ServerTable, Value};
 use super::reader::{Reader, boolean, list, text};
 use super::report::{Origin, Problem};
-use super::settings::{ServerSettings, ServerTarget};
+use super::settings::{MetaToolSettings, ServerSettings, ServerTarget};
 use crate::domain::ServerName;
 
 /// What the command line of `stdio` says about the server.
@@ -140,9 +140,30 @@ fn server(reader: &mut Reader<'_>, environment: &Environment, inherit_by_default
     let path = reader.optional("path", |given| path(&text(given)?));
     let target = target(reader, environment, inherit_by_default);
     let extensions = reader.list("extensions");
+    let meta_tools = reader.optional("meta_tools", meta_tools);
     let name = name?;
     let path = path?.unwrap_or_else(|| format!("/{name}"));
-    Some(ServerSettings { name, path, target: target?, extensions: extensions? })
+    let meta_tools = meta_tools?.unwrap_or_default();
+    Some(ServerSettings { name, path, target: target?, extensions: extensions?, meta_tools })
+}
+
+/// The tables of `meta_tools`: every key must be there, since a part that is not named would not be decided.
+fn meta_tools(given: &Given) -> Result<Vec<MetaToolSettings>, String> {
+    let Value::Tables(tables) = &given.value else { return Err("this is not a list of tables".to_owned()) };
+    let mut meta_tools: Vec<MetaToolSettings> = Vec::new();
+    for table in tables {
+        if let Some(key) = table.keys().find(|key| !matches!(key.as_str(), "tool" | "name" | "arguments")) {
+            return Err(format!("unknown key `{key}`; the keys are `tool`, `name` and `arguments`"));
+        }
+        let text = |key: &str| table.get(key).ok_or_else(|| format!("`{key}` is missing"));
+        let pointer = |key: &str| text(key)?.parse().map_err(|error| format!("`{key}`: {error}"));
+        let tool = text("tool")?.clone();
+        if tool.is_empty() || meta_tools.iter().any(|other| other.tool == tool) {
+            return Err(format!("`tool` must be a tool's name, each only once, and is `{tool}`"));
+        }
+        meta_tools.push(MetaToolSettings { tool, name: pointer("name")?, arguments: pointer("arguments")? });
+    }
+    Ok(meta_tools)
 }
 
 fn target(reader: &mut Reader<'_>, environment: &Environment, inherit_by_default: bool) -> Option<ServerTarget> {

@@ -9,7 +9,7 @@ use http::Uri;
 
 use super::environment::Environment;
 use super::show::Shown;
-use crate::domain::ServerName;
+use crate::domain::{JsonPointer, ServerName};
 
 /// Everything the sidecar is told at the start.
 #[derive(Debug, Clone)]
@@ -168,6 +168,19 @@ pub struct ServerSettings {
     pub target: ServerTarget,
     /// Methods outside the specification that policy decides as action `extension`.
     pub extensions: Vec<String>,
+    /// Tools that call other tools of this server.
+    pub meta_tools: Vec<MetaToolSettings>,
+}
+
+/// A tool that calls other tools of its server: policy decides about the tool that it is asked to call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MetaToolSettings {
+    /// Its name.
+    pub tool: String,
+    /// Where in its arguments the name of the other tool stands.
+    pub name: JsonPointer,
+    /// Where in its arguments those of the other tool stand.
+    pub arguments: JsonPointer,
 }
 
 /// How a server is reached.

@@ -1,5 +1,6 @@
 //! The resolved configuration as TOML, each value that is not a default with the place it came from.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::raw::Value;
@@ -36,7 +37,7 @@ pub(super) fn document(lines: &[Shown]) -> String {
     text
 }
 
-/// A value as TOML. The values of a table are hidden: environments of servers carry their keys.
+/// A value as TOML. The values of a single table are hidden: environments of servers carry their keys.
 pub(super) fn toml_text(value: &Value) -> String {
     match value {
         Value::Text(text) => quoted(text),
@@ -46,6 +47,13 @@ pub(super) fn toml_text(value: &Value) -> String {
         Value::Table(table) => {
             let hidden = table.keys().map(|name| format!("{} = \"(hidden)\"", quoted(name)));
             format!("{{ {} }}", hidden.collect::<Vec<_>>().join(", "))
+        }
+        Value::Tables(tables) => {
+            let pairs = |table: &BTreeMap<String, String>| {
+                table.iter().map(|(name, text)| format!("{name} = {}", quoted(text))).collect::<Vec<_>>().join(", ")
+            };
+            let tables = tables.iter().map(|table| format!("{{ {} }}", pairs(table)));
+            format!("[{}]", tables.collect::<Vec<_>>().join(", "))
         }
     }
 }

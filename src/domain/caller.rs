@@ -2,6 +2,7 @@
 //!
 //! Only `identity` makes a [`Caller`] from what a connection shows; everything below believes it.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -58,11 +59,65 @@ impl Actor {
     }
 }
 
+/// The roles and teams that come with somebody, as whoever vouches for them says (an identity provider, say). What entities files and
+/// the configuration declare is not in here: it is added to these.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct Memberships {
+    /// Names of roles (`Mcp::Role::"…"`).
+    pub roles: BTreeSet<Arc<str>>,
+    /// Names of teams (`Mcp::Team::"…"`).
+    pub teams: BTreeSet<Arc<str>>,
+}
+
+impl Memberships {
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.roles.is_empty() && self.teams.is_empty()
+    }
+}
+
+/// The memberships that come with the two of a caller.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct Standing {
+    /// Those of the agent.
+    pub agent: Memberships,
+    /// Those of the person; without a person they belong to nobody.
+    pub actor: Memberships,
+}
+
+impl Standing {
+    /// Whether neither brings any.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.agent.is_empty() && self.actor.is_empty()
+    }
+}
+
 /// Agent and actor together: the subject of every decision, and the owner of every session, task and stream.
+///
+/// Whoever comes with other memberships than before is another caller. So a session ends with the memberships it was opened with, and
+/// nothing is ever decided by memberships that somebody no longer has.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Caller {
     /// The program that calls.
     pub agent: AgentId,
     /// The person it acts for.
     pub actor: Actor,
+    /// What the two bring besides their names.
+    pub standing: Arc<Standing>,
+}
+
+impl Caller {
+    /// A caller who brings nothing but names.
+    #[must_use]
+    pub fn new(agent: AgentId, actor: Actor) -> Self {
+        Self { agent, actor, standing: Arc::default() }
+    }
+
+    /// The same caller with these memberships.
+    #[must_use]
+    pub fn with_standing(self, standing: Standing) -> Self {
+        Self { standing: Arc::new(standing), ..self }
+    }
 }

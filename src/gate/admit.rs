@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::settle::Settlement;
 use super::{Gate, Permit, Refusal};
 use crate::audit::{DecisionRecord, Record};
-use crate::domain::{Call, Caller, Decision};
+use crate::domain::{Call, Caller, Decision, DecisionId};
 use crate::policy::Request;
 
 impl Gate {
@@ -23,13 +23,17 @@ impl Gate {
         let id = self.new_decision_id();
         let begun = Instant::now();
         let now = self.shared.clock.now();
-        let decision = self.shared.policies.load().decide(&Request { caller, call: &call, now });
+        let snapshot = self.snapshot();
+        // What is wrong with a call of a meta-tool is said by the decision about it.
+        let inner = snapshot.inner(&call).ok().flatten();
+        let (decided, via) = inner.as_ref().map_or((&call, None), |inner| (inner, call.target.name()));
+        let decision = snapshot.decide(&Request { caller, call: decided, now });
         let took = begun.elapsed();
-        self.shared.metrics.decided(&call, &decision, took);
-        log(id, caller, &call, &decision);
+        self.shared.metrics.decided(decided, &decision, took);
+        log(id, caller, decided, via, &decision);
 
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        let record = DecisionRecord { id, caller, call: &call, decision: &decision, micros };
+        let record = DecisionRecord { id, caller, call: decided, via, decision: &decision, micros };
         let receipt = match self.shared.audit.append(Record::Decision(record)).await {
             Ok(receipt) => receipt,
             Err(error) => {
@@ -45,7 +49,7 @@ impl Gate {
     }
 }
 
-fn log(id: crate::domain::DecisionId, caller: &Caller, call: &Call, decision: &Decision) {
+fn log(id: DecisionId, caller: &Caller, call: &Call, via: Option<&str>, decision: &Decision) {
     let deciding = decision.grounds().deciding();
     tracing::debug!(
         %id,
@@ -54,6 +58,7 @@ fn log(id: crate::domain::DecisionId, caller: &Caller, call: &Call, decision: &D
         server = %call.server,
         action = call.action.name(),
         target = call.target.name(),
+        via,
         decision = decision.name(),
         cause = deciding.map(|judgement| judgement.cause.name()),
         "decided"

@@ -93,7 +93,7 @@ fn tool(name: &str, read_only: bool) -> ToolDefinition {
 }
 
 fn caller() -> Caller {
-    Caller { agent: AgentId::new("bot"), actor: Actor::Person(UserId::new("ann")) }
+    Caller::new(AgentId::new("bot"), Actor::Person(UserId::new("ann")))
 }
 
 fn call(tool: &str) -> Call {

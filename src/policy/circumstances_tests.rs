@@ -10,7 +10,7 @@ use crate::policy::entities::Names;
 
 fn caller(agent: &str, user: Option<&str>) -> Caller {
     let actor = user.map_or(Actor::Unattended, |user| Actor::Person(UserId::new(user)));
-    Caller { agent: AgentId::new(agent), actor }
+    Caller::new(AgentId::new(agent), actor)
 }
 
 fn source(ip: Option<&str>, session: Option<&str>) -> Source {

@@ -11,7 +11,7 @@ use super::load::SourceFile;
 use super::report::{LoadError, Problem};
 use super::schema::Vocabulary;
 use super::settings::{PrincipalKind, Settings};
-use crate::domain::{Action, Actor, AgentId, Annotations, Caller, ServerName, Target, UserId};
+use crate::domain::{Action, Actor, AgentId, Annotations, Caller, Memberships, ServerName, Target, UserId};
 use cedar_policy::{Entities, Entity, EntityId, EntityTypeName, EntityUid, RestrictedExpression, Schema};
 
 /// The attributes of a tool that are the server's claims; an author who states all of them pins the tool.
@@ -23,6 +23,7 @@ pub(super) struct Names {
     agent: EntityTypeName,
     user: EntityTypeName,
     role: EntityTypeName,
+    team: EntityTypeName,
     server: EntityTypeName,
     pub(super) tool: EntityTypeName,
     pub(super) resource: EntityTypeName,
@@ -37,6 +38,7 @@ impl Names {
             agent: name("Agent")?,
             user: name("User")?,
             role: name("Role")?,
+            team: name("Team")?,
             server: name("Server")?,
             tool: name("Tool")?,
             resource: name("Resource")?,
@@ -99,6 +101,18 @@ impl Draft {
     pub(super) fn build(self, uid: EntityUid) -> Result<Entity, String> {
         Entity::new(uid, self.attributes.into_iter().collect(), self.parents).map_err(|error| error.to_string())
     }
+
+    fn addition(self, uid: EntityUid) -> Result<Addition, String> {
+        let parents = self.parents.iter().cloned().collect();
+        self.build(uid).map(|entity| Addition { entity, parents })
+    }
+}
+
+/// An entity that only some requests have, or have with more parents than others.
+#[derive(Debug)]
+pub(super) struct Addition {
+    pub(super) entity: Entity,
+    pub(super) parents: Vec<EntityUid>,
 }
 
 /// What the files declare, and the principals and servers of the configuration: everything but the catalog.
@@ -210,16 +224,61 @@ impl Declared {
         entities(built.chain(actions.map(Ok)).collect::<Result<Vec<_>, _>>()?, None)
     }
 
-    /// A resource or prompt that a call names, with what the files say about it.
-    pub(super) fn learned(&self, names: &Names, server: &ServerName, target: &Target) -> Result<Entity, String> {
-        let uid = names.target(server, target);
-        let mut draft = self.drafts.get(&uid).cloned().unwrap_or_default();
+    /// A resource or prompt that a call names and no file declares. Without it, a rule about its server would silently not apply.
+    pub(super) fn learned(&self, names: &Names, server: &ServerName, target: &Target) -> Result<Addition, String> {
+        let mut draft = Draft::default();
         let own = match target {
             Target::Prompt(_) => "name",
             _ => "uri",
         };
         complete_learned(&mut draft, own, target.name().unwrap_or_default(), names.server(server));
-        draft.build(uid)
+        draft.addition(names.target(server, target))
+    }
+
+    /// A principal with what it brings, on top of what the files and the configuration say about it; and the roles and teams among
+    /// that which nothing declares. Nothing when it brings nothing.
+    pub(super) fn principal(
+        &self,
+        names: &Names,
+        vocabulary: &Vocabulary,
+        principal: EntityUid,
+        brings: &Memberships,
+    ) -> Result<Vec<Addition>, String> {
+        if brings.is_empty() {
+            return Ok(Vec::new());
+        }
+        let roles = brings.roles.iter().map(|role| uid(&names.role, role));
+        let parents: Vec<EntityUid> = roles.chain(brings.teams.iter().map(|team| uid(&names.team, team))).collect();
+        let undeclared = parents.iter().filter(|parent| !self.drafts.contains_key(*parent));
+        let mut additions =
+            undeclared.map(|uid| self.undeclared(vocabulary, uid, Draft::default())).collect::<Result<Vec<_>, _>>()?;
+        additions.push(match self.drafts.get(&principal).cloned() {
+            Some(mut draft) => {
+                draft.parents.extend(parents);
+                draft.addition(principal)?
+            }
+            None => {
+                self.undeclared(vocabulary, &principal, Draft { parents: parents.into_iter().collect(), ..Draft::default() })?
+            }
+        });
+        Ok(additions)
+    }
+
+    /// An entity that no file declares. What the author's schema requires of its type, nobody has said about it.
+    fn undeclared(&self, vocabulary: &Vocabulary, uid: &EntityUid, draft: Draft) -> Result<Addition, String> {
+        let fields = vocabulary.shapes.get(uid.type_name());
+        match fields.into_iter().flatten().find(|(_, field)| field.required) {
+            Some((name, _)) => {
+                Err(format!("`{uid}` is in no entities file, and its attribute `{name}` is required by the schema"))
+            }
+            None => draft.addition(uid.clone()),
+        }
+    }
+
+    /// The tools that files declare: server and name of each.
+    pub(super) fn tools<'a>(&'a self, names: &'a Names) -> impl Iterator<Item = (&'a str, &'a str)> {
+        let tools = self.drafts.keys().filter(|uid| *uid.type_name() == names.tool);
+        tools.filter_map(|uid| uid.id().unescaped().split_once('/'))
     }
 
     fn complete(
@@ -277,7 +336,7 @@ pub(super) fn entities(list: impl IntoIterator<Item = Entity>, schema: Option<&S
 }
 
 /// An error with its causes, because Cedar's outermost sentence alone says little.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

@@ -46,22 +46,36 @@ impl<'a> Request<'a> {
 pub(super) const PRINCIPALS: [Principal; 2] = [Principal::Agent, Principal::Actor];
 
 impl PolicySnapshot {
-    /// Decides about a call.
+    /// Decides about a call; about that of a meta-tool as the call that it comes to (see [`PolicySnapshot::inner`]).
     #[must_use]
     pub fn decide(&self, request: &Request<'_>) -> Decision {
-        let judgements = match self.prepare(&request.question()) {
-            Ok(prepared) => self.judge_by_residuals(&prepared).unwrap_or_else(|| self.judge_plainly(&prepared)),
-            Err(cause) => {
-                let concerned =
-                    PRINCIPALS.iter().filter(|who| **who == Principal::Agent || request.caller.actor.person().is_some());
-                concerned.map(|principal| judgement(*principal, cause.clone())).collect()
-            }
+        match self.inner(request.call) {
+            Ok(None) => self.decide_named(request),
+            Ok(Some(inner)) => self.decide_named(&Request { call: &inner, ..*request }),
+            Err(cause) => self.deny(request.caller, &cause),
+        }
+    }
+
+    /// A call that names the tool that it is about.
+    fn decide_named(&self, request: &Request<'_>) -> Decision {
+        let prepared = match self.prepare(&request.question()) {
+            Ok(prepared) => prepared,
+            Err(cause) => return self.deny(request.caller, &cause),
         };
+        let judgements = self.judge_by_residuals(&prepared).unwrap_or_else(|| self.judge_plainly(&prepared));
+        Decision::from_grounds(Grounds { snapshot: self.fingerprint(), judgements })
+    }
+
+    /// A denial for everyone concerned, before any policy was asked.
+    fn deny(&self, caller: &Caller, cause: &Cause) -> Decision {
+        let concerned = PRINCIPALS.iter().filter(|who| **who == Principal::Agent || caller.actor.person().is_some());
+        let judgements = concerned.map(|principal| judgement(*principal, cause.clone())).collect();
         Decision::from_grounds(Grounds { snapshot: self.fingerprint(), judgements })
     }
 
     /// Whether some call with these circumstances could be allowed, for some arguments and with or without an approval. What is not
-    /// possible in this sense is hidden in lists; a thing that could be called is never hidden.
+    /// possible in this sense is hidden in lists; a thing that could be called is never hidden. A meta-tool is possible when some tool
+    /// is that it could call.
     #[must_use]
     pub fn possible(
         &self,
@@ -72,6 +86,12 @@ impl PolicySnapshot {
         source: &Source,
         now: Timestamp,
     ) -> bool {
+        if let (Action::ToolsCall, Target::Tool(tool)) = (action, target)
+            && self.is_meta_tool(server, tool)
+        {
+            let mut inner = self.inner_tools(server).map(Target::Tool);
+            return inner.any(|inner| self.possible(caller, server, action, &inner, source, now));
+        }
         let Ok(prepared) = self.prepare(&Question { caller, server, action, target, arguments: None, source, now }) else {
             return false;
         };

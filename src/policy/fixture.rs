@@ -123,7 +123,7 @@ impl World {
 
     pub(super) fn caller(&self) -> Caller {
         let actor = if self.attended { Actor::Person(UserId::new("alice")) } else { Actor::Unattended };
-        Caller { agent: AgentId::new("helper"), actor }
+        Caller::new(AgentId::new("helper"), actor)
     }
 
     /// The decision about a call of a tool of the shop.

@@ -12,8 +12,8 @@
 //! in `schema/cedarpost.cedarschema`.
 //!
 //! Read in this order: [`settings`], [`load`], [`report`]; then `policies`, `schema`, `types`, `entities`, `entity_file`, `input` (text to Cedar's values);
-//! [`lock`] (reviewed tools); [`snapshot`], `request`, [`evaluate`], `derive`, `slice`, `residual` (decisions); [`explain`] (why they are what they are);
-//! [`store`], [`watch`], [`metrics`] (life).
+//! [`lock`] (reviewed tools); [`snapshot`], `request`, `reach`, `literals`, [`evaluate`], `derive`, `slice`,
+//! `residual` (decisions); [`explain`] (why they are what they are); [`store`], [`watch`], [`metrics`] (life).
 
 #[cfg(test)]
 mod author_tests;
@@ -37,12 +37,15 @@ mod json_schema;
 mod links;
 mod lint;
 mod listing;
+mod literals;
 pub mod load;
 pub mod lock;
 mod lock_file;
+pub mod meta;
 pub mod metrics;
 mod named;
 mod policies;
+mod reach;
 mod reads;
 mod recent;
 pub mod report;
@@ -55,6 +58,8 @@ mod shard;
 mod shard_tests;
 mod slice;
 pub mod snapshot;
+#[cfg(test)]
+mod standing_tests;
 pub mod store;
 mod ty;
 mod types;
@@ -69,6 +74,7 @@ pub use explain::{Answer, Explanation};
 pub use listing::{Effect, Listed};
 pub use load::{PolicyFiles, read};
 pub use lock::{Change, Difference, Lock};
+pub use meta::MetaTool;
 pub use metrics::Metrics;
 pub use report::{LoadError, PolicyReport, Problem, draw, draw_warnings};
 pub use settings::{DeclaredPrincipal, PrincipalKind, Settings};

@@ -3,10 +3,11 @@
 use std::cell::OnceCell;
 use std::sync::Arc;
 
-use cedar_policy::{Context, Entities, EntityUid, Request as CedarRequest, RestrictedExpression};
+use cedar_policy::{Context, EntityUid, Request as CedarRequest, RestrictedExpression};
 
 use super::circumstances::{Fact, Occasion};
 use super::input::{Author, convert};
+use super::reach::{self, Asked, Reach};
 use super::residual::Needs;
 use super::shard::Shard;
 use super::slice::Scope;
@@ -40,7 +41,7 @@ pub(super) struct Prepared<'a> {
     more: Vec<Fact>,
     /// The whole context, once somebody asked for it.
     context: OnceCell<Context>,
-    pub(super) entities: Arc<Entities>,
+    pub(super) entities: Reach,
     pub(super) shard: Arc<Shard>,
 }
 
@@ -80,17 +81,47 @@ impl PolicySnapshot {
         if let Target::Method(method) = question.target {
             more.push(("method".to_owned(), RestrictedExpression::new_string(method.to_string())));
         }
-        Ok(Prepared {
-            question: *question,
-            action,
-            resource: names.target(question.server, question.target),
-            agent: names.agent(&question.caller.agent),
-            actor: names.actor(question.caller),
-            more,
-            context: OnceCell::new(),
-            entities: self.entities_with(question.server, question.target).map_err(invalid)?,
-            shard: Arc::clone(shard),
-        })
+        let resource = names.target(question.server, question.target);
+        let (agent, actor) = (names.agent(&question.caller.agent), names.actor(question.caller));
+        let (entities, shard) = (Reach::all(Arc::clone(&self.entities)), Arc::clone(shard));
+        let (question, context) = (*question, OnceCell::new());
+        let mut prepared = Prepared { question, action, resource, agent, actor, more, context, entities, shard };
+        if let Some(reach) = self.reach(&prepared).map_err(invalid)? {
+            prepared.entities = reach;
+        }
+        Ok(prepared)
+    }
+
+    /// The entities to decide with, unless those that are there already will do: when the caller brings memberships, or the target is
+    /// in no file.
+    fn reach(&self, prepared: &Prepared<'_>) -> Result<Option<Reach>, String> {
+        let Question { caller, server, target, .. } = prepared.question;
+        let Prepared { action, resource, agent, actor, more, .. } = prepared;
+        let is_new = matches!(target, Target::Resource(_) | Target::Prompt(_)) && self.entities.get(resource).is_none();
+        let standing = Some(&caller.standing).filter(|standing| !standing.is_empty()).cloned();
+        if !is_new && standing.is_none() {
+            return Ok(None);
+        }
+        let mut named = vec![agent.clone()];
+        named.extend(actor.clone());
+        // Of what is in the context, only an approval names anybody else.
+        let approval = Context::from_pairs(more.iter().filter(|(name, _)| name == "approval").cloned());
+        let approval = approval.map_err(|error| error.to_string())?.get("approval");
+        approval.iter().for_each(|approval| reach::named(approval, &mut named));
+        let asked = Asked { named, standing, action: action.clone(), resource: resource.clone() };
+        let core = &*self.core;
+        let reach = self.reaches.of(asked, &self.entities, &core.looked_up, || {
+            let principal = |uid: &EntityUid, brings| core.declared.principal(&core.names, &core.vocabulary, uid.clone(), brings);
+            let mut additions = principal(agent, &caller.standing.agent)?;
+            if let Some(actor) = actor {
+                additions.extend(principal(actor, &caller.standing.actor)?);
+            }
+            if is_new {
+                additions.push(core.declared.learned(&core.names, server, target)?);
+            }
+            Ok(additions)
+        });
+        reach.map(Some)
     }
 
     /// The tool's own action with those of its arguments that policies read, else the method's action, which shows no arguments.

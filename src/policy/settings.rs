@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::meta::MetaTool;
 use crate::domain::ServerName;
 
 /// Where policies come from, and what is known besides them.
@@ -22,6 +23,8 @@ pub struct Settings {
     pub principals: Vec<DeclaredPrincipal>,
     /// The configured upstream servers.
     pub servers: Vec<ServerName>,
+    /// Tools that call other tools.
+    pub meta_tools: Vec<MetaTool>,
     /// How often the files are compared by content, for file systems that report no changes.
     pub poll_interval: Duration,
     /// Whether decisions may use what is known of the policies beforehand (`residual`). They come out the same without it.
@@ -40,6 +43,7 @@ impl Settings {
             timezone: "UTC".to_owned(),
             principals: Vec::new(),
             servers: Vec::new(),
+            meta_tools: Vec::new(),
             poll_interval: Duration::from_millis(500),
             residuals: true,
         }

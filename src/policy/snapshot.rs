@@ -5,9 +5,8 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use cedar_policy::{Entities, Entity};
+use cedar_policy::{Entities, Entity, EntityUid};
 use jiff::tz::TimeZone;
-use parking_lot::Mutex;
 use prometheus_client::metrics::counter::Counter;
 use ring::digest::{Context as Sha256, SHA256};
 
@@ -19,9 +18,12 @@ use super::derive::Unknown;
 use super::entities::{Declared, Names};
 use super::entity_file;
 use super::fit;
+use super::literals::looked_up;
 use super::load::PolicyFiles;
 use super::lock::{Change, Lock};
+use super::meta::{MetaTool, MetaTools};
 use super::policies::{Policies, in_order};
+use super::reach::Reaches;
 use super::report::{LoadError, Problem};
 use super::residual::{Residuals, Switch, Which};
 use super::schema::{self, BASE, Vocabulary};
@@ -29,9 +31,6 @@ use super::settings::{PrincipalKind, Settings};
 use super::shard::{Authored, Shard};
 use super::slice::Sliced;
 use crate::domain::{Action, Fingerprint, ServerName, Target};
-
-/// How many entity stores with one additional resource or prompt are kept.
-const MAX_LEARNED: usize = 32;
 
 /// Policies, schema, entities and catalog of one moment. Cheap to share, never changed; replace it as a whole.
 #[derive(Debug)]
@@ -45,8 +44,8 @@ pub struct PolicySnapshot {
     drifted: HashMap<ServerName, HashSet<Arc<str>>>,
     warnings: Vec<Problem>,
     fingerprint: Fingerprint,
-    /// Stores that contain a resource or prompt some call named, so that the next call for it need not copy the entities again.
-    pub(super) learned: Mutex<HashMap<(ServerName, Target), Arc<Entities>>>,
+    /// Small stores for callers and targets that are not in `entities` as they are.
+    pub(super) reaches: Reaches,
     pub(super) residuals: Residuals,
 }
 
@@ -64,14 +63,17 @@ pub(super) struct Core {
     pub(super) names: Names,
     pub(super) circumstances: Kept,
     pub(super) zone: TimeZone,
+    pub(super) meta_tools: MetaTools,
     /// Which policies depend on what servers list.
     dependences: Dependences,
     /// The actions that the files declare.
     actions: Entities,
-    declared: Declared,
+    pub(super) declared: Declared,
     /// The tools that were reviewed, if anybody does review them, and the same as the servers should list them.
     lock: Option<Lock>,
     reviewed: Catalog,
+    /// The entities that policies name where evaluation looks them up.
+    pub(super) looked_up: Vec<EntityUid>,
     warnings: Vec<Problem>,
     digest: [u8; 32],
 }
@@ -117,10 +119,12 @@ impl PolicySnapshot {
         }
         let concrete = Sliced::new(policies.set.clone());
         let core = Core {
+            looked_up: looked_up(&policies.set).map_err(broken)?.into_iter().collect(),
             discovery: derived(&concrete, &policies, Unknown::InputAndApproval)?,
             approval: derived(&concrete, &policies, Unknown::ApprovalContents)?,
             concrete,
             residuals: Switch::new(settings.residuals),
+            meta_tools: MetaTools::new(&settings.meta_tools, declared.tools(&names)),
             warnings: with_own_warnings(warnings, settings, &policies, &vocabulary),
             digest: settings_digest(settings, files),
             vocabulary,
@@ -175,9 +179,9 @@ impl PolicySnapshot {
         catalog.hash(&mut digest);
         let fingerprint = Fingerprint::new(finish(digest));
         let warnings = core.warnings.iter().cloned().chain(fit::warnings(&shards, core.authored())).collect();
-        let learned = Mutex::new(HashMap::new());
         let (catalog, entities) = (catalog.clone(), Arc::new(entities));
-        Ok(Self { core, catalog, shards, entities, drifted, warnings, fingerprint, learned, residuals: Residuals::default() })
+        let (reaches, residuals) = (Reaches::default(), Residuals::default());
+        Ok(Self { core, catalog, shards, entities, drifted, warnings, fingerprint, reaches, residuals })
     }
 
     /// Names this snapshot in records: a digest of everything it was built from.
@@ -231,28 +235,6 @@ impl PolicySnapshot {
     #[must_use]
     pub const fn catalog(&self) -> &Catalog {
         &self.catalog
-    }
-
-    /// The entities to decide about a target with. A resource or prompt is not listed anywhere beforehand, so it is added to the
-    /// store with its server as parent: without it, a rule about the server would silently not apply.
-    pub(super) fn entities_with(&self, server: &ServerName, target: &Target) -> Result<Arc<Entities>, String> {
-        match target {
-            Target::Tool(_) | Target::Server | Target::Method(_) => return Ok(Arc::clone(&self.entities)),
-            Target::Resource(_) | Target::Prompt(_) => {}
-        }
-        let key = (server.clone(), target.clone());
-        if let Some(known) = self.learned.lock().get(&key) {
-            return Ok(Arc::clone(known));
-        }
-        let entity = self.core.declared.learned(&self.core.names, server, target)?;
-        let extended = Entities::clone(&self.entities).upsert_entities([entity], None).map_err(|error| error.to_string())?;
-        let extended = Arc::new(extended);
-        let mut learned = self.learned.lock();
-        if learned.len() >= MAX_LEARNED {
-            learned.clear();
-        }
-        learned.insert(key, Arc::clone(&extended));
-        Ok(extended)
     }
 }
 
@@ -345,6 +327,10 @@ fn settings_digest(settings: &Settings, files: &PolicyFiles) -> [u8; 32] {
     }
     add(b"servers");
     settings.servers.iter().for_each(|server| add(server.as_str().as_bytes()));
+    add(b"meta-tools");
+    for MetaTool { server, tool, name, arguments } in &settings.meta_tools {
+        [server.as_str(), tool, &name.to_string(), &arguments.to_string()].iter().for_each(|part| add(part.as_bytes()));
+    }
     finish(digest)
 }
 

@@ -4,7 +4,7 @@ use super::*;
 use crate::domain::{Actor, AgentId};
 
 fn caller(agent: &str) -> Caller {
-    Caller { agent: AgentId::new(agent), actor: Actor::Unattended }
+    Caller::new(AgentId::new(agent), Actor::Unattended)
 }
 
 #[test]

@@ -6,7 +6,7 @@ use crate::domain::{Actor, AgentId, Transport, UserId};
 const IDLE: Duration = Duration::from_secs(60);
 
 fn caller(agent: &str, user: &str) -> Caller {
-    Caller { agent: AgentId::new(agent), actor: Actor::Person(UserId::new(user)) }
+    Caller::new(AgentId::new(agent), Actor::Person(UserId::new(user)))
 }
 
 fn session(id: &str, caller: &Caller) -> Arc<Session> {

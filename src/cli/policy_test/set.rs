@@ -224,7 +224,7 @@ fn declared(case: &Case) -> Vec<DeclaredPrincipal> {
 
 fn ask(snapshot: &PolicySnapshot, case: &Case) -> Got {
     let actor = case.actor.as_ref().map_or(Actor::Unattended, |actor| Actor::Person(UserId::new(actor.id.as_str())));
-    let caller = Caller { agent: AgentId::new(case.agent.id.as_str()), actor };
+    let caller = Caller { agent: AgentId::new(case.agent.id.as_str()), actor, standing: Arc::default() };
     match &case.question {
         Question::Decide { action, target, arguments, .. } => {
             let call = Call {

@@ -1,7 +1,7 @@
 //! How a snapshot asks its residuals, and checks them against the plain way.
 //!
-//! They are asked only about the snapshot's own entities: a resource or prompt that a call names has a store of its own, and takes
-//! the plain way. So does everything about a server whose tools some policy does not fit. A decision takes the plain way as well until one with the same principal, action and resource was found valid
+//! They are asked only about the snapshot's own entities: a caller who brings memberships, or a resource or prompt that only the call
+//! names, has a store of its own and takes the plain way. So does everything about a server whose tools some policy does not fit. A decision takes the plain way as well until one with the same principal, action and resource was found valid
 //! under the schema; after that, only what the residual policies read of the context is made.
 
 use std::sync::Arc;
@@ -105,7 +105,7 @@ impl PolicySnapshot {
     }
 
     fn uses_residuals(&self, prepared: &Prepared<'_>) -> bool {
-        self.core.residuals.is_on() && Arc::ptr_eq(&prepared.entities, &self.entities) && prepared.shard.unfit().next().is_none()
+        self.core.residuals.is_on() && prepared.entities.is(&self.entities) && prepared.shard.unfit().next().is_none()
     }
 
     /// The principals of a request with what is known about them, if that is so for each.

@@ -38,7 +38,7 @@ const POLICIES: [&str; 20] = [
 
 fn caller(attended: bool) -> Caller {
     let actor = if attended { Actor::Person(UserId::new("alice")) } else { Actor::Unattended };
-    Caller { agent: AgentId::new("helper"), actor }
+    Caller::new(AgentId::new("helper"), actor)
 }
 
 fn decide(snapshot: &PolicySnapshot, attended: bool, target: &Target, arguments: &'static str, now: i64) -> Decision {
@@ -82,7 +82,7 @@ fn compare(with: &PolicySnapshot, without: &PolicySnapshot, policies: &str) -> [
 #[test]
 fn decisions_and_lists_are_the_same_with_and_without_residuals_whatever_servers_list() {
     let (mut seed, mut tally) = (0x9e37_79b9_u32, [0; 3]);
-    for _ in 0..60 {
+    for _ in 0..24 {
         seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         let chosen = POLICIES.iter().enumerate().filter(|(number, _)| seed >> (number + 5) & 3 == 0);
         let policies: String = chosen.map(|(_, policy)| *policy).collect();
@@ -101,7 +101,7 @@ fn decisions_and_lists_are_the_same_with_and_without_residuals_whatever_servers_
         compare(&with, &without, &policies);
         assert!(with.core.residuals.is_on(), "a sample differed: {policies}");
     }
-    assert!(tally.iter().all(|count| *count > 100), "{tally:?}");
+    assert!(tally.iter().all(|count| *count > 30), "{tally:?}");
 }
 
 /// Makes a snapshot believe that nothing is left of its policies for a tool and a principal.
@@ -152,7 +152,7 @@ fn between_two_samples_residuals_are_what_counts() {
     for _ in 1..SAMPLE {
         assert_eq!(call(&snapshot, "delete"), "deny: agent no_permit");
     }
-    assert_eq!(call(&snapshot, "delete"), "deny: agent not_evaluable failed[all]");
+    assert_eq!(call(&snapshot, "delete"), "deny: agent not_evaluable failed [all]");
     assert_eq!(call(&snapshot, "delete"), "allow: agent permitted [all]");
 }
 

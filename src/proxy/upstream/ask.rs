@@ -152,7 +152,7 @@ async fn over_child_session(pool: &Pool) -> Option<Vec<ToolDefinition>> {
 
 /// A request in the sidecar's own name, which is nobody's agent: callers are compared, and this one is equal to none of them.
 fn request(id: &RawId, line: Bytes) -> Option<Request> {
-    let caller = Caller { agent: AgentId::new("cedarpost"), actor: Actor::Unattended };
+    let caller = Caller::new(AgentId::new("cedarpost"), Actor::Unattended);
     Some(Request { id: Key::parse(id.as_json())?, progress_token: None, caller, line })
 }
 

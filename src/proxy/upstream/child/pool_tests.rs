@@ -66,7 +66,7 @@ impl Fixture {
 }
 
 fn caller(agent: &str) -> Caller {
-    Caller { agent: AgentId::new(agent), actor: Actor::Unattended }
+    Caller::new(AgentId::new(agent), Actor::Unattended)
 }
 
 fn request(agent: &str, id: u32, method: &str, token: Option<&str>) -> Request {

@@ -12,7 +12,7 @@ fn key(json: &str) -> Key {
 }
 
 fn caller(agent: &str) -> Caller {
-    Caller { agent: AgentId::new(agent), actor: Actor::Unattended }
+    Caller::new(AgentId::new(agent), Actor::Unattended)
 }
 
 fn claim(agent: &str, id: &str, token: Option<&str>) -> Claim {
