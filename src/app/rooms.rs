@@ -96,6 +96,7 @@ pub fn policy_settings(
         lock: settings.lock.clone(),
         timezone: settings.timezone.clone(),
         poll_interval: settings.poll_interval,
+        residuals: settings.residuals,
         principals,
         servers,
         meta_tools: Vec::new(),

@@ -93,6 +93,7 @@ pub(super) const KEYS: &[Key] = &[
     key("policy.catalog_ttl", Kind::Text, "5m"),
     key("policy.timezone", Kind::Text, "UTC"),
     key("policy.poll_interval", Kind::Text, "500ms"),
+    key("policy.residuals", Kind::Bool, "true"),
     open("audit.directory", Kind::Text),
     key("audit.origin", Kind::Text, "cedarpost"),
     key("audit.append_deadline", Kind::Text, "2s"),

@@ -133,6 +133,7 @@ pub(super) fn policy(reader: &mut Reader<'_>) -> Option<PolicySettings> {
         TimeZone::get(&name).map(|_| name.clone()).map_err(|_| format!("`{name}` is not a time zone of the IANA database"))
     });
     let poll_interval = reader.duration("policy.poll_interval", Duration::from_millis(50)..=HOUR);
+    let residuals = reader.flag("policy.residuals");
     if policies.as_ref().is_some_and(Vec::is_empty) {
         reader.problem(Problem::new(&origin, "`policy.policies` is empty: every call would be refused"));
     }
@@ -144,6 +145,7 @@ pub(super) fn policy(reader: &mut Reader<'_>) -> Option<PolicySettings> {
         catalog_ttl: catalog_ttl?,
         timezone: timezone?,
         poll_interval: poll_interval?,
+        residuals: residuals?,
     })
 }
 

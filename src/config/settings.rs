@@ -117,6 +117,8 @@ pub struct PolicySettings {
     pub timezone: String,
     /// How often the content is compared, besides being watched.
     pub poll_interval: Duration,
+    /// Whether what is known of the policies beforehand is kept and used.
+    pub residuals: bool,
 }
 
 /// What the commands about the catalog are told.

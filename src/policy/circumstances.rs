@@ -3,6 +3,7 @@
 //! Making them takes longer than evaluating the policies, because Cedar's constructors of extension values run its parser over the
 //! name of the function. So they are kept: the calls of one caller from one place within one second share them, and so do all
 //! entries of a list. Hence the resolution of `context.time.now` is a second. Forgetting them costs time and nothing else.
+//! Where it is known what the policies read, only that is made.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use jiff::tz::TimeZone;
 use parking_lot::Mutex;
 
 use super::entities::Names;
+use super::residual::Needs;
 use crate::domain::{Caller, Source, Timestamp};
 
 /// Of how many callers the circumstances are kept within a second.
@@ -19,6 +21,16 @@ const MAX_KEPT: usize = 256;
 
 /// An attribute of the context.
 pub(super) type Fact = (String, RestrictedExpression);
+
+/// Who calls, from where and when, and the words policies have for that.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Occasion<'a> {
+    pub(super) names: &'a Names,
+    pub(super) zone: &'a TimeZone,
+    pub(super) caller: &'a Caller,
+    pub(super) source: &'a Source,
+    pub(super) now: Timestamp,
+}
 
 /// Everything but the arguments.
 #[derive(Debug)]
@@ -28,45 +40,89 @@ pub(super) struct Circumstances {
 }
 
 impl Circumstances {
-    fn new(names: &Names, zone: &TimeZone, caller: &Caller, source: &Source, second: i64) -> Result<Self, String> {
-        let text = |text: &str| RestrictedExpression::new_string(text.to_owned());
-        let record = |pairs: Vec<Fact>| RestrictedExpression::new_record(pairs).map_err(|error| error.to_string());
-        let mut from = vec![("transport".to_owned(), text(source.transport.name()))];
-        // An IPv4 address in IPv6 form is the IPv4 address.
-        let address = source.ip.map(|ip| RestrictedExpression::new_ip(ip.to_canonical().to_string()));
-        from.extend(address.map(|address| ("ip".to_owned(), address)));
-        let session = source.session.iter().map(|id| ("id".to_owned(), text(id))).collect();
-        let mut facts = vec![
-            ("time".to_owned(), record(time(zone, second)?)?),
-            ("source".to_owned(), record(from)?),
-            ("session".to_owned(), record(session)?),
-            ("agent".to_owned(), RestrictedExpression::new_entity_uid(names.agent(&caller.agent))),
-        ];
-        facts.extend(names.actor(caller).map(|actor| ("actor".to_owned(), RestrictedExpression::new_entity_uid(actor))));
+    fn new(occasion: &Occasion<'_>) -> Result<Self, String> {
+        let facts = occasion.facts(Needs::EVERYTHING)?;
         let context = Context::from_pairs(facts.iter().cloned()).map_err(|error| error.to_string())?;
         Ok(Self { facts, context })
     }
 
     /// The context of a call of which policies see nothing else, or of one with further attributes.
-    pub(super) fn with(&self, more: Vec<Fact>) -> Result<Context, String> {
+    pub(super) fn with(&self, more: &[Fact]) -> Result<Context, String> {
         if more.is_empty() {
             return Ok(self.context.clone());
         }
         // From the facts and not from the context: merging contexts evaluates everything once more than that.
-        Context::from_pairs(self.facts.iter().cloned().chain(more)).map_err(|error| error.to_string())
+        Context::from_pairs(self.facts.iter().chain(more).cloned()).map_err(|error| error.to_string())
     }
 }
 
-fn time(zone: &TimeZone, second: i64) -> Result<Vec<Fact>, String> {
+impl Occasion<'_> {
+    fn second(&self) -> i64 {
+        self.now.as_micros().div_euclid(1_000_000)
+    }
+
+    /// The circumstances that policies with these needs read.
+    pub(super) fn facts(&self, needs: Needs) -> Result<Vec<Fact>, String> {
+        let mut facts = Vec::new();
+        if needs.has(Needs::TIME) {
+            facts.push(record("time", time(self.zone, self.second(), needs)?)?);
+        }
+        if needs.has(Needs::SOURCE) {
+            facts.push(record("source", source(self.source, needs))?);
+        }
+        if needs.has(Needs::SESSION) {
+            let id = self.source.session.iter().map(|id| ("id".to_owned(), text(id)));
+            facts.push(record("session", id.collect())?);
+        }
+        if needs.has(Needs::AGENT) {
+            facts.push(("agent".to_owned(), RestrictedExpression::new_entity_uid(self.names.agent(&self.caller.agent))));
+        }
+        if needs.has(Needs::ACTOR) {
+            let actor = self.names.actor(self.caller);
+            facts.extend(actor.map(|actor| ("actor".to_owned(), RestrictedExpression::new_entity_uid(actor))));
+        }
+        Ok(facts)
+    }
+}
+
+fn time(zone: &TimeZone, second: i64, needs: Needs) -> Result<Vec<Fact>, String> {
     let instant = jiff::Timestamp::from_second(second).map_err(|error| error.to_string())?;
     let local = instant.to_zoned(zone.clone());
     let long = |value: i8| RestrictedExpression::new_long(i64::from(value));
-    Ok(vec![
-        ("now".to_owned(), RestrictedExpression::new_datetime(instant.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())),
-        ("hour".to_owned(), long(local.hour())),
-        ("minute".to_owned(), long(local.minute())),
-        ("weekday".to_owned(), long(local.weekday().to_monday_one_offset())),
-    ])
+    let mut facts = Vec::new();
+    if needs.has(Needs::NOW) {
+        let now = RestrictedExpression::new_datetime(instant.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
+        facts.push(("now".to_owned(), now));
+    }
+    let parts = [
+        (Needs::HOUR, "hour", local.hour()),
+        (Needs::MINUTE, "minute", local.minute()),
+        (Needs::WEEKDAY, "weekday", local.weekday().to_monday_one_offset()),
+    ];
+    let read = parts.into_iter().filter(|(part, _, _)| needs.has(*part));
+    facts.extend(read.map(|(_, name, value)| (name.to_owned(), long(value))));
+    Ok(facts)
+}
+
+fn source(source: &Source, needs: Needs) -> Vec<Fact> {
+    let mut facts = Vec::new();
+    if needs.has(Needs::TRANSPORT) {
+        facts.push(("transport".to_owned(), text(source.transport.name())));
+    }
+    if let Some(ip) = source.ip.filter(|_| needs.has(Needs::IP)) {
+        // An IPv4 address in IPv6 form is the IPv4 address.
+        facts.push(("ip".to_owned(), RestrictedExpression::new_ip(ip.to_canonical().to_string())));
+    }
+    facts
+}
+
+fn text(text: &str) -> RestrictedExpression {
+    RestrictedExpression::new_string(text.to_owned())
+}
+
+fn record(name: &str, facts: Vec<Fact>) -> Result<Fact, String> {
+    let record = RestrictedExpression::new_record(facts).map_err(|error| error.to_string())?;
+    Ok((name.to_owned(), record))
 }
 
 /// The circumstances made within the latest second.
@@ -85,23 +141,16 @@ impl Kept {
     /// # Errors
     ///
     /// What Cedar or the calendar cannot express, in words.
-    pub(super) fn of(
-        &self,
-        names: &Names,
-        zone: &TimeZone,
-        caller: &Caller,
-        source: &Source,
-        now: Timestamp,
-    ) -> Result<Arc<Circumstances>, String> {
-        let second = now.as_micros().div_euclid(1_000_000);
-        let key = (caller.clone(), source.clone());
+    pub(super) fn of(&self, occasion: &Occasion<'_>) -> Result<Arc<Circumstances>, String> {
+        let second = occasion.second();
+        let key = (occasion.caller.clone(), occasion.source.clone());
         {
             let latest = self.0.lock();
             if let Some(known) = latest.known.get(&key).filter(|_| latest.second == second) {
                 return Ok(Arc::clone(known));
             }
         }
-        let made = Arc::new(Circumstances::new(names, zone, caller, source, second)?);
+        let made = Arc::new(Circumstances::new(occasion)?);
         let mut latest = self.0.lock();
         if latest.second != second || latest.known.len() >= MAX_KEPT {
             latest.known.clear();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 
-use super::{Kept, MAX_KEPT};
+use super::{Kept, MAX_KEPT, Occasion};
 use crate::domain::{Actor, AgentId, Caller, Source, Timestamp, Transport, UserId};
 use crate::policy::entities::Names;
 
@@ -34,8 +34,9 @@ fn whoever_differs_in_anything_gets_circumstances_of_their_own() {
     for round in 0..2 {
         for (caller, source, micros) in &everybody {
             let now = Timestamp::from_micros(*micros);
-            let seen = kept.of(&names, &TimeZone::UTC, caller, source, now).unwrap();
-            let anew = Kept::default().of(&names, &TimeZone::UTC, caller, source, now).unwrap();
+            let occasion = Occasion { names: &names, zone: &TimeZone::UTC, caller, source, now };
+            let seen = kept.of(&occasion).unwrap();
+            let anew = Kept::default().of(&occasion).unwrap();
             assert_eq!(seen.context, anew.context, "round {round}: {caller:?} {source:?} {micros}");
         }
     }
@@ -45,7 +46,10 @@ fn whoever_differs_in_anything_gets_circumstances_of_their_own() {
 fn calls_within_a_second_share_them_and_later_ones_do_not() {
     let (names, kept) = (Names::new().unwrap(), Kept::default());
     let (caller, source) = (caller("a", Some("u")), source(None, None));
-    let at = |micros| kept.of(&names, &TimeZone::UTC, &caller, &source, Timestamp::from_micros(micros)).unwrap();
+    let at = |micros| {
+        let now = Timestamp::from_micros(micros);
+        kept.of(&Occasion { names: &names, zone: &TimeZone::UTC, caller: &caller, source: &source, now }).unwrap()
+    };
     let first = at(5_000_000);
     assert!(Arc::ptr_eq(&first, &at(5_999_999)));
     assert!(!Arc::ptr_eq(&first, &at(6_000_000)));
@@ -56,7 +60,8 @@ fn they_do_not_grow_without_bound() {
     let (names, kept) = (Names::new().unwrap(), Kept::default());
     for number in 0..2 * MAX_KEPT {
         let caller = caller(&format!("agent-{number}"), None);
-        kept.of(&names, &TimeZone::UTC, &caller, &source(None, None), Timestamp::from_micros(0)).unwrap();
+        let (source, now) = (source(None, None), Timestamp::from_micros(0));
+        kept.of(&Occasion { names: &names, zone: &TimeZone::UTC, caller: &caller, source: &source, now }).unwrap();
         assert!(kept.0.lock().known.len() <= MAX_KEPT);
     }
 }

@@ -2,10 +2,14 @@
 //!
 //! Cedar skips a policy that fails while it is evaluated, so that a failing forbid would allow. Here every failure denies, and
 //! names the policy. The same goes for everything else that is in doubt: see [`Cause`] for the list.
+//!
+//! There are two ways to an answer: the plain one, which evaluates the policies that can matter against the whole context, and the
+//! one by residuals (`residual`), which must come to the same.
 
-use cedar_policy::{AuthorizationError, Decision as CedarDecision, Effect, PolicyId, Request as CedarRequest, Response};
+use cedar_policy::{Effect, PolicyId, Request as CedarRequest};
 
 use super::request::{Prepared, Question};
+use super::residual::{Answer, Which};
 use super::snapshot::PolicySnapshot;
 use crate::domain::{
     Action, Call, Caller, Cause, Decision, Grounds, Judgement, PolicyFault, PolicyRef, Principal, ServerName, Source, Target,
@@ -39,26 +43,26 @@ impl<'a> Request<'a> {
     }
 }
 
-const PRINCIPALS: [Principal; 2] = [Principal::Agent, Principal::Actor];
+pub(super) const PRINCIPALS: [Principal; 2] = [Principal::Agent, Principal::Actor];
 
 impl PolicySnapshot {
     /// Decides about a call; about that of a meta-tool as the call that it comes to (see [`PolicySnapshot::inner`]).
     #[must_use]
     pub fn decide(&self, request: &Request<'_>) -> Decision {
         match self.inner(request.call) {
-            Ok(None) => self.decide_plain(request),
-            Ok(Some(inner)) => self.decide_plain(&Request { call: &inner, ..*request }),
+            Ok(None) => self.decide_named(request),
+            Ok(Some(inner)) => self.decide_named(&Request { call: &inner, ..*request }),
             Err(cause) => self.deny(request.caller, &cause),
         }
     }
 
     /// A call that names the tool that it is about.
-    fn decide_plain(&self, request: &Request<'_>) -> Decision {
+    fn decide_named(&self, request: &Request<'_>) -> Decision {
         let prepared = match self.prepare(&request.question()) {
             Ok(prepared) => prepared,
             Err(cause) => return self.deny(request.caller, &cause),
         };
-        let judgements = PRINCIPALS.iter().filter_map(|principal| self.judge(&prepared, *principal)).collect();
+        let judgements = self.judge_by_residuals(&prepared).unwrap_or_else(|| self.judge_plainly(&prepared));
         Decision::from_grounds(Grounds { snapshot: self.fingerprint(), judgements })
     }
 
@@ -92,44 +96,67 @@ impl PolicySnapshot {
         let Ok(prepared) = self.prepare(&Question { caller, server, action, target, arguments: None, source, now }) else {
             return false;
         };
-        PRINCIPALS.iter().all(|principal| match self.request(&prepared, *principal, false) {
-            Some(Ok(request)) if !self.unfit(&prepared, &request).is_empty() => false,
+        self.possible_by_residuals(&prepared).unwrap_or_else(|| self.possible_plainly(&prepared))
+    }
+
+    pub(super) fn possible_plainly(&self, prepared: &Prepared<'_>) -> bool {
+        PRINCIPALS.iter().all(|principal| match self.request(prepared, *principal, false) {
+            Some(Ok(request)) if !self.unfit(prepared, &request).is_empty() => false,
             Some(Ok(request)) => {
-                let set = self.core.discovery.as_ref().unwrap_or(&self.core.concrete);
-                self.could_allow(&set.evaluate(&request, &prepared.entities))
+                let response = self.core.set(Which::Discovery).map(|set| set.evaluate(&request, &prepared.entities));
+                response.is_some_and(|response| self.could_allow(&Answer::from(&response)))
             }
             Some(Err(_)) => false,
             None => true,
         })
     }
 
-    fn judge(&self, prepared: &Prepared, principal: Principal) -> Option<Judgement> {
-        match self.request(prepared, principal, true)? {
-            Ok(request) => Some(self.evaluate(prepared, principal, &request)),
-            Err(cause) => Some(judgement(principal, cause)),
+    /// What the policies that can matter say about both principals, given the whole context.
+    pub(super) fn judge_plainly(&self, prepared: &Prepared<'_>) -> Vec<Judgement> {
+        let mut valid = true;
+        let judge = |principal: &Principal| match self.request(prepared, *principal, true)? {
+            Ok(request) => {
+                let ask = |which| Some(Answer::from(&self.core.set(which)?.evaluate(&request, &prepared.entities)));
+                let unfit = self.unfit(prepared, &request);
+                Some(self.judge(*principal, &ask(Which::Concrete)?, unfit, || ask(Which::Approval)))
+            }
+            Err(cause) => {
+                valid = false;
+                Some(judgement(*principal, cause))
+            }
+        };
+        let judgements = PRINCIPALS.iter().filter_map(judge).collect();
+        if valid {
+            self.vouch(prepared);
         }
+        judgements
     }
 
-    fn evaluate(&self, prepared: &Prepared, principal: Principal, request: &CedarRequest) -> Judgement {
-        let response = self.core.concrete.evaluate(request, &prepared.entities);
-        let mut faults = self.faults(&response);
-        faults.extend(self.unfit(prepared, request));
-        let determining = self.references(response.diagnostics().reason());
-        let cause = match response.decision() {
+    /// The judgement that an answer comes to, given the policies that do not fit. A deny without failures may be one that an approval
+    /// lifts.
+    pub(super) fn judge(
+        &self,
+        principal: Principal,
+        answer: &Answer,
+        unfit: Vec<PolicyFault>,
+        with_approval: impl FnOnce() -> Option<Answer>,
+    ) -> Judgement {
+        let mut faults = self.faults(answer);
+        faults.extend(unfit);
+        let determining = self.references(&answer.determining);
+        let cause = match answer.allow {
             _ if !faults.is_empty() => Cause::NotEvaluable,
-            CedarDecision::Allow => Cause::Permitted,
-            CedarDecision::Deny => return self.denied(prepared, principal, request, determining),
+            true => Cause::Permitted,
+            false => return self.denied(principal, determining, with_approval()),
         };
         Judgement { principal, cause, policies: determining, faults }
     }
 
-    /// A deny without failures: final, or one that an approval could lift.
-    fn denied(&self, prepared: &Prepared, principal: Principal, request: &CedarRequest, forbids: Vec<PolicyRef>) -> Judgement {
-        let with_approval = self.core.approval.as_ref().map(|set| set.evaluate(request, &prepared.entities));
-        let (cause, policies) = match with_approval.filter(|response| self.could_allow(response)) {
+    fn denied(&self, principal: Principal, forbids: Vec<PolicyRef>, with_approval: Option<Answer>) -> Judgement {
+        let (cause, policies) = match with_approval.filter(|answer| self.could_allow(answer)) {
             // What stands in the way is what an approval lifts; where nothing does, it is a permit that asks for one.
             Some(_) if !forbids.is_empty() => (Cause::ApprovalMissing, forbids),
-            Some(response) => (Cause::ApprovalMissing, self.references(response.diagnostics().reason())),
+            Some(answer) => (Cause::ApprovalMissing, self.references(&answer.determining)),
             None if forbids.is_empty() => (Cause::NoPermit, forbids),
             None => (Cause::Forbidden, forbids),
         };
@@ -138,19 +165,13 @@ impl PolicySnapshot {
 
     /// Whether the answer of a derived set leaves an allow open. A forbid that holds even in its strengthened form closes it, and
     /// so does the absence of any permit, unless one could not be evaluated.
-    fn could_allow(&self, response: &Response) -> bool {
+    pub(super) fn could_allow(&self, answer: &Answer) -> bool {
         let is_permit = |id: &PolicyId| self.core.policies.set.policy(id).is_none_or(|policy| policy.effect() == Effect::Permit);
-        match response.decision() {
-            CedarDecision::Allow => true,
-            CedarDecision::Deny => {
-                let forbidden = response.diagnostics().reason().next().is_some();
-                !forbidden && response.diagnostics().errors().any(|error| is_permit(failed(error)))
-            }
-        }
+        answer.allow || (answer.determining.is_empty() && answer.failed.iter().any(|(id, _)| is_permit(id)))
     }
 
     /// The policies that could matter and do not fit the tools as their server lists them: what they would say is not known.
-    fn unfit(&self, prepared: &Prepared, request: &CedarRequest) -> Vec<PolicyFault> {
+    fn unfit(&self, prepared: &Prepared<'_>, request: &CedarRequest) -> Vec<PolicyFault> {
         let mut faults: Vec<PolicyFault> = Vec::new();
         for (id, problem) in prepared.shard.unfit() {
             let policy = self.core.policies.reference(id);
@@ -162,28 +183,20 @@ impl PolicySnapshot {
         faults
     }
 
-    fn references<'a>(&self, ids: impl Iterator<Item = &'a PolicyId>) -> Vec<PolicyRef> {
-        let mut references: Vec<PolicyRef> = ids.map(|id| self.core.policies.reference(id)).collect();
+    fn references(&self, ids: &[PolicyId]) -> Vec<PolicyRef> {
+        let mut references: Vec<PolicyRef> = ids.iter().map(|id| self.core.policies.reference(id)).collect();
         references.sort_by(|a, b| (&a.file, a.line, &a.id).cmp(&(&b.file, b.line, &b.id)));
         references
     }
 
-    fn faults(&self, response: &Response) -> Vec<PolicyFault> {
-        let fault = |error: &AuthorizationError| {
-            let message = match error {
-                AuthorizationError::PolicyEvaluationError(error) => error.inner().to_string(),
-            };
-            PolicyFault { policy: self.core.policies.reference(failed(error)), message: message.into() }
+    fn faults(&self, answer: &Answer) -> Vec<PolicyFault> {
+        let fault = |(id, message): &(PolicyId, String)| PolicyFault {
+            policy: self.core.policies.reference(id),
+            message: message.as_str().into(),
         };
-        let mut faults: Vec<PolicyFault> = response.diagnostics().errors().map(fault).collect();
+        let mut faults: Vec<PolicyFault> = answer.failed.iter().map(fault).collect();
         faults.sort_by(|a, b| (&a.policy.file, a.policy.line).cmp(&(&b.policy.file, b.policy.line)));
         faults
-    }
-}
-
-fn failed(error: &AuthorizationError) -> &PolicyId {
-    match error {
-        AuthorizationError::PolicyEvaluationError(error) => error.policy_id(),
     }
 }
 

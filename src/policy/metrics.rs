@@ -15,6 +15,7 @@ pub struct Metrics {
     reloads: Family<ReloadLabels, Counter>,
     policies: Gauge,
     drifted: Family<ServerLabels, Gauge>,
+    mismatches: Counter,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -28,13 +29,24 @@ struct ReloadLabels {
 }
 
 impl Metrics {
-    /// Registers `policy_reloads` (by `result`: `accepted` or `refused`), `policy_count` and `catalog_drifted_tools` (by `server`).
+    /// Registers `policy_reloads` (by `result`: `accepted` or `refused`), `policy_count`, `catalog_drifted_tools` (by `server`) and
+    /// `policy_residual_mismatches`.
     pub fn new(registry: &mut Registry) -> Self {
-        let metrics = Self { reloads: Family::default(), policies: Gauge::default(), drifted: Family::default() };
+        let metrics = Self {
+            reloads: Family::default(),
+            policies: Gauge::default(),
+            drifted: Family::default(),
+            mismatches: Counter::default(),
+        };
         registry.register("policy_reloads", "Loads of policies, schema and entities, by result", metrics.reloads.clone());
         registry.register("policy_count", "Policies in force", metrics.policies.clone());
         let drifted = metrics.drifted.clone();
         registry.register("catalog_drifted_tools", "Tools that are refused because they are not as they were reviewed", drifted);
+        registry.register(
+            "policy_residual_mismatches",
+            "Sampled decisions that came out differently without cached residuals: each was denied, and is a defect to report",
+            metrics.mismatches.clone(),
+        );
         for result in ["accepted", "refused"] {
             // A series that exists from the start lets an alert see the first failure.
             drop(metrics.reloads.get_or_create(&ReloadLabels { result }));
@@ -46,6 +58,7 @@ impl Metrics {
     pub fn observe(&self, loaded: Result<&PolicySnapshot, &LoadError>) {
         let result = match loaded {
             Ok(snapshot) => {
+                snapshot.count_mismatches_in(&self.mismatches);
                 self.policies.set(i64::try_from(snapshot.policy_count()).unwrap_or(i64::MAX));
                 "accepted"
             }

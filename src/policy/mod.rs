@@ -13,7 +13,7 @@
 //!
 //! Read in this order: [`settings`], [`load`], [`report`]; then `policies`, `schema`, `types`, `entities`, `entity_file`, `input` (text to
 //! Cedar's values); [`lock`] (reviewed tools), `json_schema` (their arguments), [`show`] (all of it as text); [`snapshot`], [`meta`], `request`,
-//! `reach`, `literals`, [`evaluate`], `derive` (decisions); [`explain`] (why they are what they are); [`store`], [`watch`], [`metrics`]
+//! `reach`, `literals`, [`evaluate`], `derive`, `slice`, `residual` (decisions); [`explain`] (why they are what they are); [`store`], [`watch`], [`metrics`]
 //! (life).
 
 #[cfg(test)]
@@ -54,8 +54,10 @@ mod named;
 mod policies;
 mod reach;
 mod reads;
+mod recent;
 pub mod report;
 mod request;
+mod residual;
 mod schema;
 mod schema_text;
 pub mod settings;

@@ -31,19 +31,18 @@ const MAX_COPIES: usize = 32;
 #[derive(Debug, Clone)]
 pub(super) struct Reach {
     entities: Arc<Entities>,
-    standing: Option<Arc<Standing>>,
 }
 
 impl Reach {
     /// All entities there are, for callers who bring nothing.
     pub(super) const fn all(entities: Arc<Entities>) -> Self {
-        Self { entities, standing: None }
+        Self { entities }
     }
 
-    /// The memberships that the caller brought, if there are any. With them the same principal has other ancestors, so whatever is
-    /// kept for a principal must be kept for these too.
-    pub(super) const fn standing(&self) -> Option<&Arc<Standing>> {
-        self.standing.as_ref()
+    /// Whether it is this store, all of it and nothing else. In any other, the same principal may have other ancestors, so what is
+    /// known of the one must not be used for the other.
+    pub(super) fn is(&self, all: &Arc<Entities>) -> bool {
+        Arc::ptr_eq(&self.entities, all)
     }
 }
 
@@ -99,7 +98,7 @@ impl Reaches {
             None => Entities::clone(all).upsert_entities(additions.into_iter().map(|addition| addition.entity), None),
         };
         let entities = Arc::new(entities.map_err(|error| chain(&error))?);
-        let reach = Reach { entities, standing: asked.standing.clone() };
+        let reach = Reach { entities };
         self.0.lock().keep(asked, &reach, weight);
         Ok(reach)
     }

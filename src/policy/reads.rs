@@ -67,6 +67,11 @@ impl Reads {
         if self.whole { Some(&WHOLE) } else { self.parts.get(name) }
     }
 
+    /// The attributes of which something is read, and what. None where all of it is.
+    pub(super) fn parts(&self) -> impl Iterator<Item = (&str, &Self)> {
+        self.parts.iter().map(|(name, part)| (name.as_str(), part))
+    }
+
     /// Whether all of it is read. What is only asked for its presence is not.
     pub(super) const fn is_whole(&self) -> bool {
         self.whole

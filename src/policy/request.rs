@@ -1,13 +1,16 @@
 //! A call in Cedar's terms: which action, on which resource, in which context. Decides nothing.
 
+use std::cell::OnceCell;
 use std::sync::Arc;
 
 use cedar_policy::{Context, EntityUid, Request as CedarRequest, RestrictedExpression};
 
-use super::circumstances::Fact;
+use super::circumstances::{Fact, Occasion};
 use super::input::{Author, convert};
 use super::reach::{self, Asked, Reach};
+use super::residual::Needs;
 use super::shard::Shard;
+use super::slice::Scope;
 use super::snapshot::PolicySnapshot;
 use crate::domain::{Action, Arguments, Caller, Cause, Principal, ServerName, Source, Target, Timestamp};
 
@@ -28,19 +31,34 @@ pub(super) struct Question<'a> {
 }
 
 /// A question in Cedar's terms, the same for both principals.
-pub(super) struct Prepared {
+pub(super) struct Prepared<'a> {
+    question: Question<'a>,
     action: EntityUid,
     resource: EntityUid,
     agent: EntityUid,
     actor: Option<EntityUid>,
-    context: Context,
+    /// What the context holds besides the circumstances.
+    more: Vec<Fact>,
+    /// The whole context, once somebody asked for it.
+    context: OnceCell<Context>,
     pub(super) entities: Reach,
     pub(super) shard: Arc<Shard>,
 }
 
+impl Prepared<'_> {
+    /// Who asks for what, for one principal; `None` when there is no such principal.
+    pub(super) fn scope(&self, principal: Principal) -> Option<Scope> {
+        let principal = match principal {
+            Principal::Agent => self.agent.clone(),
+            Principal::Actor => self.actor.clone()?,
+        };
+        Some(Scope { principal, action: self.action.clone(), resource: self.resource.clone() })
+    }
+}
+
 impl PolicySnapshot {
     /// Puts a question in Cedar's terms, or says why it cannot be decided.
-    pub(super) fn prepare(&self, question: &Question<'_>) -> Result<Prepared, Cause> {
+    pub(super) fn prepare<'a>(&self, question: &Question<'a>) -> Result<Prepared<'a>, Cause> {
         let invalid = |message: String| Cause::InvalidRequest(message.into());
         if let Target::Tool(tool) = question.target
             && !self.knows_tool(question.server, tool)
@@ -59,17 +77,16 @@ impl PolicySnapshot {
         let shard = shard.ok_or_else(|| invalid(format!("server `{}` is not configured", question.server)))?;
         let (action, input) = self.action_and_input(question, shard)?;
         let names = &self.core.names;
-        let circumstances = self.core.circumstances.of(names, &self.core.zone, question.caller, question.source, question.now);
         let mut more: Vec<Fact> = input.map(|input| ("input".to_owned(), input)).into_iter().collect();
         if let Target::Method(method) = question.target {
             more.push(("method".to_owned(), RestrictedExpression::new_string(method.to_string())));
         }
-        let context = circumstances.and_then(|circumstances| circumstances.with(more)).map_err(invalid)?;
         let resource = names.target(question.server, question.target);
         let (agent, actor) = (names.agent(&question.caller.agent), names.actor(question.caller));
         let (entities, shard) = (Reach::all(Arc::clone(&self.entities)), Arc::clone(shard));
-        let mut prepared = Prepared { action, resource, agent, actor, context, entities, shard };
-        if let Some(reach) = self.reach(question, &prepared).map_err(invalid)? {
+        let (question, context) = (*question, OnceCell::new());
+        let mut prepared = Prepared { question, action, resource, agent, actor, more, context, entities, shard };
+        if let Some(reach) = self.reach(&prepared).map_err(invalid)? {
             prepared.entities = reach;
         }
         Ok(prepared)
@@ -77,9 +94,9 @@ impl PolicySnapshot {
 
     /// The entities to decide with, unless those that are there already will do: when the caller brings memberships, or the target is
     /// in no file.
-    fn reach(&self, question: &Question<'_>, prepared: &Prepared) -> Result<Option<Reach>, String> {
-        let Question { caller, server, target, .. } = *question;
-        let Prepared { action, resource, agent, actor, context, .. } = prepared;
+    fn reach(&self, prepared: &Prepared<'_>) -> Result<Option<Reach>, String> {
+        let Question { caller, server, target, .. } = prepared.question;
+        let Prepared { action, resource, agent, actor, more, .. } = prepared;
         let is_new = matches!(target, Target::Resource(_) | Target::Prompt(_)) && self.entities.get(resource).is_none();
         let standing = Some(&caller.standing).filter(|standing| !standing.is_empty()).cloned();
         if !is_new && standing.is_none() {
@@ -88,7 +105,9 @@ impl PolicySnapshot {
         let mut named = vec![agent.clone()];
         named.extend(actor.clone());
         // Of what is in the context, only an approval names anybody else.
-        context.get("approval").iter().for_each(|approval| reach::named(approval, &mut named));
+        let approval = Context::from_pairs(more.iter().filter(|(name, _)| name == "approval").cloned());
+        let approval = approval.map_err(|error| error.to_string())?.get("approval");
+        approval.iter().for_each(|approval| reach::named(approval, &mut named));
         let asked = Asked { named, standing, action: action.clone(), resource: resource.clone() };
         let core = &*self.core;
         let reach = self.reaches.of(asked, &self.entities, &core.looked_up, || {
@@ -126,27 +145,50 @@ impl PolicySnapshot {
         Ok((typed.action.clone(), input))
     }
 
-    /// The request for one principal; `None` when there is no such principal.
+    /// As much of the context as policies with these needs read.
+    pub(super) fn context_for(&self, prepared: &Prepared<'_>, needs: Needs) -> Result<Context, String> {
+        let mut facts = self.occasion(prepared).facts(needs)?;
+        if needs.has(Needs::MORE) {
+            facts.extend_from_slice(&prepared.more);
+        }
+        Context::from_pairs(facts).map_err(|error| error.to_string())
+    }
+
+    fn whole_context(&self, prepared: &Prepared<'_>) -> Result<Context, Cause> {
+        if let Some(made) = prepared.context.get() {
+            return Ok(made.clone());
+        }
+        let circumstances = self.core.circumstances.of(&self.occasion(prepared));
+        let context = circumstances.and_then(|circumstances| circumstances.with(&prepared.more));
+        let context = context.map_err(|message| Cause::InvalidRequest(message.into()))?;
+        Ok(prepared.context.get_or_init(|| context).clone())
+    }
+
+    fn occasion<'a>(&'a self, prepared: &Prepared<'a>) -> Occasion<'a> {
+        let Question { caller, source, now, .. } = prepared.question;
+        Occasion { names: &self.core.names, zone: &self.core.zone, caller, source, now }
+    }
+
+    /// The request for one principal with the whole context; `None` when there is no such principal.
     ///
     /// A request that decides is checked against the schema, as far as that says anything new: both principals' requests have the
     /// same action, resource and context, and every action of the vocabulary is for both kinds of principal. Discovery cannot be
     /// checked, because it leaves out what is not known.
     pub(super) fn request(
         &self,
-        prepared: &Prepared,
+        prepared: &Prepared<'_>,
         principal: Principal,
         decides: bool,
     ) -> Option<Result<CedarRequest, Cause>> {
-        let uid = match principal {
-            Principal::Agent => &prepared.agent,
-            Principal::Actor => prepared.actor.as_ref()?,
-        };
-        if prepared.entities.get(uid).is_none() {
+        let Scope { principal: uid, action, resource } = prepared.scope(principal)?;
+        if prepared.entities.get(&uid).is_none() {
             return Some(Err(Cause::UnknownPrincipal));
         }
         let schema = (decides && principal == Principal::Agent).then_some(&prepared.shard.schema);
-        let (action, resource) = (prepared.action.clone(), prepared.resource.clone());
-        let request = CedarRequest::new(uid.clone(), action, resource, prepared.context.clone(), schema);
-        Some(request.map_err(|error| Cause::InvalidRequest(error.to_string().into())))
+        let request = self.whole_context(prepared).and_then(|context| {
+            let request = CedarRequest::new(uid, action, resource, context, schema);
+            request.map_err(|error| Cause::InvalidRequest(error.to_string().into()))
+        });
+        Some(request)
     }
 }

@@ -28,10 +28,12 @@ pub struct Settings {
     pub meta_tools: Vec<MetaTool>,
     /// How often the files are compared by content, for file systems that report no changes.
     pub poll_interval: Duration,
+    /// Whether decisions may use what is known of the policies beforehand (`residual`). They come out the same without it.
+    pub residuals: bool,
 }
 
 impl Settings {
-    /// Settings with a policy path and otherwise nothing: UTC, nobody declared, no servers, a poll twice a second.
+    /// Settings with a policy path and otherwise nothing: UTC, nobody declared, no servers, a poll twice a second, residuals.
     #[must_use]
     pub fn new(policies: Vec<PathBuf>) -> Self {
         Self {
@@ -44,6 +46,7 @@ impl Settings {
             servers: Vec::new(),
             meta_tools: Vec::new(),
             poll_interval: Duration::from_millis(500),
+            residuals: true,
         }
     }
 }

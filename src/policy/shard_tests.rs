@@ -171,7 +171,7 @@ fn what_an_author_declares_comes_before_what_the_server_says() {
 fn only_the_server_that_lists_something_else_is_looked_at_again() {
     let world = world(SMALL).lists("fs", "walk", PATH).lists("other", "walk", PATH);
     let before = world.snapshot();
-    let mut catalog = world.catalog.clone();
+    let mut catalog = world.catalog;
     catalog.learn(&fs(), false, [typed_tool("stat", PATH)]);
     let after = before.with_catalog(&catalog).unwrap();
     let same = |server: &ServerName| std::sync::Arc::ptr_eq(&before.shards[server], &after.shards[server]);

@@ -2,12 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::str::FromStr;
-use std::sync::Arc;
 
 use cedar_policy::{Authorizer, Context, Decision, Entities, Entity, EntityUid, PolicySet, Request, Response, Schema};
 use proptest::prelude::*;
 
-use super::{Reach, Sliced};
+use super::Sliced;
 
 const SCHEMA: &str = r#"
     entity R in [R]; entity U in [R]; entity G in [G]; entity T in [G] = { x?: Long };
@@ -79,7 +78,7 @@ proptest! {
     #[test]
     fn the_picked_policies_answer_like_all_of_them(policies in prop::collection::vec(policy(), 8..40)) {
         let schema = Schema::from_str(SCHEMA).unwrap();
-        let entities = Reach::all(Arc::new(world(&schema)));
+        let entities = world(&schema);
         let whole: PolicySet = policies.concat().parse().unwrap();
         let sliced = Sliced::new(whole.clone());
         for (principal, resource) in (0..4).flat_map(|user| [0, 1, 2, 3, 9].map(|tool| (user, tool))) {
@@ -101,5 +100,5 @@ fn few_of_many_policies_are_picked() {
         (0..100).map(|n| format!("permit (principal == U::\"{n}\", action, resource in G::\"{}\");", n % 3)).collect();
     let sliced = Sliced::new(text.parse().unwrap());
     let request = Request::new(uid("U::\"3\""), uid("Action::\"a\""), uid("T::\"3\""), Context::empty(), None).unwrap();
-    assert_eq!(sliced.pick(&request, &Reach::all(Arc::new(world(&schema)))).unwrap().num_of_policies(), 1);
+    assert_eq!(sliced.pick(&request, &world(&schema)).unwrap().policies.num_of_policies(), 1);
 }

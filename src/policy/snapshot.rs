@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use cedar_policy::{Entities, Entity, EntityUid};
 use jiff::tz::TimeZone;
+use prometheus_client::metrics::counter::Counter;
 use ring::digest::{Context as Sha256, SHA256};
 
 use super::catalog::Catalog;
@@ -24,6 +25,7 @@ use super::meta::{MetaTool, MetaTools};
 use super::policies::{Policies, in_order};
 use super::reach::Reaches;
 use super::report::{LoadError, Problem};
+use super::residual::{Residuals, Switch, Which};
 use super::schema::{self, BASE, Vocabulary};
 use super::settings::{PrincipalKind, Settings};
 use super::shard::{Authored, Shard};
@@ -44,6 +46,7 @@ pub struct PolicySnapshot {
     fingerprint: Fingerprint,
     /// Small stores for callers and targets that are not in `entities` as they are.
     pub(super) reaches: Reaches,
+    pub(super) residuals: Residuals,
 }
 
 /// What does not change when only the catalog does.
@@ -55,6 +58,8 @@ pub(super) struct Core {
     /// The derived sets; `None` when no policy reads what is unknown there, so that the concrete set answers as well.
     pub(super) discovery: Option<Sliced>,
     pub(super) approval: Option<Sliced>,
+    /// Whether residuals are used.
+    pub(super) residuals: Switch,
     pub(super) names: Names,
     pub(super) circumstances: Kept,
     pub(super) zone: TimeZone,
@@ -112,11 +117,13 @@ impl PolicySnapshot {
         if !problems.is_empty() {
             return Err(problems.into());
         }
+        let concrete = Sliced::new(policies.set.clone());
         let core = Core {
             looked_up: looked_up(&policies.set).map_err(broken)?.into_iter().collect(),
-            discovery: derived(&policies, Unknown::InputAndApproval)?,
-            approval: derived(&policies, Unknown::ApprovalContents)?,
-            concrete: Sliced::new(policies.set.clone()),
+            discovery: derived(&concrete, &policies, Unknown::InputAndApproval)?,
+            approval: derived(&concrete, &policies, Unknown::ApprovalContents)?,
+            concrete,
+            residuals: Switch::new(settings.residuals),
             meta_tools: MetaTools::new(&settings.meta_tools, declared.tools(&names)),
             warnings: with_own_warnings(warnings, settings, &policies, &vocabulary),
             digest: settings_digest(settings, files),
@@ -172,8 +179,9 @@ impl PolicySnapshot {
         catalog.hash(&mut digest);
         let fingerprint = Fingerprint::new(finish(digest));
         let warnings = core.warnings.iter().cloned().chain(fit::warnings(&shards, core.authored())).collect();
-        let (catalog, entities, reaches) = (catalog.clone(), Arc::new(entities), Reaches::default());
-        Ok(Self { core, catalog, shards, entities, drifted, warnings, fingerprint, reaches })
+        let (catalog, entities) = (catalog.clone(), Arc::new(entities));
+        let (reaches, residuals) = (Reaches::default(), Residuals::default());
+        Ok(Self { core, catalog, shards, entities, drifted, warnings, fingerprint, reaches, residuals })
     }
 
     /// Names this snapshot in records: a digest of everything it was built from.
@@ -223,6 +231,11 @@ impl PolicySnapshot {
         self.core.lock.as_ref().map(|lock| lock.diff(&self.catalog)).unwrap_or_default()
     }
 
+    /// Where it counts that residuals led to another answer than the policies.
+    pub(super) fn count_mismatches_in(&self, counter: &Counter) {
+        self.core.residuals.count_in(counter);
+    }
+
     /// The catalog this snapshot was built with.
     #[must_use]
     pub const fn catalog(&self) -> &Catalog {
@@ -231,6 +244,15 @@ impl PolicySnapshot {
 }
 
 impl Core {
+    /// The policy set for what is unknown; `None` when an approval would change nothing.
+    pub(super) fn set(&self, which: Which) -> Option<&Sliced> {
+        match which {
+            Which::Concrete => Some(&self.concrete),
+            Which::Discovery => Some(self.discovery.as_ref().unwrap_or(&self.concrete)),
+            Which::Approval => self.approval.as_ref(),
+        }
+    }
+
     fn drifted(&self, catalog: &Catalog) -> HashMap<ServerName, HashSet<Arc<str>>> {
         let mut drifted: HashMap<ServerName, HashSet<Arc<str>>> = HashMap::new();
         let Some(lock) = &self.lock else { return drifted };
@@ -258,10 +280,10 @@ fn shards(settings: &Settings, catalog: &Catalog, authored: Authored<'_>) -> Res
     settings.servers.iter().map(shard).collect()
 }
 
-fn derived(policies: &Policies, unknown: Unknown) -> Result<Option<Sliced>, LoadError> {
+fn derived(concrete: &Sliced, policies: &Policies, unknown: Unknown) -> Result<Option<Sliced>, LoadError> {
     let set =
         super::derive::derive(&policies.set, unknown).map_err(|message| LoadError::from(vec![Problem::nowhere("", message)]))?;
-    Ok(set.map(Sliced::new))
+    Ok(set.map(|set| concrete.derived(set)))
 }
 
 /// Adds what Cedar cannot know: that nothing is permitted at all, and that a typed action is for no server there is.

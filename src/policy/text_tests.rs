@@ -4,7 +4,7 @@ use super::{comments, conditions, slots};
 
 /// The conjuncts of each condition, as text.
 fn parts(text: &str) -> Vec<Vec<&str>> {
-    conditions(text).into_iter().map(|condition| condition.conjuncts.into_iter().map(|range| &text[range]).collect()).collect()
+    conditions(text).into_iter().map(|condition| condition.conjuncts.into_iter().map(|range| text.get(range).unwrap()).collect()).collect()
 }
 
 #[test]
@@ -38,7 +38,7 @@ fn conditions_are_split_where_and_joins_on_the_outermost_level() {
 fn each_condition_begins_with_its_keyword() {
     let text = "forbid (principal, action, resource)\nwhen { a && b }\nunless { c } ;";
     let keywords: Vec<&str> =
-        conditions(text).iter().map(|condition| text[condition.keyword..].split(' ').next().unwrap()).collect();
+        conditions(text).iter().map(|condition| text.get(condition.keyword..).unwrap().split(' ').next().unwrap()).collect();
     assert_eq!(keywords, ["when", "unless"]);
     assert_eq!(parts(text), [vec!["a", "b"], vec!["c"]]);
 }
@@ -53,7 +53,7 @@ fn text_that_is_no_policy_harms_nobody() {
 #[test]
 fn slots_are_found_outside_of_strings_and_comments() {
     let text = "@n(\"?principal\") // ?resource\npermit (principal in ?principal, action, resource == ?resource);";
-    let found: Vec<(&str, &str)> = slots(text).into_iter().map(|(range, name)| (&text[range], name)).collect();
+    let found: Vec<(&str, &str)> = slots(text).into_iter().map(|(range, name)| (text.get(range).unwrap(), name)).collect();
     assert_eq!(found, [("?principal", "principal"), ("?resource", "resource")]);
 }
 

@@ -39,7 +39,7 @@ impl PolicySnapshot {
         }
     }
 
-    fn explain_judgement(&self, request: &Request<'_>, prepared: Option<&Prepared>, judgement: &Judgement) -> Explained {
+    fn explain_judgement(&self, request: &Request<'_>, prepared: Option<&Prepared<'_>>, judgement: &Judgement) -> Explained {
         let mut explained = self.outline(request, judgement);
         let made = prepared.and_then(|prepared| Some((prepared, self.request(prepared, judgement.principal, true)?.ok()?)));
         let Some((prepared, cedar_request)) = &made else {

@@ -1,0 +1,34 @@
+//! Residuals: what is left of the policies when everything but the context of a request is known.
+//!
+//! For one principal, action and resource of one snapshot, most of a decision can be made beforehand: scopes hold or do not, and
+//! conditions about roles, groups and attributes come out the same in every call. What is left are policies that certainly match,
+//! and *residual policies*, whose conditions read nothing but the context. A decision then evaluates only those.
+//!
+//! Nothing here interprets policies. Cedar's own authorizer answers what is known beforehand, and it evaluates the residual
+//! policies; between the two stands only the folding of `&&`, `||`, `!` and `if` in `parts`, which keeps Cedar's order of
+//! evaluation and its failures. It works on the stable syntax tree (`pst`) and not on Cedar's typed partial evaluation (`tpe`):
+//! that is experimental and may change in any release, so it would tie this program to one patch version of Cedar.
+//!
+//! Whoever evaluates a request in full gets the same decision, the same determining policies and the same failures. The tests
+//! compare the two on thousands of random policy sets, and in operation a sample of the decisions is made both ways.
+//!
+//! Read in this order: [`needs`] (what of the context is read), [`parts`] (one policy, taken apart), [`outline`] (a set of them,
+//! and what it settles), [`answer`], [`kept`] (the cache, the switch, and the sample), [`ask`]
+//! (a snapshot's questions to all of this).
+
+mod answer;
+mod ask;
+mod kept;
+mod needs;
+mod outline;
+mod parts;
+
+pub(super) use answer::Answer;
+pub(super) use kept::{Residuals, Switch, Which};
+pub(super) use needs::Needs;
+pub(super) use outline::{Outline, Residual};
+pub(super) use parts::Parts;
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;
