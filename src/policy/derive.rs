@@ -105,6 +105,14 @@ fn approximate(expr: &Arc<Expr>, may: bool, unknown: Unknown) -> Arc<Expr> {
             and(approximate(left, may, unknown), approximate(right, may, unknown))
         }
         Expr::BinaryOp { op: BinaryOp::Or, left, right } => or(approximate(left, may, unknown), approximate(right, may, unknown)),
+        Expr::BinaryOp { op: op @ (BinaryOp::Eq | BinaryOp::NotEq), left, right } if is_boolean(left) && is_boolean(right) => {
+            let holds = |side| approximate(side, may, unknown);
+            let fails = |side| not(approximate(side, !may, unknown));
+            match op {
+                BinaryOp::Eq => or(and(holds(left), holds(right)), and(fails(left), fails(right))),
+                _ => or(and(holds(left), fails(right)), and(fails(left), holds(right))),
+            }
+        }
         Expr::UnaryOp { op: UnaryOp::Not, expr } => not(approximate(expr, !may, unknown)),
         Expr::IfThenElse { cond, then_expr, else_expr } => {
             let (then_expr, else_expr) = (approximate(then_expr, may, unknown), approximate(else_expr, may, unknown));
@@ -118,6 +126,33 @@ fn approximate(expr: &Arc<Expr>, may: bool, unknown: Unknown) -> Arc<Expr> {
             Leaf::Unknown => may,
             Leaf::True => true,
         }),
+    }
+}
+
+/// Whether an expression can only be true or false, or fail.
+fn is_boolean(expr: &Expr) -> bool {
+    match expr {
+        Expr::Literal(Literal::Bool(_)) | Expr::HasAttr { .. } | Expr::Like { .. } | Expr::Is { .. } => true,
+        Expr::UnaryOp { op, .. } => matches!(op, UnaryOp::Not | UnaryOp::IsEmpty),
+        Expr::BinaryOp { op, .. } => matches!(
+            op,
+            BinaryOp::And
+                | BinaryOp::Or
+                | BinaryOp::Eq
+                | BinaryOp::NotEq
+                | BinaryOp::Less
+                | BinaryOp::LessEq
+                | BinaryOp::Greater
+                | BinaryOp::GreaterEq
+                | BinaryOp::In
+                | BinaryOp::Contains
+                | BinaryOp::ContainsAll
+                | BinaryOp::ContainsAny
+                | BinaryOp::HasTag
+                | BinaryOp::IsInRange
+        ),
+        Expr::IfThenElse { then_expr, else_expr, .. } => is_boolean(then_expr) && is_boolean(else_expr),
+        _ => false,
     }
 }
 

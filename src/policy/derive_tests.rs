@@ -73,7 +73,7 @@ fn condition(random: &mut Random, depth: u32) -> String {
         2 | 3 => format!("(({}) || ({}))", next(), next()),
         4 => format!("!({})", next()),
         5 => format!("(if ({}) then ({}) else ({}))", next(), next(), next()),
-        _ => format!("(({}) == ({}))", next(), next()),
+        _ => format!("(({}) {} ({}))", next(), ["==", "!="][depth as usize % 2], next()),
     }
 }
 

@@ -4,7 +4,10 @@ use super::{comments, conditions, slots};
 
 /// The conjuncts of each condition, as text.
 fn parts(text: &str) -> Vec<Vec<&str>> {
-    conditions(text).into_iter().map(|condition| condition.conjuncts.into_iter().map(|range| text.get(range).unwrap()).collect()).collect()
+    conditions(text)
+        .into_iter()
+        .map(|condition| condition.conjuncts.into_iter().map(|range| text.get(range).unwrap()).collect())
+        .collect()
 }
 
 #[test]

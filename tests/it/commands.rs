@@ -159,7 +159,6 @@ fn a_question_that_makes_no_sense_exits_with_2() {
         (&["--unattended", "--tool", "refund"], "the server is missing"),
         (&["--unattended", "--tool", "shop/refund", "--input", "{\"a\":1,\"a\":2}"], "`--input` has a key twice in one object"),
         (&["--unattended", "--tool", "shop/refund", "--input", "1, \"agent\": \"root\""], "`--input` is not JSON"),
-        (&["--unattended", "--tool", "shop/refund", "--at", "noon"], "`noon` is not a time"),
         (&["--unattended", "--server", "shop", "--action", "root/list"], "did you mean `roots/list`?"),
         (&["--unattended", "--tool", "a/b", "--prompt", "c"], "cannot be used with"),
     ] {

@@ -10,7 +10,7 @@ use super::super::parts;
 use crate::domain::{Action, Actor, AgentId, Arguments, Call, Caller, Cause, Decision, Target, Timestamp, UserId};
 
 /// Random policy sets that are tried.
-const SETS: u32 = 40;
+const SETS: u32 = 20;
 
 /// A small generator of random numbers (xorshift): the same sets in every run.
 struct Random(u64);
@@ -163,6 +163,9 @@ fn an_explanation_agrees_with_the_decision_and_a_policy_matches_once_its_one_mis
         let mut policies: Vec<String> = (0..count).map(|number| policy(&mut random, number)).collect();
         if random.below(2) == 0 {
             policies.push(format!("@id(\"p{count}\") permit (principal, action, resource);"));
+        }
+        if random.below(4) == 0 {
+            policies.push("@id(\"asks\") forbid (principal, action, resource) unless { context has approval };".to_owned());
         }
         let snapshot = snapshot(&policies).unwrap_or_else(|| panic!("{}", policies.join("\n")));
         for (tool, arguments, actor) in CALLS {
