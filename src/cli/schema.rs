@@ -6,6 +6,7 @@ use std::io::{self, IsTerminal, Read, Write};
 use anyhow::{Context, bail};
 use bytes::Bytes;
 
+use super::live::{Live, ask};
 use super::{Exit, output};
 use crate::app;
 use crate::config::flags::{OutputFormat, SchemaCommand, SchemaGenerateFlags, SchemaShowFlags};
@@ -20,7 +21,7 @@ const MAX_LIST: u64 = 64 << 20;
 pub(super) fn schema(command: &SchemaCommand, environment: Environment) -> anyhow::Result<Exit> {
     match command {
         SchemaCommand::Show(flags) => show(flags, environment),
-        SchemaCommand::Generate(flags) => generate(flags),
+        SchemaCommand::Generate(flags) => generate(flags, environment),
     }
 }
 
@@ -49,8 +50,18 @@ fn show(flags: &SchemaShowFlags, environment: Environment) -> anyhow::Result<Exi
     }
 }
 
-fn generate(flags: &SchemaGenerateFlags) -> anyhow::Result<Exit> {
-    let page = tools(&text(flags)?)?;
+fn generate(flags: &SchemaGenerateFlags, environment: Environment) -> anyhow::Result<Exit> {
+    let page = match flags.live() {
+        None => tools(&text(flags)?)?,
+        Some(asked) => {
+            let sources = Sources { file: None, environment, flags: Vec::new() };
+            let settings = Config::for_catalog(&sources, &asked)?;
+            match ask(&settings, flags.timeout, &sources.environment)? {
+                Ok(live) => page(live),
+                Err(exit) => return Ok(exit),
+            }
+        }
+    };
     for name in &page.refused {
         complain(&format!("the definition of tool `{}` cannot be read, so it is left out\n", name.escape_debug()))?;
     }
@@ -58,6 +69,12 @@ fn generate(flags: &SchemaGenerateFlags) -> anyhow::Result<Exit> {
         complain("this is one page of the server's list: the tools of its other pages are missing\n")?;
     }
     output::print(policy::generate(&flags.server, &page.tools)?.as_bytes())
+}
+
+/// What the one live server listed.
+fn page(live: Live) -> ToolPage {
+    let tools = live.catalog.tools().map(|(_, tool)| tool.clone()).collect();
+    ToolPage { tools, refused: live.refused.into_iter().map(|(_, name)| name).collect(), next_cursor: None }
 }
 
 fn text(flags: &SchemaGenerateFlags) -> anyhow::Result<String> {

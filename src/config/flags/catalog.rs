@@ -111,7 +111,7 @@ impl AskFlags {
 }
 
 /// A time of at least a millisecond.
-fn duration(text: &str) -> Result<Duration, String> {
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let duration = units::parse_duration(text)?;
     if duration.is_zero() { Err("a server needs some time".to_owned()) } else { Ok(duration) }
 }

@@ -1,10 +1,14 @@
 //! `schema …`: what policies can talk about.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
+use super::catalog::duration;
 use super::{OutputFormat, PolicySetFlags};
+use crate::config::servers::AskedServers;
 use crate::domain::ServerName;
 
 const SHOW_HELP: &str = "\
@@ -32,6 +36,8 @@ Examples:
       typed actions for the tools of a `tools/list` result in a file
   some-program | cedarpost schema generate --server files
       the same from standard input
+  cedarpost schema generate --server files -- npx some-mcp-server
+      ask a server itself; with --url one that speaks HTTP
 
 The input is a result of `tools/list`: the whole answer, its result, or the list of tools alone.
 A schema file that declares a tool comes before what the tool's server says, also when the server changes it.
@@ -39,7 +45,7 @@ docs/argument-types.md says which JSON Schema becomes which type.
 
 Exit codes:
     0  printed; tools whose definition cannot be read are named on standard error
-    1  the input is no list of tools, or something failed while running
+    1  the input is no list of tools, the server does not tell its tools, or something failed
     2  the command line cannot be understood";
 
 /// `schema …`
@@ -74,8 +80,27 @@ pub struct SchemaGenerateFlags {
     #[arg(long, value_name = "SERVER", value_parser = server_name)]
     pub server: ServerName,
     /// A file with a result of `tools/list` [default: standard input]
-    #[arg(value_name = "FILE")]
+    #[arg(value_name = "FILE", conflicts_with_all = ["url", "command"])]
     pub file: Option<PathBuf>,
+    /// Ask the server at this URL
+    #[arg(long, value_name = "URL", conflicts_with = "command")]
+    pub url: Option<String>,
+    /// How long the server may take to list its tools
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "30s")]
+    pub timeout: Duration,
+    /// Start this server, with its arguments, and ask it
+    #[arg(last = true, value_name = "COMMAND")]
+    pub command: Vec<OsString>,
+}
+
+impl SchemaGenerateFlags {
+    /// The live server to ask; `None` when its list is read.
+    #[must_use]
+    pub fn live(&self) -> Option<AskedServers> {
+        let names = vec![self.server.to_string()];
+        let asked = AskedServers { names, url: self.url.clone(), command: self.command.clone(), optional: false };
+        (self.url.is_some() || !self.command.is_empty()).then_some(asked)
+    }
 }
 
 fn server_name(text: &str) -> Result<ServerName, String> {
