@@ -7,8 +7,8 @@ use prometheus_client::registry::Registry;
 
 use super::log::Log;
 use crate::clock::Clock;
-use crate::config::{Config, IdentitySettings, MetaToolSettings, PolicySettings, ServerSettings};
-use crate::domain::{Actor, AgentId, Caller, ServerName, UserId};
+use crate::config::{Config, IdentitySettings, MetaToolSettings, PolicyServer, PolicySettings};
+use crate::domain::{Actor, AgentId, Caller, UserId};
 use crate::gate::{self, AdoptError, Gate};
 use crate::identity::Identity;
 use crate::lifecycle::{Reload, Stop};
@@ -37,9 +37,8 @@ impl Rooms {
     }
 
     async fn open_gate(config: &Config, log: Log, clock: Clock, registry: &mut Registry) -> anyhow::Result<Self> {
-        let servers = config.servers.iter().map(|server| server.name.clone()).collect();
+        let servers = config.servers.iter().map(Into::into).collect();
         let settings = policy_settings(&config.policy, Some(&config.identity), servers);
-        let settings = policy::Settings { meta_tools: meta_tools(&config.servers), ..settings };
         let files = policy::read(&settings).map_err(AdoptError::Invalid).context("failed to load the policies")?;
         let watch = Watch::new(&settings, &files);
         let metrics = (gate::Metrics::new(registry), policy::Metrics::new(registry));
@@ -86,7 +85,7 @@ pub(super) fn caller(settings: &IdentitySettings) -> Caller {
 pub fn policy_settings(
     settings: &PolicySettings,
     identity: Option<&IdentitySettings>,
-    servers: Vec<ServerName>,
+    servers: Vec<PolicyServer>,
 ) -> policy::Settings {
     let principals = identity.map(principals).unwrap_or_default();
     policy::Settings {
@@ -98,23 +97,19 @@ pub fn policy_settings(
         poll_interval: settings.poll_interval,
         residuals: settings.residuals,
         principals,
-        servers,
-        meta_tools: Vec::new(),
+        meta_tools: servers.iter().flat_map(meta_tools).collect(),
+        servers: servers.into_iter().map(|server| server.name).collect(),
     }
 }
 
-fn meta_tools(servers: &[ServerSettings]) -> Vec<MetaTool> {
-    let of_server = |server: &ServerSettings| {
-        let name = server.name.clone();
-        let meta_tools = server.meta_tools.clone().into_iter();
-        meta_tools.map(move |MetaToolSettings { tool, name: at, arguments }| MetaTool {
-            server: name.clone(),
-            tool,
-            name: at,
-            arguments,
-        })
+fn meta_tools(server: &PolicyServer) -> impl Iterator<Item = MetaTool> {
+    let meta_tool = |MetaToolSettings { tool, name, arguments }: MetaToolSettings| MetaTool {
+        server: server.name.clone(),
+        tool,
+        name,
+        arguments,
     };
-    servers.iter().flat_map(of_server).collect()
+    server.meta_tools.iter().cloned().map(meta_tool)
 }
 
 fn principals(identity: &IdentitySettings) -> Vec<DeclaredPrincipal> {

@@ -74,8 +74,8 @@ fn start(
     // Processes of servers outlive the face that drains: they end when their endpoint has ended.
     let processes = Stop::new();
     let endpoints = servers::endpoints(config, &rooms, &metrics, &processes)?;
-    let names = config.servers.iter().map(|server| server.name.clone()).collect();
-    let settings = Arc::new(policy_settings(&config.policy, Some(&config.identity), names));
+    let servers = config.servers.iter().map(Into::into).collect();
+    let settings = Arc::new(policy_settings(&config.policy, Some(&config.identity), servers));
     let guard = Guard::new(listener.local_addr(), &config.listen.allowed_hosts, &config.listen.allowed_origins);
     let (header_timeout, grace) = (config.limits.header_timeout, config.limits.shutdown_grace);
     let face = Arc::new(HttpFace::new(guard, rooms.identity, endpoints.clone(), header_timeout, grace));

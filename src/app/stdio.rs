@@ -30,8 +30,8 @@ pub async fn stdio(config: Config) -> anyhow::Result<Ended> {
     let metrics = Metrics::new(&mut registry);
     let stop = Stop::new();
     let endpoint = servers::endpoints(&config, &rooms, &metrics, &stop)?.into_iter().next().context("no server is configured")?;
-    let names = config.servers.iter().map(|server| server.name.clone()).collect();
-    let settings = Arc::new(policy_settings(&config.policy, Some(&config.identity), names));
+    let servers = config.servers.iter().map(Into::into).collect();
+    let settings = Arc::new(policy_settings(&config.policy, Some(&config.identity), servers));
     let (reload, requested) = Reload::channel();
     let keeping = tokio::spawn(keep_policies(rooms.gate.clone(), settings, rooms.watch, requested, stop.clone()));
     let admin = admin.start(&rooms.gate, rooms.log.reader.clone(), vec![Arc::clone(&endpoint)], registry, &stop);

@@ -28,7 +28,7 @@ pub use resolve::{PolicyCheck, Sources};
 pub use servers::{AskedServers, CommandLineServer};
 pub use settings::{
     AdminSettings, AuditSettings, CatalogSettings, Config, IdentitySettings, LimitSettings, ListenSettings, LogFormat,
-    LogSettings, MetaToolSettings, PolicySettings, ServerSettings, ServerTarget,
+    LogSettings, MetaToolSettings, PolicyServer, PolicySettings, ServerSettings, ServerTarget,
 };
 
 #[cfg(test)]

@@ -14,9 +14,8 @@ use super::raw::{self, Given, RawConfig, Value};
 use super::reader::Reader;
 use super::report::{ConfigReport, Origin, Problem, SourceFile};
 use super::servers::{self, AskedServers, CommandLineServer};
-use super::settings::{AuditSettings, CatalogSettings, Config, IdentitySettings, PolicySettings};
+use super::settings::{AuditSettings, CatalogSettings, Config, IdentitySettings, PolicyServer, PolicySettings};
 use super::show;
-use crate::domain::ServerName;
 
 /// Where settings come from.
 #[derive(Debug, Default)]
@@ -37,7 +36,7 @@ pub struct PolicyCheck {
     /// Whose roles the entities need.
     pub identity: Option<IdentitySettings>,
     /// The servers that policies can speak of.
-    pub servers: Vec<ServerName>,
+    pub servers: Vec<PolicyServer>,
 }
 
 impl Config {
@@ -74,7 +73,7 @@ impl Config {
     pub fn for_policy_check(sources: &Sources<'_>) -> Result<PolicyCheck, ConfigReport> {
         let mut layers = Layers::read(sources);
         let named = layers.raw.settings.contains_key("identity.agent");
-        let servers = servers::names(&layers.raw.servers);
+        let servers = servers::of_policies(&layers.raw.servers, &mut layers.problems);
         let mut reader = layers.reader();
         let policy = parts::policy(&mut reader);
         let identity = if named { parts::identity(&mut reader) } else { None };

@@ -10,7 +10,7 @@ use super::keys::SERVER_KEYS;
 use super::raw::{Given, Section, ServerTable, Value};
 use super::reader::{Reader, boolean, list, text};
 use super::report::{Origin, Problem};
-use super::settings::{MetaToolSettings, ServerSettings, ServerTarget};
+use super::settings::{MetaToolSettings, PolicyServer, ServerSettings, ServerTarget};
 use crate::domain::ServerName;
 
 /// What the command line of `stdio` says about the server.
@@ -62,9 +62,17 @@ impl CommandLineServer {
     }
 }
 
-/// The valid names among the tables.
-pub(super) fn names(tables: &[ServerTable]) -> Vec<ServerName> {
-    tables.iter().filter_map(|table| ServerName::new(&text(table.given.get("name")?).ok()?)).collect()
+/// What policies need to know of the servers of the file that have a valid name.
+pub(super) fn of_policies(tables: &[ServerTable], problems: &mut Vec<Problem>) -> Vec<PolicyServer> {
+    let mut server = |table: &ServerTable| {
+        let name = ServerName::new(&text(table.given.get("name")?).ok()?)?;
+        let given = table.given.get("meta_tools");
+        let meta_tools = given
+            .map(|given| (given, meta_tools(given)))
+            .and_then(|(given, read)| read.map_err(|message| problems.push(Problem::new(&given.origin, message))).ok());
+        Some(PolicyServer { name, meta_tools: meta_tools.unwrap_or_default() })
+    };
+    tables.iter().filter_map(&mut server).collect()
 }
 
 /// All servers of the file.

@@ -187,6 +187,21 @@ pub struct ServerSettings {
     pub meta_tools: Vec<MetaToolSettings>,
 }
 
+/// What policies need to know of a server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PolicyServer {
+    /// Its name.
+    pub name: ServerName,
+    /// Tools that call other tools of this server.
+    pub meta_tools: Vec<MetaToolSettings>,
+}
+
+impl From<&ServerSettings> for PolicyServer {
+    fn from(server: &ServerSettings) -> Self {
+        Self { name: server.name.clone(), meta_tools: server.meta_tools.clone() }
+    }
+}
+
 /// A tool that calls other tools of its server: policy decides about the tool that it is asked to call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MetaToolSettings {

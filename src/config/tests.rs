@@ -369,10 +369,15 @@ fn what_is_shown_says_where_it_came_from_and_can_be_read_again() {
 
 #[test]
 fn policy_check_and_audit_commands_need_only_their_own_settings() {
-    let (_directory, path) = file("[policy]\npolicies = [\"p\"]\n[audit]\ndirectory = \"log\"\n[[server]]\nname = \"shop\"\n");
+    let (_directory, path) = file(
+        "[policy]\npolicies = [\"p\"]\n[audit]\ndirectory = \"log\"\n[[server]]\nname = \"shop\"
+        meta_tools = [{ tool = \"call\", name = \"/name\", arguments = \"/with\" }]\n",
+    );
     let sources = || Sources { file: Some(&path), ..Sources::default() };
     let check = Config::for_policy_check(&sources()).unwrap();
     assert_eq!((check.servers.len(), check.identity), (1, None));
+    let meta_tools: Vec<&str> = check.servers.iter().flat_map(|server| &server.meta_tools).map(|it| it.tool.as_str()).collect();
+    assert_eq!(meta_tools, ["call"], "a decision on paper is that of the sidecar");
     assert!(Config::for_audit(&sources()).unwrap().directory.ends_with("log"));
 }
 

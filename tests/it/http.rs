@@ -6,6 +6,7 @@ use crate::support::{Answer, Ear, Entry, Era, Home, Mcp, Scripted, Seen, Sidecar
 
 mod bounds;
 mod decisions;
+mod drift;
 mod failures;
 mod legacy_sse;
 mod meta_tools;
