@@ -9,6 +9,8 @@
 //!
 //! In the directory: `log/` (the database), `anchor` (the last head, at most a second old), `ballast` (room to give back).
 //!
+//! [`tlog`] has what will make the log provable to others; so far [`verify()`] computes the root of its Merkle tree with it.
+//!
 //! Read in this order: [`record`], [`encode`], [`chain`], [`writer`], `committer`, [`verify`](mod@verify).
 
 mod anchor;
@@ -24,6 +26,7 @@ pub mod reader;
 pub mod record;
 pub mod show;
 mod time;
+pub mod tlog;
 pub mod verify;
 pub mod writer;
 
@@ -36,7 +39,7 @@ pub use record::{
     ClockRecord, DecisionRecord, Kind, Outcome, OutcomeRecord, PolicyRecord, Problem, Record, RecoveryRecord, StartRecord,
 };
 pub use show::{Filter, ShowError, show};
-pub use verify::{Fault, Verified, VerifyError, verify};
+pub use verify::{Fault, TreeHead, Verified, VerifyError, verify};
 pub use writer::{AppendError, AuditWriter, Health, Receipt};
 
 #[cfg(test)]

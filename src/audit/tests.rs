@@ -134,7 +134,7 @@ fn start_on(settings: &Settings, disk: &Arc<TestDisk>) -> (AuditWriter, AuditRea
 
 pub(super) fn check(directory: &Path) -> Result<Verified, VerifyError> {
     let scratch = tempfile::tempdir().unwrap();
-    verify(directory, scratch.path(), &mut |_| {})
+    verify(directory, scratch.path(), TreeHead::EMPTY, &mut |_| {})
 }
 
 fn kinds(reader: &AuditReader) -> Vec<String> {

@@ -4,8 +4,10 @@
 //! sidecar is not stopped. A fault in a copy whose original was written to meanwhile is looked at again in a new copy.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use serde::Deserialize;
 
@@ -18,15 +20,50 @@ use super::open::{AnchorMismatch, compare_with_anchor, database_path};
 use super::reader::{AuditReader, ReadError};
 use super::record::Kind;
 use super::time::parse_time;
+use super::tlog::{Frontier, TreeHash};
 
 /// How many copies of a log that is being written are looked at before a fault is believed.
 const ATTEMPTS: usize = 3;
+
+/// The Merkle tree of a log's first records: their number, and the tree's root (RFC 9162, section 2.1.1). Kept elsewhere, it proves
+/// later that these records are still the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TreeHead {
+    /// How many records.
+    pub size: u64,
+    /// The root.
+    pub root: TreeHash,
+}
+
+impl TreeHead {
+    /// The tree of a log without records.
+    pub const EMPTY: Self = Self { size: 0, root: TreeHash::EMPTY };
+}
+
+impl fmt::Display for TreeHead {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.size, self.root)
+    }
+}
+
+impl FromStr for TreeHead {
+    type Err = &'static str;
+
+    /// Reads `SIZE:ROOT` as it is written by `Display`.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (size, root) = text.split_once(':').ok_or("this is not SIZE:ROOT")?;
+        let size = size.parse().map_err(|_| "the size is not a number of records")?;
+        Ok(Self { size, root: TreeHash::parse(root).ok_or("the root is not the base64 form of 32 bytes")? })
+    }
+}
 
 /// What a log that holds together contains.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verified {
     /// How far it goes: the number of records, and the hash of the last.
     pub head: Head,
+    /// The Merkle tree of all its records.
+    pub tree: TreeHead,
     /// The time of the first record.
     pub first: Option<Timestamp>,
     /// The time of the last record.
@@ -47,6 +84,12 @@ pub enum VerifyError {
     /// The log is not the one the anchor has seen.
     #[error(transparent)]
     Anchored(#[from] AnchorMismatch),
+    /// The log does not contain the records of a tree head that was kept.
+    #[error("the log does not begin with the {} records of the tree head that was kept: they were changed, or are gone", .0.size)]
+    Kept(TreeHead),
+    /// The tree has more leaves than the specification allows.
+    #[error("the log has too many records for a tree")]
+    TooLarge,
     /// No copy could be made.
     #[error(transparent)]
     Copy(#[from] CopyError),
@@ -99,14 +142,15 @@ pub enum Fault {
 }
 
 /// Checks the log in `directory`: the chain, the numbers, the head, the anchor, the form of each record, and that outcomes belong
-/// to decisions. The copy is made below `scratch`. `progress` is told the number of records checked so far, now and then.
+/// to decisions; and that it still begins with the records of a tree head that was `kept` ([`TreeHead::EMPTY`] when none was). The copy
+/// is made below `scratch`. `progress` is told the number of records checked so far, now and then.
 ///
 /// # Errors
 ///
 /// [`VerifyError`], with the number of the record and what is wrong.
-pub fn verify(directory: &Path, scratch: &Path, progress: &mut dyn FnMut(u64)) -> Result<Verified, VerifyError> {
+pub fn verify(directory: &Path, scratch: &Path, kept: TreeHead, progress: &mut dyn FnMut(u64)) -> Result<Verified, VerifyError> {
     with_copy(directory, scratch, |reader, copy, anchored| {
-        let verified = Check::new(reader).run(copy, progress)?;
+        let verified = Check::new(reader, kept).run(copy, progress)?;
         match compare_with_anchor(reader, verified.head, anchored).map_err(|error| unreadable(verified.head.size, error))? {
             None => Ok(verified),
             Some(mismatch) => Err(mismatch.into()),
@@ -173,6 +217,8 @@ struct View<'a> {
 struct Check<'a> {
     reader: &'a AuditReader,
     head: Head,
+    tree: Frontier,
+    kept: TreeHead,
     first: Option<Timestamp>,
     last: Option<Timestamp>,
     /// Allowed calls without an outcome so far: bounded by what was under way at any time, and what crashes cut off.
@@ -180,8 +226,9 @@ struct Check<'a> {
 }
 
 impl<'a> Check<'a> {
-    fn new(reader: &'a AuditReader) -> Self {
-        Self { reader, head: Head::EMPTY, first: None, last: None, under_way: HashMap::new() }
+    fn new(reader: &'a AuditReader, kept: TreeHead) -> Self {
+        let (head, tree) = (Head::EMPTY, Frontier::new());
+        Self { reader, head, tree, kept, first: None, last: None, under_way: HashMap::new() }
     }
 
     fn run(mut self, copy: &Copy, progress: &mut dyn FnMut(u64)) -> Result<Verified, VerifyError> {
@@ -192,8 +239,13 @@ impl<'a> Check<'a> {
                 progress(self.head.size);
             }
         }
+        // An empty tree is part of every log.
+        if self.kept.size > self.head.size || (self.kept.size == 0 && self.kept != TreeHead::EMPTY) {
+            return Err(VerifyError::Kept(self.kept));
+        }
         let without_outcome = self.under_way.len() as u64;
-        Ok(Verified { head: self.head, first: self.first, last: self.last, without_outcome })
+        let tree = TreeHead { size: self.tree.size(), root: self.tree.root() };
+        Ok(Verified { head: self.head, tree, first: self.first, last: self.last, without_outcome })
     }
 
     fn chunk(&mut self, chunk_key: &[u8], value: &[u8]) -> Result<(), VerifyError> {
@@ -234,7 +286,12 @@ impl<'a> Check<'a> {
             Kind::Outcome => self.outcome(seq, &view)?,
             Kind::Policy | Kind::Start | Kind::Stop | Kind::Recovery | Kind::Clock => {}
         }
-        self.head = Head { size: seq + 1, hash: LeafHash::of(leaf) };
+        let hash = LeafHash::of(leaf);
+        self.head = Head { size: seq + 1, hash };
+        self.tree.append(TreeHash::from_bytes(*hash.as_bytes()), |_, _| {}).map_err(|_| VerifyError::TooLarge)?;
+        if self.kept.size == self.tree.size() && self.kept.root != self.tree.root() {
+            return Err(VerifyError::Kept(self.kept));
+        }
         self.first = self.first.or(Some(at));
         self.last = Some(at);
         Ok(())

@@ -9,6 +9,7 @@ use tempfile::TempDir;
 
 use super::super::chain::{ChunkWriter, LEAVES, LeafHash, key};
 use super::super::open::database_path;
+use super::super::tlog::TreeHash;
 use super::super::{anchor, show};
 use super::*;
 
@@ -117,6 +118,42 @@ async fn a_log_that_is_shorter_or_other_than_its_anchor_is_refused_at_open_and_b
     std::fs::remove_dir_all(database_path(dir.path())).unwrap();
     let opening = open(&settings(dir.path()), &Clock::System, &mut Registry::default()).err().unwrap();
     assert!(opening.to_string().starts_with("records are missing"), "{opening}");
+}
+
+#[tokio::test]
+async fn a_log_begins_with_the_records_of_every_tree_head_that_was_kept_and_of_no_other() {
+    let dir = small_log(3).await;
+    let kept = |kept: TreeHead| verify(dir.path(), tempfile::tempdir().unwrap().path(), kept, &mut |_| {});
+    let whole = kept(TreeHead::EMPTY).unwrap().tree;
+    assert_eq!(whole.size, 8);
+    assert_eq!(whole.to_string().parse(), Ok(whole), "what is printed can be given back");
+
+    // The same tree by the book: the root of two halves, the left one the largest power of two.
+    let (_, reader) = start(dir.path());
+    let leaves: Vec<TreeHash> = (0..8)
+        .map(|seq| TreeHash::from_bytes(*LeafHash::of(reader.get(seq).unwrap().unwrap().json().as_bytes()).as_bytes()))
+        .collect();
+    drop(reader);
+    let head = |size: usize| TreeHead { size: size as u64, root: root(&leaves[..size]) };
+    assert_eq!(head(8), whole);
+    for size in 0..=8 {
+        assert!(kept(head(size)).is_ok(), "{size}");
+        let other = TreeHead { root: TreeHash::from_bytes([7; 32]), ..head(size) };
+        assert!(matches!(kept(other), Err(VerifyError::Kept(_))), "{size}");
+    }
+    let longer = TreeHead { size: 100, ..whole };
+    assert!(matches!(kept(longer), Err(VerifyError::Kept(_))));
+}
+
+fn root(leaves: &[TreeHash]) -> TreeHash {
+    match leaves {
+        [] => TreeHash::EMPTY,
+        [leaf] => *leaf,
+        _ => {
+            let (left, right) = leaves.split_at(leaves.len().next_power_of_two() / 2);
+            TreeHash::node(&root(left), &root(right))
+        }
+    }
 }
 
 /// The bytes that hold something: sled pads its file with zeros.

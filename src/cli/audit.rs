@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::{Exit, output};
 use crate::app;
-use crate::audit::{self, Filter, StoredRecord, Summary, Verified};
+use crate::audit::{self, Filter, StoredRecord, Summary, TreeHead, Verified};
 use crate::config::flags::{AuditCommand, AuditFlags, AuditShowFlags, AuditVerifyFlags};
 use crate::config::{AuditSettings, Config, Environment, Sources};
 use crate::domain::Timestamp;
@@ -56,7 +56,7 @@ fn verify(settings: &AuditSettings, flags: &AuditVerifyFlags) -> anyhow::Result<
             let _ = write!(io::stderr(), "\r{records} records");
         }
     };
-    match audit::verify(&settings.directory, scratch.path(), &mut progress) {
+    match audit::verify(&settings.directory, scratch.path(), flags.kept.unwrap_or(TreeHead::EMPTY), &mut progress) {
         Ok(verified) => output::print(verified_text(&settings.directory, &verified, flags.audit.json).as_bytes()),
         Err(error) => {
             if flags.audit.json {
@@ -80,15 +80,16 @@ fn verified_text(directory: &Path, verified: &Verified, as_json: bool) -> String
     let [first, last] = [verified.first, verified.last].map(|at| at.map(time));
     if as_json {
         let line = json!({
-            "verified": true, "directory": directory.display().to_string(), "records": records, "head": head, "first": first, "last": last,
+            "verified": true, "directory": directory.display().to_string(), "records": records, "head": head, "tree_head": verified.tree.to_string(), "first": first, "last": last,
             "without_outcome": verified.without_outcome,
         });
         return format!("{line}\n");
     }
     let [first, last] = [first, last].map(|at| at.unwrap_or_else(|| "-".to_owned()));
     format!(
-        "verified: {records} records in `{}`, from {first} to {last}\nhead: {head}\nallowed calls without an outcome: {}\n",
+        "verified: {records} records in `{}`, from {first} to {last}\nhead: {head}\ntree head: {}\nallowed calls without an outcome: {}\n",
         directory.display(),
+        verified.tree,
         verified.without_outcome
     )
 }

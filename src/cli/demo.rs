@@ -95,7 +95,8 @@ async fn tour(place: &Place, shop: Shop, colour: bool) -> anyhow::Result<()> {
     };
     let (log, scratch) = (place.log.clone(), place.home.clone());
     let verify = async move || {
-        let verified = tokio::task::spawn_blocking(move || audit::verify(&log, &scratch, &mut |_| {})).await?;
+        let verified =
+            tokio::task::spawn_blocking(move || audit::verify(&log, &scratch, audit::TreeHead::EMPTY, &mut |_| {})).await?;
         Ok(verified.context("the log does not verify")?.head.size)
     };
     say(&format!("A shop with six tools runs behind a Cedarpost sidecar. An MCP client connects to\n\n    {}\n\n", place.url()))?;

@@ -2,6 +2,8 @@
 
 use clap::{Args, Subcommand};
 
+use crate::audit::TreeHead;
+
 use super::{FileFlag, Override};
 
 /// `audit …`
@@ -33,6 +35,9 @@ pub struct AuditVerifyFlags {
     #[command(flatten)]
     #[expect(missing_docs, reason = "a doc comment here would replace the help of the command")]
     pub audit: AuditFlags,
+    /// A tree head that an earlier verification printed: the log must still begin with the same records
+    #[arg(long, value_name = "SIZE:ROOT")]
+    pub kept: Option<TreeHead>,
 }
 
 /// `audit show`
