@@ -3,7 +3,7 @@
 //! Plain values only: no async, no I/O, no serialization, nothing of MCP's or Cedar's own types. A room that needs another
 //! form of these words (a Cedar entity, a JSON record, a protobuf message) makes it itself, at its own edge.
 //!
-//! Read in this order: [`caller`], [`call`], [`tool`], [`decision`], [`id`], [`pointer`], [`spelling`].
+//! Read in this order: [`caller`], [`call`], [`tool`], [`decision`], [`id`], [`mod@pointer`], [`spelling`].
 
 pub mod call;
 pub mod caller;

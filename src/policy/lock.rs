@@ -5,7 +5,7 @@
 //! ```
 //!
 //! Every entry is what the server sent in `tools/list`, all of it: a description is read by a model, so a changed one is a changed
-//! tool. Two definitions are the same when their canonical forms are ([`super::json`]). What a difference leads to is not decided here.
+//! tool. Two definitions are the same when their canonical forms are (`super::json`). What a difference leads to is not decided here.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -6,7 +6,7 @@
 //!
 //! Read in this order: [`model`] (what an explanation says), `explain` (how it is put together); `parts` (conditions taken
 //! apart), `trial` and `asks` (what the parts come to and what they read), `scope`, `near` (which policies nearly matched), `changes`
-//! (what would change the answer), [`render`] (for a terminal).
+//! (what would change the answer), `render` (for a terminal).
 
 mod asks;
 mod changes;
