@@ -16,6 +16,7 @@
 //! `reach`, `literals`, [`evaluate`], `derive`, `slice`, `residual` (decisions); [`explain`] (why they are what they are); [`store`], [`watch`], [`metrics`]
 //! (life).
 
+mod alike;
 #[cfg(test)]
 mod author_tests;
 pub mod catalog;
@@ -71,6 +72,7 @@ pub mod snapshot;
 mod standing_tests;
 pub mod store;
 mod suggest;
+mod syntax;
 mod text;
 mod ty;
 mod types;

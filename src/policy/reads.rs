@@ -26,12 +26,16 @@ impl Reads {
     /// A sentence when Cedar does not show the policy's syntax, which would be a defect of Cedar.
     pub(super) fn of(policy: &Policy) -> Result<Self, String> {
         let parsed = policy.to_pst().map_err(|error| error.to_string())?;
+        Ok(Self::in_clauses(parsed.body().clauses()))
+    }
+
+    /// What the conditions of a policy read of `context`.
+    pub(super) fn in_clauses(clauses: &[Clause]) -> Self {
         let mut reads = Self::default();
-        for clause in parsed.body().clauses() {
-            let (Clause::When(condition) | Clause::Unless(condition)) = clause;
+        for Clause::When(condition) | Clause::Unless(condition) in clauses {
             reads.merge(&Self::in_condition(condition));
         }
-        Ok(reads)
+        reads
     }
 
     /// What an expression reads of `context`.
