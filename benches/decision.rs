@@ -2,6 +2,7 @@
 //!
 //! The policies are a synthetic mix over 3,000 entities: 40 % are about a role and a tool group, 20 % about one principal and one
 //! tool, 30 % have conditions (on arguments, on the time, on attributes), 10 % are forbids, and two guards are about everything.
+//! Roles and groups are drawn independently, so that the scopes leave two or three policies to look at of 100, and six of 10,000.
 //! A decision is one call of a typed tool for agent and person, from the text of its arguments.
 //!
 //! Times are CPU times of the measuring thread, so that other work on the machine hardly shows.
@@ -125,10 +126,7 @@ fn members(roles: usize) -> impl Iterator<Item = ((&'static str, String), Vec<(&
     let some = move |number: usize, salt: usize| ("Role", format!("role-{}", (number * 7 + salt * 13 + salt * salt) % roles));
     let agents = (0..AGENTS).map(move |n| (("Agent", format!("agent-{n}")), (0..3).map(|salt| some(n, salt)).collect()));
     let users = (0..USERS).map(move |n| (("User", format!("user-{n}")), (0..3).map(|salt| some(n, salt)).collect()));
-    let tools = (0..TOOLS).map(|n| {
-        let groups = [n % GROUPS, (n * 3 + 1) % GROUPS].map(|group| ("ToolGroup", format!("group-{group}")));
-        (("Tool", format!("shop/tool-{n}")), groups.to_vec())
-    });
+    let tools = (0..TOOLS).map(|n| (("Tool", format!("shop/tool-{n}")), vec![("ToolGroup", format!("group-{}", n % GROUPS))]));
     agents.chain(users).chain(tools)
 }
 
@@ -170,8 +168,8 @@ fn policies(count: usize, roles: usize) -> String {
            @id("first-user") permit (principal == Mcp::User::"user-1", action == Mcp::Action::"shop/tool-1", resource) when { context.input.amount <= 10000 };"#,
     );
     for n in 5..count {
-        let role = format!(r#"principal in Mcp::Role::"role-{}""#, (n * 31) % roles);
-        let group = format!(r#"resource in Mcp::ToolGroup::"group-{}""#, (n * 17 + n / roles) % GROUPS);
+        let role = format!(r#"principal in Mcp::Role::"role-{}""#, scattered(n, 1) % roles);
+        let group = format!(r#"resource in Mcp::ToolGroup::"group-{}""#, scattered(n, 2) % GROUPS);
         let any_tool = r#"action in Mcp::Action::"tools/call""#;
         let policy = match n % 10 {
             0..4 => format!("permit ({role}, {any_tool}, {group});"),
@@ -192,6 +190,12 @@ fn policies(count: usize, roles: usize) -> String {
         text.push('\n');
     }
     text
+}
+
+/// A number that looks drawn at random; others for another `salt`.
+fn scattered(number: usize, salt: usize) -> usize {
+    let mixed = (number.wrapping_mul(31) ^ salt.wrapping_mul(0x9e37_79b9)).wrapping_mul(0xd6e8_feb8_6659_fd93);
+    (mixed ^ (mixed >> 32)).wrapping_mul(0xd6e8_feb8_6659_fd93) >> 32
 }
 
 fn shop() -> ServerName {

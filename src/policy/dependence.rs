@@ -6,8 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use cedar_policy::pst::{Clause, Expr, Literal};
-use cedar_policy::{ActionConstraint, EntityUid, Policy, PolicyId, PolicySet};
+use cedar_policy::{ActionConstraint, EntityUid, Policy, PolicyId};
 
+use super::policies::Policies;
 use super::reads::Reads;
 use super::schema::Vocabulary;
 
@@ -33,16 +34,14 @@ pub(super) struct Dependences {
 }
 
 impl Dependences {
-    /// # Errors
-    ///
-    /// A sentence when Cedar does not show a policy's syntax, which would be a defect of Cedar.
-    pub(super) fn of(set: &PolicySet, vocabulary: &Vocabulary) -> Result<Self, String> {
+    pub(super) fn of(policies: &Policies, vocabulary: &Vocabulary) -> Self {
         let mut all = Self::default();
-        for policy in set.policies() {
-            let reads = Reads::of(policy)?;
+        for policy in policies.set.policies() {
+            let clauses = policies.syntax.clauses(policy.id());
+            let reads = Reads::in_clauses(clauses);
             let input = reads.part("input");
             let dependence = Dependence {
-                named: named(policy)?.into_iter().filter(|id| !vocabulary.has_action(id)).collect(),
+                named: named(policy, clauses).into_iter().filter(|id| !vocabulary.has_action(id)).collect(),
                 of_any_tool: input.is_some() && is_general(policy, vocabulary),
             };
             if let Some(input) = input {
@@ -52,7 +51,7 @@ impl Dependences {
                 all.policies.insert(policy.id().clone(), dependence);
             }
         }
-        Ok(all)
+        all
     }
 
     /// What is read of the arguments in calls with this action, which is in these groups; `None` when nothing is.
@@ -82,7 +81,7 @@ impl Dependences {
 }
 
 /// The ids of all actions that a policy names, in its scope or in a condition, as far as they look like those of tools.
-fn named(policy: &Policy) -> Result<BTreeSet<String>, String> {
+fn named(policy: &Policy, clauses: &[Clause]) -> BTreeSet<String> {
     let of_tool = |action: &EntityUid| tool_action(&action.type_name().to_string(), action.id().unescaped());
     let mut ids: BTreeSet<String> = match policy.action_constraint() {
         ActionConstraint::Any => BTreeSet::new(),
@@ -95,12 +94,10 @@ fn named(policy: &Policy) -> Result<BTreeSet<String>, String> {
         }
         _ => None,
     };
-    let parsed = policy.to_pst().map_err(|error| error.to_string())?;
-    for clause in parsed.body().clauses() {
-        let (Clause::When(condition) | Clause::Unless(condition)) = clause;
+    for Clause::When(condition) | Clause::Unless(condition) in clauses {
         ids.extend(condition.reduce(&in_literal, &|a, b| [a, b].concat(), Vec::new()));
     }
-    Ok(ids)
+    ids
 }
 
 /// The id of an action that is named like that of a tool; others are none of a server's business.

@@ -11,6 +11,8 @@ use std::sync::Arc;
 use cedar_policy::pst::{BinaryOp, Clause, Effect, Expr, Literal, StaticPolicy, Template, UnaryOp, Var};
 use cedar_policy::{Policy, PolicySet};
 
+use super::syntax::Syntax;
+
 /// What is not known of the context.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unknown {
@@ -62,20 +64,19 @@ fn is_context(expr: &Expr) -> bool {
 /// # Errors
 ///
 /// A sentence when Cedar does not take a policy back, which would be a defect of this module.
-pub(super) fn derive(set: &PolicySet, unknown: Unknown) -> Result<Option<PolicySet>, String> {
+pub(super) fn derive(set: &PolicySet, syntax: &Syntax, unknown: Unknown) -> Result<Option<PolicySet>, String> {
+    if !syntax.conditions().any(|condition| unknown.reaches(condition)) {
+        return Ok(None);
+    }
     let mut derived = PolicySet::new();
-    let mut same = true;
     for policy in set.policies() {
-        let abstracted = abstract_policy(policy, unknown)?;
-        same &= abstracted.is_none();
+        let abstracted = syntax.of(policy.id()).map(|body| abstract_policy(body, unknown)).transpose()?.flatten();
         derived.add(abstracted.unwrap_or_else(|| policy.clone())).map_err(|error| error.to_string())?;
     }
-    Ok((!same).then_some(derived))
+    Ok(Some(derived))
 }
 
-fn abstract_policy(policy: &Policy, unknown: Unknown) -> Result<Option<Policy>, String> {
-    let parsed = policy.to_pst().map_err(|error| error.to_string())?;
-    let body = parsed.body();
+fn abstract_policy(body: &Template, unknown: Unknown) -> Result<Option<Policy>, String> {
     let reads = body.clauses().iter().any(|clause| match clause {
         Clause::When(condition) | Clause::Unless(condition) => unknown.reaches(condition),
     });

@@ -11,6 +11,7 @@ use cedar_policy::{
 };
 
 use super::{Unknown, abstract_policy, derive};
+use crate::policy::syntax::Syntax;
 
 /// Random policy sets that are tried.
 const SETS: u32 = 10_000;
@@ -98,7 +99,8 @@ fn pool(random: &mut Random, effects: &[&str]) -> Vec<Pooled> {
         let second = if random.below(3) == 0 { format!("unless {{ {} }}", condition(random, 1)) } else { String::new() };
         let text = format!("{effect} (principal, action, resource) {clause} {{ {} }} {second};", condition(random, 2));
         let original = Policy::parse(Some(PolicyId::new(format!("{effect}{number}"))), plain(&text)).unwrap();
-        let derived = |unknown| abstract_policy(&original, unknown).unwrap().unwrap_or_else(|| original.clone());
+        let derived =
+            |unknown| abstract_policy(original.to_pst().unwrap().body(), unknown).unwrap().unwrap_or_else(|| original.clone());
         Pooled {
             discovery: derived(Unknown::InputAndApproval),
             approval: derived(Unknown::ApprovalContents),
@@ -260,9 +262,9 @@ fn nothing_that_some_arguments_or_approval_could_allow_is_hidden_or_denied() {
 fn a_set_that_reads_nothing_unknown_is_not_derived() {
     let set: PolicySet =
         "permit (principal, action, resource) when { context.known == 1 && context has other };".parse().unwrap();
-    assert!(derive(&set, Unknown::InputAndApproval).unwrap().is_none());
+    assert!(derive(&set, &Syntax::of_set(&set), Unknown::InputAndApproval).unwrap().is_none());
     let set: PolicySet = "permit (principal, action, resource) when { context.input.n == 1 };".parse().unwrap();
-    assert!(derive(&set, Unknown::ApprovalContents).unwrap().is_none());
+    assert!(derive(&set, &Syntax::of_set(&set), Unknown::ApprovalContents).unwrap().is_none());
 }
 
 #[test]
@@ -287,7 +289,8 @@ fn what_is_unknown_is_weakened_in_permits_and_strengthened_in_forbids() {
         ),
         ("permit (principal, action, resource) when { context == {\"known\": 1} };", Unknown::ApprovalContents, "true"),
     ] {
-        let derived = derive(&text.parse().unwrap(), unknown).unwrap().unwrap();
+        let set = text.parse().unwrap();
+        let derived = derive(&set, &Syntax::of_set(&set), unknown).unwrap().unwrap();
         let shown: String = derived.policies().filter_map(cedar_policy::Policy::to_cedar).collect();
         assert!(shown.contains(expected), "{text} became {shown}");
         assert!(!shown.contains("input") && !shown.contains("approval"), "{shown}");

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use cedar_policy::{Policy, PolicyId};
 
+use super::alike;
 use super::code::Code;
 use super::dependence::Dependence;
 use super::policies::{Findings, explain, in_order, once_a_place};
@@ -61,7 +62,7 @@ pub(super) fn check_files(
     let independent =
         |id: &&PolicyId| dependences.policies.get(*id).is_none_or(|dependence| !dependence.named.iter().all(configured));
     let independent = policies.set.policies().map(Policy::id).filter(independent);
-    let Findings { errors, mut warnings, impossible } = policies.validate(&policies.subset(independent), &vocabulary.schema);
+    let Findings { errors, mut warnings, impossible } = alike::validate(policies, vocabulary, independent);
     let mut errors: Vec<Problem> = errors.into_iter().map(|(_, problem)| problem).collect();
     for shard in shards.values() {
         errors.extend(shard.fit.errors.iter().map(|(_, problem)| problem.clone()));

@@ -71,8 +71,7 @@ fn subjects(policies: &Policies) -> Vec<Subject<'_>> {
 impl Subject<'_> {
     /// The text of the policy; of a linked one, that of its template.
     fn text(&self) -> &str {
-        let Origin { file, offset, length, .. } = self.origin;
-        file.text.get(*offset..offset + length).unwrap_or_default()
+        self.origin.text()
     }
 
     /// The expressions of all conditions.

@@ -4,23 +4,19 @@
 
 use std::collections::HashSet;
 
-use cedar_policy::pst::{BinaryOp, Clause, EntityUID, Expr, Literal};
-use cedar_policy::{EntityId, EntityUid, PolicySet};
+use cedar_policy::pst::{BinaryOp, EntityUID, Expr, Literal};
+use cedar_policy::{EntityId, EntityUid};
+
+use super::syntax::Syntax;
 
 /// The entities that evaluating these policies may look up by their names.
 ///
 /// # Errors
 ///
-/// A sentence when Cedar does not show a policy's syntax, which would be a defect of Cedar.
-pub(super) fn looked_up(set: &PolicySet) -> Result<HashSet<EntityUid>, String> {
+/// A sentence when a name in a policy is none, which would be a defect of Cedar.
+pub(super) fn looked_up(syntax: &Syntax) -> Result<HashSet<EntityUid>, String> {
     let mut found = HashSet::new();
-    for policy in set.policies() {
-        let parsed = policy.to_pst().map_err(|error| error.to_string())?;
-        for clause in parsed.body().clauses() {
-            let (Clause::When(condition) | Clause::Unless(condition)) = clause;
-            collect(condition, Use::Compared, &mut found);
-        }
-    }
+    syntax.conditions().for_each(|condition| collect(condition, Use::Compared, &mut found));
     found.iter().map(uid).collect()
 }
 

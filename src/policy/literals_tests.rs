@@ -3,11 +3,18 @@
 use std::collections::BTreeSet;
 
 use super::looked_up;
+use crate::policy::syntax::Syntax;
 
 fn found(condition: &str) -> Vec<String> {
     let set =
         format!("permit (principal == U::\"scope\", action, resource in R::\"scope\") when {{ {condition} }};").parse().unwrap();
-    looked_up(&set).unwrap().iter().map(|uid| uid.id().unescaped().to_owned()).collect::<BTreeSet<_>>().into_iter().collect()
+    looked_up(&Syntax::of_set(&set))
+        .unwrap()
+        .iter()
+        .map(|uid| uid.id().unescaped().to_owned())
+        .collect::<BTreeSet<_>>()
+        .into_iter()
+        .collect()
 }
 
 #[test]

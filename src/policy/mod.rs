@@ -11,11 +11,12 @@
 //! Deciding is synchronous and looks at nothing but its arguments. What authors may write is in `docs/policies.md`, the vocabulary
 //! in `schema/cedarpost.cedarschema`.
 //!
-//! Read in this order: [`settings`], [`load`], [`report`]; then `policies`, `schema`, `types`, `entities`, `entity_file`, `input` (text to
-//! Cedar's values); [`lock`] (reviewed tools), `json_schema` (their arguments), [`show`] (all of it as text); [`snapshot`], [`meta`], `request`,
+//! Read in this order: [`settings`], [`load`], [`report`]; then `policies`, `syntax`, `alike`, `schema`, `types`, `entities`,
+//! `entity_file`, `input` (text to Cedar's values); [`lock`] (reviewed tools), `json_schema` (their arguments), [`show`] (all of it as text); [`snapshot`], [`meta`], `request`,
 //! `reach`, `literals`, [`evaluate`], `derive`, `slice`, `residual` (decisions); [`explain`] (why they are what they are); [`store`], [`watch`], [`metrics`]
 //! (life).
 
+mod alike;
 #[cfg(test)]
 mod author_tests;
 pub mod catalog;
@@ -71,6 +72,7 @@ pub mod snapshot;
 mod standing_tests;
 pub mod store;
 mod suggest;
+mod syntax;
 mod text;
 mod ty;
 mod types;

@@ -11,7 +11,9 @@ use cedar_policy::{
 
 use super::code::Code;
 use super::load::SourceFile;
-use super::report::{Problem, position};
+use super::report::{Lines, Problem, position};
+use super::syntax::{self, Syntax};
+use super::text::conditions;
 use crate::domain::PolicyRef;
 
 /// The group that contains every typed tool action; as an action it is only what untyped tools have.
@@ -22,6 +24,7 @@ const GROUP: &str = r#"Mcp::Action::"tools/call""#;
 pub(super) struct Policies {
     /// All policies, linked ones among them as if somebody had written them out.
     pub(super) set: PolicySet,
+    pub(super) syntax: Syntax,
     origins: HashMap<PolicyId, Origin>,
     /// What is known of templates.
     pub(super) templates: HashMap<PolicyId, Template>,
@@ -66,6 +69,17 @@ impl Link {
 }
 
 impl Origin {
+    /// The text of the policy; of a linked one, that of its template.
+    pub(super) fn text(&self) -> &str {
+        self.file.text.get(self.offset..self.offset + self.length).unwrap_or_default()
+    }
+
+    /// The text of the policy from its first condition on.
+    pub(super) fn conditions(&self) -> &str {
+        let first = conditions(self.text()).first().map(|condition| condition.keyword);
+        first.and_then(|keyword| self.text().get(keyword..)).unwrap_or_default()
+    }
+
     /// A problem with the `length` bytes at `offset` of the policy's text. What is wrong with a linked policy also names the link.
     pub(super) fn problem(&self, offset: usize, length: usize, message: impl Into<String>) -> Problem {
         let problem = Problem::at(&self.file, self.offset + offset, length, message).with_policy(&self.policy.id);
@@ -143,12 +157,14 @@ impl Policies {
     }
 
     fn add_file(&mut self, file: &SourceFile, set: &PolicySet, problems: &mut Vec<Problem>) {
+        let lines = Lines::of(&file.text);
         let mut searched = 0;
         for template in set.templates() {
             let offset = find(file, &template.to_string(), &mut searched);
-            let named = template.annotation("id").map(str::to_owned);
-            let origin =
-                origin(file, offset, searched - offset, named.clone().unwrap_or_default(), template.annotation("reason"));
+            let named = annotation(template.annotations(), "id").map(str::to_owned);
+            let reason = annotation(template.annotations(), "reason");
+            let place = Place { file, lines: &lines, offset, length: searched - offset };
+            let origin = place.origin(named.clone().unwrap_or_default(), reason);
             if named.is_none() {
                 let help = "links name the template they fill in: `@id(\"team-reads\")`".to_owned();
                 problems.push(origin.problem(0, 0, "a template needs an `@id`").with_code(Code::EmptyId).with_help(help));
@@ -159,15 +175,20 @@ impl Policies {
         let mut searched = 0;
         for policy in set.policies() {
             let offset = find(file, &policy.to_string(), &mut searched);
-            let id = policy.annotation("id").map_or_else(|| format!("{}#{}", file.name, policy.id()), str::to_owned);
-            let origin = origin(file, offset, searched - offset, id, policy.annotation("reason"));
-            self.add(policy, origin, problems);
+            let named = annotation(policy.annotations(), "id");
+            let id = named.map_or_else(|| format!("{}#{}", file.name, policy.id()), str::to_owned);
+            let place = Place { file, lines: &lines, offset, length: searched - offset };
+            self.add(policy, place.origin(id, annotation(policy.annotations(), "reason")), problems);
         }
     }
 
     /// Takes in a policy under the name that its origin gives it.
     pub(super) fn add(&mut self, policy: &Policy, origin: Origin, problems: &mut Vec<Problem>) {
-        if names_the_group(policy) {
+        let body = match syntax::read(policy) {
+            Ok(body) => body,
+            Err(message) => return problems.push(origin.problem(0, 0, message)),
+        };
+        if names_the_group(policy, body.as_ref()) {
             let message = format!(
                 "policy `{}` compares an action with the group `tools/call`, which leaves out every tool with a typed action",
                 origin.policy.id
@@ -176,6 +197,7 @@ impl Policies {
             problems.push(origin.problem(0, 0, message).with_code(Code::ActionGroup).with_help(help));
         }
         let Some(key) = self.claim(origin, problems) else { return };
+        body.into_iter().for_each(|body| self.syntax.keep(key.clone(), body));
         if let Err(error) = self.set.add(policy.new_id(key)) {
             problems.push(Problem::nowhere("", error.to_string()));
         }
@@ -229,6 +251,16 @@ pub(super) struct Findings {
     pub(super) impossible: BTreeMap<PolicyId, Problem>,
 }
 
+impl Findings {
+    /// Adds what is said about other policies.
+    pub(super) fn merge(&mut self, others: Self) {
+        let Self { errors, warnings, impossible } = others;
+        self.errors.extend(errors);
+        self.warnings.extend(warnings);
+        self.impossible.extend(impossible);
+    }
+}
+
 /// Finds the text of the next policy in a file, and moves on to where it ends.
 fn find(file: &SourceFile, text: &str, searched: &mut usize) -> usize {
     let offset = file.text.get(*searched..).and_then(|rest| rest.find(text)).map_or(*searched, |at| at + *searched);
@@ -236,11 +268,26 @@ fn find(file: &SourceFile, text: &str, searched: &mut usize) -> usize {
     offset
 }
 
-fn origin(file: &SourceFile, offset: usize, length: usize, id: String, reason: Option<&str>) -> Origin {
-    let (line, _) = position(&file.text, offset);
-    let reason = reason.filter(|reason| !reason.is_empty()).map(Arc::from);
-    let policy = PolicyRef { id: id.into(), file: Arc::clone(&file.name), line, reason };
-    Origin { policy, file: file.clone(), offset, length, link: None }
+/// The value of an annotation. Cedar's own look-up parses the name first, which takes as long as parsing a small policy.
+fn annotation<'a>(mut all: impl Iterator<Item = (&'a str, &'a str)>, name: &str) -> Option<&'a str> {
+    all.find(|(key, _)| *key == name).map(|(_, value)| value)
+}
+
+/// Where a policy or template stands in a file.
+struct Place<'a> {
+    file: &'a SourceFile,
+    lines: &'a Lines,
+    offset: usize,
+    length: usize,
+}
+
+impl Place<'_> {
+    fn origin(self, id: String, reason: Option<&str>) -> Origin {
+        let Self { file, lines, offset, length } = self;
+        let reason = reason.filter(|reason| !reason.is_empty()).map(Arc::from);
+        let policy = PolicyRef { id: id.into(), file: Arc::clone(&file.name), line: lines.line(offset), reason };
+        Origin { policy, file: file.clone(), offset, length, link: None }
+    }
 }
 
 /// Says that a name is taken, and where each of the two stands.
@@ -302,12 +349,11 @@ pub(super) fn explain(problem: Problem) -> Problem {
 }
 
 /// Whether a policy says `action == Mcp::Action::"tools/call"`, in its scope or in a condition.
-fn names_the_group(policy: &Policy) -> bool {
+fn names_the_group(policy: &Policy, body: Option<&pst::Template>) -> bool {
     if let ActionConstraint::Eq(action) = policy.action_constraint() {
         return action.to_string() == GROUP;
     }
-    let Ok(parsed) = policy.to_pst() else { return false };
-    parsed.body().clauses().iter().any(|clause| match clause {
+    body.into_iter().flat_map(pst::Template::clauses).any(|clause| match clause {
         pst::Clause::When(condition) | pst::Clause::Unless(condition) => {
             condition.reduce(&compares_the_group, &|a, b| a || b, false)
         }

@@ -7,6 +7,7 @@ use cedar_policy::{Authorizer, Context, Entities, Entity, EntityUid, PolicySet, 
 
 use super::super::entities::Addition;
 use super::super::literals::looked_up;
+use super::super::syntax::Syntax;
 use super::{Asked, MAX_REACH, Reaches};
 use crate::domain::{Memberships, Standing};
 
@@ -161,7 +162,7 @@ fn a_small_store_answers_as_a_full_copy_does() {
         let copied = additions.iter().map(|addition| addition.entity.clone()).collect::<Vec<_>>();
         let copy = all.clone().upsert_entities(copied, None);
         let policies: PolicySet = (0..POLICIES).map(|_| random.policy()).collect::<String>().parse().unwrap();
-        let named: Vec<EntityUid> = looked_up(&policies).unwrap().into_iter().collect();
+        let named: Vec<EntityUid> = looked_up(&Syntax::of_set(&policies)).unwrap().into_iter().collect();
         let (principal, by) = (random.uid(&["U"]), random.uid(&["U"]));
         let (action, resource) = (random.uid(&["A"]), random.uid(&["T"]));
         let asked = asked(&principal, &by, &action, &resource, Standing::default());

@@ -6,7 +6,6 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use cedar_policy::Policy;
 use cedar_policy::pst::{Clause, Expr, Var};
 
 /// The parts of a value that are read: all of it, or only some of its attributes.
@@ -20,18 +19,19 @@ static WHOLE: Reads = Reads { whole: true, parts: BTreeMap::new() };
 
 impl Reads {
     /// What a policy reads of `context`.
-    ///
-    /// # Errors
-    ///
-    /// A sentence when Cedar does not show the policy's syntax, which would be a defect of Cedar.
-    pub(super) fn of(policy: &Policy) -> Result<Self, String> {
+    #[cfg(test)]
+    pub(super) fn of(policy: &cedar_policy::Policy) -> Result<Self, String> {
         let parsed = policy.to_pst().map_err(|error| error.to_string())?;
+        Ok(Self::in_clauses(parsed.body().clauses()))
+    }
+
+    /// What the conditions of a policy read of `context`.
+    pub(super) fn in_clauses(clauses: &[Clause]) -> Self {
         let mut reads = Self::default();
-        for clause in parsed.body().clauses() {
-            let (Clause::When(condition) | Clause::Unless(condition)) = clause;
+        for Clause::When(condition) | Clause::Unless(condition) in clauses {
             reads.merge(&Self::in_condition(condition));
         }
-        Ok(reads)
+        reads
     }
 
     /// What an expression reads of `context`.

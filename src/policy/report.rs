@@ -275,6 +275,20 @@ pub(super) fn position(text: &str, offset: usize) -> (u32, u32) {
     (u32::try_from(line).unwrap_or(u32::MAX), u32::try_from(column).unwrap_or(u32::MAX))
 }
 
+/// Where the lines of a text begin, for whoever asks about many places in it.
+pub(super) struct Lines(Vec<usize>);
+
+impl Lines {
+    pub(super) fn of(text: &str) -> Self {
+        Self(text.bytes().zip(1..).filter_map(|(byte, next)| (byte == b'\n').then_some(next)).collect())
+    }
+
+    /// The line, from 1, of a byte.
+    pub(super) fn line(&self, offset: usize) -> u32 {
+        u32::try_from(self.0.partition_point(|start| *start <= offset) + 1).unwrap_or(u32::MAX)
+    }
+}
+
 fn floor_char_boundary(text: &str, offset: usize) -> usize {
     (0..=offset.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
 }

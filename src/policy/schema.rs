@@ -48,6 +48,12 @@ impl Vocabulary {
         id == TOOLS_CALL || self.action(id).is_some_and(|action| !applies(action))
     }
 
+    /// Whether the schema lists the entities of a type.
+    pub(super) fn is_enumerated(&self, ty: &EntityTypeName) -> bool {
+        let types = self.namespaces.get(&ty.namespace()).and_then(|body| body.get("entityTypes"));
+        types.and_then(|types| types.get(ty.basename())?.get("enum")).is_some()
+    }
+
     fn action(&self, id: &str) -> Option<&Map<String, Value>> {
         self.namespaces.get(NAMESPACE)?.get("actions")?.get(id)?.as_object()
     }

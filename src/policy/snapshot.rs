@@ -97,7 +97,7 @@ impl PolicySnapshot {
             return Err(problems.into());
         };
         let broken = |message: String| LoadError::from(vec![Problem::nowhere("", message)]);
-        let dependences = Dependences::of(&policies.set, &vocabulary).map_err(broken)?;
+        let dependences = Dependences::of(&policies, &vocabulary);
         let actions = vocabulary.schema.action_entities().map_err(|error| LoadError::Vocabulary(error.to_string()))?;
         let authored = Authored {
             policies: &policies,
@@ -119,7 +119,7 @@ impl PolicySnapshot {
         }
         let concrete = Sliced::new(policies.set.clone());
         let core = Core {
-            looked_up: looked_up(&policies.set).map_err(broken)?.into_iter().collect(),
+            looked_up: looked_up(&policies.syntax).map_err(broken)?.into_iter().collect(),
             discovery: derived(&concrete, &policies, Unknown::InputAndApproval)?,
             approval: derived(&concrete, &policies, Unknown::ApprovalContents)?,
             concrete,
@@ -281,8 +281,8 @@ fn shards(settings: &Settings, catalog: &Catalog, authored: Authored<'_>) -> Res
 }
 
 fn derived(concrete: &Sliced, policies: &Policies, unknown: Unknown) -> Result<Option<Sliced>, LoadError> {
-    let set =
-        super::derive::derive(&policies.set, unknown).map_err(|message| LoadError::from(vec![Problem::nowhere("", message)]))?;
+    let set = super::derive::derive(&policies.set, &policies.syntax, unknown)
+        .map_err(|message| LoadError::from(vec![Problem::nowhere("", message)]))?;
     Ok(set.map(|set| concrete.derived(set)))
 }
 

@@ -43,7 +43,8 @@ impl PolicySnapshot {
             return None;
         }
         let mut contexts = Contexts { snapshot: self, prepared, made: None };
-        let answers = self.answers(Which::Concrete, &subjects, &mut contexts)?;
+        let residuals = self.residuals_of(Which::Concrete, &subjects)?;
+        let answers = contexts.answers(&residuals, &subjects.iter().collect::<Vec<_>>())?;
         let mut judgements = Vec::with_capacity(subjects.len());
         for (subject, answer) in subjects.iter().zip(answers) {
             let mut failed = false;
@@ -73,9 +74,7 @@ impl PolicySnapshot {
             self.residuals.begin(scope.clone(), Arc::clone(&known));
             Some(known)
         })?;
-        let mut contexts = Contexts { snapshot: self, prepared, made: None };
-        let answers = self.answers(Which::Discovery, &subjects, &mut contexts)?;
-        let possible = answers.iter().all(|answer| self.could_allow(answer));
+        let possible = self.could_be_allowed(prepared, &subjects)?;
         if !self.core.residuals.samples() {
             return Some(possible);
         }
@@ -89,6 +88,19 @@ impl PolicySnapshot {
             );
         }
         Some(plain)
+    }
+
+    /// Whether everybody concerned could be allowed. For most things that is settled whatever the context is.
+    fn could_be_allowed(&self, prepared: &Prepared<'_>, subjects: &[Subject]) -> Option<bool> {
+        let residuals = self.residuals_of(Which::Discovery, subjects)?;
+        if residuals.iter().any(|residual| residual.certainly_allows() == Some(false)) {
+            return Some(false);
+        }
+        let open = residuals.into_iter().zip(subjects).filter(|(residual, _)| residual.certainly_allows().is_none());
+        let (residuals, subjects): (Vec<_>, Vec<_>) = open.unzip();
+        let mut contexts = Contexts { snapshot: self, prepared, made: None };
+        let answers = contexts.answers(&residuals, &subjects)?;
+        Some(answers.iter().all(|answer| self.could_allow(answer)))
     }
 
     /// Takes note that requests with these scopes are valid.
@@ -121,15 +133,8 @@ impl PolicySnapshot {
         subjects.collect()
     }
 
-    fn answers(&self, which: Which, subjects: &[Subject], contexts: &mut Contexts<'_>) -> Option<Vec<Answer>> {
-        let residuals: Option<Vec<&Residual>> = subjects.iter().map(|subject| self.residual(which, subject)).collect();
-        let residuals = residuals?;
-        // One context for both.
-        let needs = residuals.iter().map(|residual| residual.needs()).fold(Needs::NOTHING, Needs::and);
-        if residuals.iter().any(|residual| residual.is_open()) {
-            contexts.make(needs)?;
-        }
-        residuals.iter().zip(subjects).map(|(residual, subject)| contexts.answer(residual, subject)).collect()
+    fn residuals_of<'a>(&self, which: Which, subjects: &'a [Subject]) -> Option<Vec<&'a Residual>> {
+        subjects.iter().map(|subject| self.residual(which, subject)).collect()
     }
 
     fn residual<'a>(&self, which: Which, subject: &'a Subject) -> Option<&'a Residual> {
@@ -166,6 +171,15 @@ impl Contexts<'_> {
             self.made = Some((needs, context));
         }
         self.made.as_ref().map(|(_, context)| context)
+    }
+
+    fn answers(&mut self, residuals: &[&Residual], subjects: &[&Subject]) -> Option<Vec<Answer>> {
+        // One context for all.
+        let needs = residuals.iter().map(|residual| residual.needs()).fold(Needs::NOTHING, Needs::and);
+        if residuals.iter().any(|residual| residual.is_open()) {
+            self.make(needs)?;
+        }
+        residuals.iter().zip(subjects).map(|(residual, subject)| self.answer(residual, subject)).collect()
     }
 
     fn answer(&mut self, residual: &Residual, subject: &Subject) -> Option<Answer> {

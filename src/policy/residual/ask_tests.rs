@@ -169,3 +169,29 @@ fn what_calls_name_and_nobody_lists_pushes_nothing_out() {
     }
     assert_eq!(call(&snapshot, "delete"), "deny: agent no_permit");
 }
+
+#[test]
+fn policies_of_which_the_same_is_left_are_evaluated_once_and_all_named() {
+    let world = World::new(
+        r#"@id("a") permit (principal, action, resource) when { context.time.hour < 18 };
+           @id("b") permit (principal in Mcp::Role::"assistant", action, resource) when { context.time.hour < 18 };
+           @id("c") permit (principal in Mcp::Role::"support", action, resource) when { context.time.hour < 18 };
+           @id("d") permit (principal in Mcp::Role::"owner", action, resource) when { context.time.hour < 18 };
+           @id("e") permit (principal, action, resource) unless { context.time.hour < 18 };
+           @id("f") forbid (principal, action, resource is Mcp::Tool) when { !(context.time.hour < 18) && resource.destructive };
+           @id("g") forbid (principal, action, resource) when { context.time.hour < 18 && context.time.hour * 9223372036854775807 < 1 };
+           @id("h") forbid (principal, action, resource) when { context.time.hour < 18 && context.time.hour * 9223372036854775807 < 1 };"#,
+    );
+    let snapshot = world.snapshot();
+    let evening = MONDAY + 10 * 3_600_000_000;
+    for (now, expected) in [(MONDAY, "deny"), (evening, "allow")] {
+        let decisions = [0; 3].map(|_| decide(&snapshot, true, &Target::Tool("search".into()), "{}", now));
+        assert_eq!(decisions[0].name(), expected);
+        for again in &decisions[1..] {
+            assert_eq!(again.grounds(), decisions[0].grounds());
+        }
+        let first = &decisions[0].grounds().judgements[0];
+        let faults: Vec<&str> = first.faults.iter().map(|fault| &*fault.policy.id).collect();
+        assert_eq!(faults, if now == MONDAY { vec!["g", "h"] } else { vec![] });
+    }
+}

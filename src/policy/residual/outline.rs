@@ -1,14 +1,18 @@
 //! A picked set of policies, taken apart, and what is left of it for one principal, action and resource.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use cedar_policy::pst::Clause;
 use cedar_policy::{AuthorizationError, Authorizer, Context, Effect, Entities, Policy, PolicyId, PolicySet, Request, Response};
 
 use super::answer::Answer;
 use super::needs::Needs;
 use super::parts::{Open, Parts, Rest};
 use crate::policy::slice::Scope;
+
+/// With so many others what is left of a policy is compared, to find one that comes to the same.
+const MAX_COMPARED: usize = 64;
 
 /// A set of policies, taken apart.
 #[derive(Debug)]
@@ -22,15 +26,40 @@ pub(in crate::policy) struct Outline {
 }
 
 /// What is left of a policy set when only the context is not known.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(in crate::policy) struct Residual {
     /// The policies that certainly apply.
     permits: Vec<PolicyId>,
     forbids: Vec<PolicyId>,
     /// The policies that depend on the context, if there are any.
     open: Option<PolicySet>,
+    /// By an open policy, others of which the same is left: what it comes to, they come to.
+    twins: HashMap<PolicyId, Vec<PolicyId>>,
     /// What those read of it.
     needs: Needs,
+}
+
+/// What is left of policies that depend on the context, each different condition once.
+#[derive(Default)]
+struct Left {
+    policies: PolicySet,
+    distinct: Vec<(Effect, Vec<Clause>, PolicyId)>,
+    twins: HashMap<PolicyId, Vec<PolicyId>>,
+}
+
+impl Left {
+    /// Adds a policy whose scope leaves nothing out; `None` when Cedar does not take it.
+    fn add(&mut self, policy: Policy) -> Option<()> {
+        let parsed = policy.to_pst().ok()?;
+        let clauses = parsed.body().clauses();
+        let same = |(effect, others, _): &&(Effect, Vec<Clause>, PolicyId)| *effect == policy.effect() && others == clauses;
+        if let Some((_, _, first)) = self.distinct.iter().take(MAX_COMPARED).find(same) {
+            self.twins.entry(first.clone()).or_default().push(policy.id().clone());
+            return Some(());
+        }
+        self.distinct.push((policy.effect(), clauses.clone(), policy.id().clone()));
+        self.policies.add(policy).ok()
+    }
 }
 
 impl Outline {
@@ -60,35 +89,41 @@ impl Outline {
     pub(in crate::policy) fn settle(&self, scope: &Scope, entities: &Entities) -> Option<Residual> {
         let Scope { principal, action, resource } = scope.clone();
         let request = Request::new(principal, action, resource, Context::empty(), None).ok()?;
-        let mut residual = Residual { permits: Vec::new(), forbids: Vec::new(), open: None, needs: Needs::NOTHING };
-        let mut open = PolicySet::new();
+        let mut residual = Residual::default();
+        let mut left = Left::default();
         for (set, certain) in [(&self.permits, &mut residual.permits), (&self.forbids, &mut residual.forbids)] {
             let Some(response) = ask(set, &request, entities) else { continue };
             certain.extend(response.diagnostics().reason().cloned());
             // What fails fails in every call: it stays, and says so each time.
             for id in failed(&response) {
-                open.add(set.policy(id)?.clone()).ok()?;
+                left.policies.add(set.policy(id)?.clone()).ok()?;
             }
         }
         let probed = ask(&self.probes, &request, entities);
         let probed = Probed::new(probed.as_ref());
         for (policy, parts) in &self.open {
-            let (left, needs) = match &**parts {
+            let needs = match &**parts {
                 Parts::Closed => continue,
-                Parts::Whole(needs) => (policy.clone(), *needs),
+                Parts::Whole(needs) => {
+                    left.policies.add(policy.clone()).ok()?;
+                    *needs
+                }
                 Parts::Open(open) => match probed.rest(open)? {
                     Rest::Never => continue,
                     Rest::Always => {
                         residual.certain(open.effect()).push(policy.id().clone());
                         continue;
                     }
-                    Rest::Policy(left, needs) => (*left, needs),
+                    Rest::Policy(rest, needs) => {
+                        left.add(*rest)?;
+                        needs
+                    }
                 },
             };
-            open.add(left).ok()?;
             residual.needs = residual.needs.and(needs);
         }
-        residual.open = (!open.is_empty()).then_some(open);
+        residual.twins = left.twins;
+        residual.open = (!left.policies.is_empty()).then_some(left.policies);
         Some(residual)
     }
 }
@@ -145,9 +180,35 @@ impl Residual {
     /// What the policy set answers to a request with this principal, action and resource.
     pub(in crate::policy) fn answer(&self, request: &Request, entities: &Entities) -> Answer {
         match &self.open {
-            Some(open) => self.with(Answer::from(&Authorizer::new().is_authorized(request, open, entities))),
+            Some(open) => self.with(self.for_twins(Answer::from(&Authorizer::new().is_authorized(request, open, entities)))),
             None => self.settled(),
         }
+    }
+
+    /// Whether an allow is left open, as far as that does not depend on the context: no forbid that is certain leaves one, and a permit
+    /// that is certain does unless a forbid may still apply.
+    pub(in crate::policy) fn certainly_allows(&self) -> Option<bool> {
+        let open = self.open.as_ref();
+        let may_forbid = || open.is_some_and(|open| open.policies().any(|policy| policy.effect() == Effect::Forbid));
+        match (self.permits.is_empty(), self.forbids.is_empty()) {
+            (_, false) => Some(false),
+            (false, true) if !may_forbid() => Some(true),
+            (true, true) if open.is_none() => Some(false),
+            _ => None,
+        }
+    }
+
+    /// Adds the twins of the policies that were evaluated.
+    fn for_twins(&self, mut answer: Answer) -> Answer {
+        if self.twins.is_empty() {
+            return answer;
+        }
+        let of = |id: &PolicyId| self.twins.get(id).into_iter().flatten().cloned();
+        let determining: Vec<PolicyId> = answer.determining.iter().flat_map(of).collect();
+        let failed: Vec<_> = answer.failed.iter().flat_map(|(id, message)| of(id).map(|twin| (twin, message.clone()))).collect();
+        answer.determining.extend(determining);
+        answer.failed.extend(failed);
+        answer
     }
 
     /// What the policy set answers when it does not depend on the context.

@@ -7,6 +7,7 @@ use cedar_policy::{Effect, Policy, PolicyId};
 
 use super::needs::Needs;
 use crate::policy::reads::Reads;
+use crate::policy::syntax;
 
 /// How deep the logic of a condition is followed. What is deeper counts as one piece.
 const MAX_DEPTH: u32 = 64;
@@ -64,18 +65,20 @@ pub(super) enum Rest {
 
 impl Parts {
     pub(in crate::policy) fn of(policy: &Policy) -> Self {
-        let Ok(reads) = Reads::of(policy) else { return Self::Whole(Needs::EVERYTHING) };
-        match Needs::of(&reads) {
+        let body = match syntax::read(policy) {
+            Ok(Some(body)) => body,
+            Ok(None) => return Self::Closed,
+            Err(_) => return Self::Whole(Needs::EVERYTHING),
+        };
+        match Needs::of(&Reads::in_clauses(body.clauses())) {
             Needs::NOTHING => Self::Closed,
-            needs => Open::new(policy).map_or(Self::Whole(needs), |open| Self::Open(Box::new(open))),
+            needs => Open::new(policy, &body).map_or(Self::Whole(needs), |open| Self::Open(Box::new(open))),
         }
     }
 }
 
 impl Open {
-    fn new(policy: &Policy) -> Option<Self> {
-        let parsed = policy.to_pst().ok()?;
-        let body = parsed.body();
+    fn new(policy: &Policy, body: &Template) -> Option<Self> {
         let mut known = Vec::new();
         let clauses = body.clauses().iter().map(|clause| match clause {
             Clause::When(condition) => (Keyword::When, Piece::of(condition, MAX_DEPTH, &mut known)),

@@ -7,7 +7,7 @@ use crate::policy::residual::Needs;
 /// The conditions that are left, in order; `always` and `never` for none.
 fn left(conditions: &str, values: &[Option<bool>]) -> String {
     let policy = policy(&format!("permit (principal, action, resource) {conditions};"));
-    let open = Open::new(&policy).unwrap();
+    let open = Open::new(&policy, policy.to_pst().unwrap().body()).unwrap();
     assert_eq!(open.probes().len(), values.len() + 1, "{conditions}");
     match open.rest(values).unwrap() {
         Rest::Always => "always".to_owned(),
