@@ -10,6 +10,7 @@ use cedar_policy::{
     RestrictedExpression,
 };
 
+use super::super::fixture::Random;
 use super::{Unknown, abstract_policy, derive};
 use crate::policy::syntax::Syntax;
 
@@ -17,22 +18,6 @@ use crate::policy::syntax::Syntax;
 const SETS: u32 = 10_000;
 /// Random policies they are made of.
 const POOL: u32 = 400;
-
-/// A small generator of random numbers (xorshift): the same sets in every run.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % bound
-    }
-
-    fn pick<'a>(&mut self, from: &[&'a str]) -> &'a str {
-        from[usize::try_from(self.below(from.len() as u64)).unwrap()]
-    }
-}
 
 /// Conditions that read nothing unknown, the arguments, an approval; some of them fail for some values.
 const LEAVES: [&str; 24] = [
@@ -121,9 +106,9 @@ struct Sets {
 
 /// A permit, and up to three policies more.
 fn combine(random: &mut Random, permits: &[Pooled], all: &[Pooled]) -> Sets {
-    let mut number = |from: &[Pooled]| usize::try_from(random.below(from.len() as u64)).unwrap();
+    let mut number = |from: &[Pooled]| random.below(from.len());
     let mut chosen = vec![&permits[number(permits)], &all[number(all)], &all[number(all)], &all[number(all)]];
-    chosen.truncate(1 + usize::try_from(random.below(4)).unwrap());
+    chosen.truncate(1 + random.below(4));
     let set = |part: fn(&Pooled) -> &Policy| {
         let named =
             chosen.iter().enumerate().map(|(number, pooled)| part(pooled).new_id(PolicyId::new(format!("policy{number}"))));
@@ -248,7 +233,7 @@ fn nothing_that_some_arguments_or_approval_could_allow_is_hidden_or_denied() {
     let all = pool(&mut random, &["permit", "forbid"]);
     for _ in 0..SETS {
         let sets = combine(&mut random, &permits, &all);
-        let known = &known[usize::try_from(random.below(2)).unwrap()];
+        let known = &known[random.below(2)];
         compare(&sets, known, &entities, &mut random, &mut tally);
     }
     println!("{tally:?}");

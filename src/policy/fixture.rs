@@ -173,6 +173,22 @@ impl World {
     }
 }
 
+/// A small generator of random numbers (xorshift): the same in every run.
+pub(super) struct Random(pub(super) u64);
+
+impl Random {
+    pub(super) fn below(&mut self, bound: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 % bound as u64).unwrap()
+    }
+
+    pub(super) fn pick<T: Copy>(&mut self, from: &[T]) -> T {
+        from[self.below(from.len())]
+    }
+}
+
 /// A single policy from its text.
 pub(super) fn policy(text: &str) -> cedar_policy::Policy {
     cedar_policy::Policy::parse(None, text).unwrap()

@@ -6,27 +6,11 @@ use std::str::FromStr;
 use cedar_policy::{Authorizer, Context, Decision as CedarDecision, EntityUid, PolicySet, Request, RestrictedExpression};
 
 use super::PolicySnapshot;
-use super::fixture::{REFUND, World};
+use super::fixture::{REFUND, Random, World};
 use crate::domain::{Action, Cause, Decision, Judgement, Principal, Target};
 
 /// Random policy sets that are tried.
 const SETS: u32 = 120;
-
-/// Random numbers (xorshift): the same sets in every run.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 % bound as u64).unwrap()
-    }
-
-    fn pick<'a>(&mut self, from: &[&'a str]) -> &'a str {
-        from[self.below(from.len())]
-    }
-}
 
 const PRINCIPALS: [&str; 6] = [
     "principal",

@@ -54,9 +54,9 @@ Exit codes:
     0  done, or stopped as asked
     1  failed while running
     2  the command line cannot be understood
-    3  the answer is no: policies are invalid (also at the start of a sidecar), the log does
-       not verify, tools differ from the lock (catalog diff --fail-on-drift), or `check`
-       says anything but allow
+    3  the answer is no: policies are invalid (also at the start of a sidecar) or fail their
+       tests, the log does not verify, tools differ from the lock (catalog diff
+       --fail-on-drift), or `check` says anything but allow
    78  the configuration is wrong
   130  stopped at once by a second signal
   `stdio` passes on the exit code of the server.";

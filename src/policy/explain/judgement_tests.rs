@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::super::super::evaluate::Request;
-use super::super::super::fixture::{MONDAY, REFUND, World, shop, source};
+use super::super::super::fixture::{MONDAY, REFUND, Random, World, shop, source};
 use super::super::super::snapshot::PolicySnapshot;
 use super::super::model::{About, Answer, Explained, Explanation, Found, Near, Side};
 use super::super::parts;
@@ -11,22 +11,6 @@ use crate::domain::{Action, Actor, AgentId, Arguments, Call, Caller, Cause, Deci
 
 /// Random policy sets that are tried.
 const SETS: u32 = 20;
-
-/// A small generator of random numbers (xorshift): the same sets in every run.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 % bound as u64).unwrap()
-    }
-
-    fn pick<'a>(&mut self, from: &[&'a str]) -> &'a str {
-        from[self.below(from.len())]
-    }
-}
 
 const PRINCIPALS: [&str; 6] = [
     "principal",
