@@ -11,6 +11,7 @@
 pub mod domain;
 
 pub mod clock;
+mod json;
 pub mod lifecycle;
 pub mod listen;
 pub mod storage;

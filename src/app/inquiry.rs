@@ -2,7 +2,6 @@
 //! call of the house. Nobody believes what it says of the caller: nothing but words follows from it.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -136,7 +135,7 @@ impl Inquiry {
         if self.agent.is_empty() {
             return bad("`agent` is empty");
         }
-        Ok(Caller { agent: AgentId::new(self.agent.as_str()), actor, standing: Arc::default() })
+        Ok(Caller::new(AgentId::new(self.agent.as_str()), actor))
     }
 
     fn server_and_target(&self) -> Result<(ServerName, Target), BadInquiry> {

@@ -2,8 +2,9 @@
 //!
 //! Only `identity` makes a [`Caller`] from what a connection shows; everything below believes it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 /// The program that calls, by the id policies know it by (`Mcp::Agent::"…"`).
@@ -94,10 +95,62 @@ impl Standing {
     }
 }
 
+/// A value that a token says of its bearer, as the configuration asked for it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Attribute {
+    /// A text.
+    Text(Arc<str>),
+    /// Texts, without order.
+    Texts(BTreeSet<Arc<str>>),
+    /// Yes or no.
+    Flag(bool),
+    /// A whole number.
+    Number(i64),
+}
+
+/// What a verified token says besides who calls.
+///
+/// Two tokens that differ in nothing but their ids are the same here: whoever gets a new token for the same purpose stays the same
+/// caller.
+#[derive(Debug, Clone)]
+pub struct Token {
+    /// Who vouches for it.
+    pub issuer: Arc<str>,
+    /// Its own id, for records and for its revocation.
+    pub id: Option<Arc<str>>,
+    /// Through whom the agent came to act, from the one before it to the first. For the record: nobody decides by it.
+    pub chain: Vec<Arc<str>>,
+    /// What it was given out for.
+    pub scopes: BTreeSet<Arc<str>>,
+    /// What else the configuration takes from it, by name.
+    pub attributes: BTreeMap<Arc<str>, Attribute>,
+}
+
+impl Token {
+    /// All that two tokens are compared by.
+    fn substance(&self) -> (&str, &[Arc<str>], &BTreeSet<Arc<str>>, &BTreeMap<Arc<str>, Attribute>) {
+        (&self.issuer, &self.chain, &self.scopes, &self.attributes)
+    }
+}
+
+impl PartialEq for Token {
+    fn eq(&self, other: &Self) -> bool {
+        self.substance() == other.substance()
+    }
+}
+
+impl Eq for Token {}
+
+impl Hash for Token {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.substance().hash(state);
+    }
+}
+
 /// Agent and actor together: the subject of every decision, and the owner of every session, task and stream.
 ///
-/// Whoever comes with other memberships than before is another caller. So a session ends with the memberships it was opened with, and
-/// nothing is ever decided by memberships that somebody no longer has.
+/// Whoever comes with other memberships, or with a token that says something else, is another caller than before. So a session ends
+/// with the memberships and scopes it was opened with, and nothing is ever decided by those that somebody no longer has.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Caller {
     /// The program that calls.
@@ -106,13 +159,15 @@ pub struct Caller {
     pub actor: Actor,
     /// What the two bring besides their names.
     pub standing: Arc<Standing>,
+    /// What else the token says that they came with; absent for callers that no token vouches for.
+    pub token: Option<Arc<Token>>,
 }
 
 impl Caller {
     /// A caller who brings nothing but names.
     #[must_use]
     pub fn new(agent: AgentId, actor: Actor) -> Self {
-        Self { agent, actor, standing: Arc::default() }
+        Self { agent, actor, standing: Arc::default(), token: None }
     }
 
     /// The same caller with these memberships.
@@ -120,4 +175,14 @@ impl Caller {
     pub fn with_standing(self, standing: Standing) -> Self {
         Self { standing: Arc::new(standing), ..self }
     }
+
+    /// The same caller with what else their token says.
+    #[must_use]
+    pub fn with_token(self, token: Token) -> Self {
+        Self { token: Some(Arc::new(token)), ..self }
+    }
 }
+
+#[cfg(test)]
+#[path = "caller_tests.rs"]
+mod tests;

@@ -13,6 +13,19 @@ pub struct JsonPointer(Vec<String>);
 pub struct NotAPointer;
 
 impl JsonPointer {
+    /// The member of this name of the whole document.
+    #[must_use]
+    pub fn of_member(name: &str) -> Self {
+        Self(vec![name.to_owned()])
+    }
+
+    /// The member of this name of what is at this place.
+    #[must_use]
+    pub fn then(mut self, name: &str) -> Self {
+        self.0.push(name.to_owned());
+        self
+    }
+
     /// The steps from the whole document to the value.
     pub fn steps(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(String::as_str)

@@ -21,6 +21,11 @@ fn the_steps_of_a_pointer_are_its_unescaped_parts() {
 }
 
 #[test]
+fn a_pointer_can_be_made_of_names() {
+    assert_eq!(JsonPointer::of_member("a/b").then("~").to_string(), "/a~1b/~0");
+}
+
+#[test]
 fn what_is_not_of_the_form_is_no_pointer() {
     for text in ["a", "a/b", "#/a", "/~", "/~2", "/a~", "/ä~é"] {
         assert!(text.parse::<JsonPointer>().is_err(), "{text}");

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::json;
+use crate::json;
 
 /// An id, and with it a progress token, is no longer than this many bytes: it is kept in tables until it is answered.
 const MAX_BYTES: usize = 1024;

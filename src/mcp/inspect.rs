@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::json::{self, Member};
 use super::jsonrpc::{Kind, Message};
 use super::list::Unreadable;
 use super::method::{ListKind, Method};
+use crate::json::{self, Member};
 
 /// How a response ended.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -8,11 +8,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::id::RawId;
-use super::json::{self, Fault};
 use super::malformed::{Malformed, PARSE_ERROR};
 use super::method::Method;
 use super::params::{CompletionRef, Params};
 use super::version::Era;
+use crate::json::{self, Fault};
 
 /// The keys of the envelope.
 const ENVELOPE: [&str; 6] = ["jsonrpc", "id", "method", "params", "result", "error"];

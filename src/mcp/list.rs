@@ -11,9 +11,9 @@ use bytes::Bytes;
 
 use crate::domain::{Annotations, Hints, ToolDefinition};
 
-use super::json::{self, Fault, Member};
 use super::method::ListKind;
 use super::splice::Splice;
+use crate::json::{self, Fault, Member};
 
 /// Why a list could not be read. It must not be passed on, since nobody knows what is in it: the client gets an internal error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

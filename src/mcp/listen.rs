@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::json;
 use super::jsonrpc::Message;
 use super::malformed::Malformed;
 use super::splice::Splice;
+use crate::json;
 
 /// The filter of a `subscriptions/listen` request, or of its acknowledgement.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -3,8 +3,8 @@
 use bytes::Bytes;
 
 use super::id::RawId;
-use super::json::Fault;
 use super::reply;
+use crate::json::Fault;
 
 /// JSON-RPC: the body is not JSON.
 pub const PARSE_ERROR: i32 = -32700;

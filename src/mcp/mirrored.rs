@@ -3,9 +3,9 @@
 use serde_json::{Map, Value};
 
 use super::headers::{decode, single};
-use super::json;
 use super::jsonrpc::Message;
 use super::malformed::Malformed;
+use crate::json;
 
 const ANNOTATION: &str = "x-mcp-header";
 

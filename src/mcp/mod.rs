@@ -14,7 +14,6 @@
 
 mod id;
 mod inspect;
-mod json;
 mod jsonrpc;
 mod malformed;
 mod mirror;

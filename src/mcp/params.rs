@@ -5,9 +5,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::id::RawId;
-use super::json::{self, Fault, Member};
 use super::malformed::Malformed;
 use super::method::Method;
+use crate::json::{self, Fault, Member};
 
 /// The members of `params` that are read. A key that only looks like one of them is refused, see [`json::disguised`].
 const READ: [&str; 16] = [

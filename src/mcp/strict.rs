@@ -1,7 +1,7 @@
 //! JSON that comes to us in other ways than as a message, read as strictly as one.
 
-use super::json::{self, Fault};
 use super::jsonrpc::Limits;
+use crate::json::{self, Fault};
 
 /// Why a JSON text is refused; a sentence that goes on after the name of the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

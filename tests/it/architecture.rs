@@ -13,6 +13,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     // Ground.
     ("domain", &[]),
     ("clock", &["domain"]),
+    ("json", &[]),
     ("lifecycle", &["domain", "clock"]),
     ("listen", &["domain", "clock", "lifecycle"]),
     ("storage", &["domain", "clock", "lifecycle"]),
@@ -51,7 +52,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("demo", ROOF),
 ];
 
-const GROUND: &[&str] = &["domain", "clock", "lifecycle", "listen", "storage", "telemetry"];
+const GROUND: &[&str] = &["domain", "clock", "json", "lifecycle", "listen", "storage", "telemetry"];
 const ROOF: &[&str] = &["*"];
 
 /// What only some places may write: a text in the source, and its homes, each a module or the beginning of a file's path.

@@ -2,6 +2,8 @@
 //!
 //! The grammar is `serde_json`'s. What is added here is the strictness: no key twice in an object, however it is spelled, and a
 //! bounded depth. Nothing is built and nothing is copied but strings with escapes.
+//!
+//! Whatever others say to us comes through here: MCP messages, and tokens and answers of identity providers.
 
 use std::borrow::Cow;
 use std::cell::Cell;
@@ -12,14 +14,14 @@ use serde::de::{DeserializeSeed, Deserializer as _, Error as _, MapAccess, SeqAc
 use serde_json::value::RawValue;
 
 /// The deepest nesting that can be asked for. `serde_json` itself stops at 127, with an error that does not say so.
-pub(super) const MAX_DEPTH: u32 = 120;
+pub(crate) const MAX_DEPTH: u32 = 120;
 
 /// The number of keys up to which comparing them all is faster than hashing.
 const FEW_KEYS: usize = 8;
 
 /// What is wrong with a JSON text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fault {
+pub(crate) enum Fault {
     /// Not JSON, or not one value, or a number or string that parsers do not agree on.
     Syntax,
     /// Nested too deep.
@@ -32,15 +34,15 @@ pub(super) enum Fault {
 
 /// One member of an object: the decoded key, and the value's text as it was written.
 #[derive(Debug)]
-pub(super) struct Member<'a> {
-    pub(super) key: Cow<'a, str>,
-    pub(super) value: &'a str,
+pub(crate) struct Member<'a> {
+    pub(crate) key: Cow<'a, str>,
+    pub(crate) value: &'a str,
 }
 
 /// The members of the object in `text`, in the order they were written; no key stands twice.
 ///
 /// The values are valid JSON by grammar, but were not looked into: see [`check`].
-pub(super) fn members(text: &str) -> Result<Vec<Member<'_>>, Fault> {
+pub(crate) fn members(text: &str) -> Result<Vec<Member<'_>>, Fault> {
     if !text.trim_ascii_start().starts_with('{') {
         return Err(Fault::Shape);
     }
@@ -51,7 +53,7 @@ pub(super) fn members(text: &str) -> Result<Vec<Member<'_>>, Fault> {
 }
 
 /// The texts of the elements of the array in `text`.
-pub(super) fn elements(text: &str) -> Result<Vec<&str>, Fault> {
+pub(crate) fn elements(text: &str) -> Result<Vec<&str>, Fault> {
     if !text.trim_ascii_start().starts_with('[') {
         return Err(Fault::Shape);
     }
@@ -60,7 +62,7 @@ pub(super) fn elements(text: &str) -> Result<Vec<&str>, Fault> {
 }
 
 /// Decodes the string in `text`; [`Fault::Shape`] for any other kind of value.
-pub(super) fn string(text: &str) -> Result<Cow<'_, str>, Fault> {
+pub(crate) fn string(text: &str) -> Result<Cow<'_, str>, Fault> {
     let inner = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).ok_or(Fault::Shape)?;
     if !inner.contains('\\') {
         return Ok(Cow::Borrowed(inner));
@@ -70,13 +72,13 @@ pub(super) fn string(text: &str) -> Result<Cow<'_, str>, Fault> {
 }
 
 /// Whether `text`, the text of one JSON value, is an object.
-pub(super) fn is_object(text: &str) -> bool {
+pub(crate) fn is_object(text: &str) -> bool {
     text.starts_with('{')
 }
 
 /// Walks all of `text` and accepts it only when it is one value that every parser reads alike: no duplicate keys at any depth (also
 /// when one of them is spelled with escapes), no lone surrogates, no number out of range, at most `max_depth` levels.
-pub(super) fn check(text: &str, max_depth: u32) -> Result<(), Fault> {
+pub(crate) fn check(text: &str, max_depth: u32) -> Result<(), Fault> {
     let fault = Cell::new(Fault::Syntax);
     let mut parser = serde_json::Deserializer::from_str(text);
     let walk = Walk { levels_left: max_depth.min(MAX_DEPTH), fault: &fault };
@@ -85,7 +87,7 @@ pub(super) fn check(text: &str, max_depth: u32) -> Result<(), Fault> {
 
 /// Whether `key` is not one of `known` but a careless parser would take it for one: Go's, among others, match keys without regard to
 /// case, and fold `ſ` to `s` and `K` (the Kelvin sign) to `k`.
-pub(super) fn disguised(key: &str, known: &[&str]) -> bool {
+pub(crate) fn disguised(key: &str, known: &[&str]) -> bool {
     let fold = |c: char| match c {
         '\u{17f}' => 's',
         '\u{212a}' => 'k',
