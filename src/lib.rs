@@ -13,6 +13,7 @@ pub mod domain;
 pub mod clock;
 pub mod lifecycle;
 pub mod listen;
+pub mod outbound;
 pub mod storage;
 pub mod telemetry;
 
