@@ -14,6 +14,7 @@ pub mod clock;
 mod json;
 pub mod lifecycle;
 pub mod listen;
+pub mod outbound;
 pub mod storage;
 pub mod telemetry;
 

@@ -16,6 +16,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("json", &[]),
     ("lifecycle", &["domain", "clock"]),
     ("listen", &["domain", "clock", "lifecycle"]),
+    ("outbound", &["domain", "clock", "lifecycle"]),
     ("storage", &["domain", "clock", "lifecycle"]),
     ("telemetry", &["domain", "clock", "lifecycle"]),
     // Rooms: ground, and no other room.
@@ -24,10 +25,10 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("mcp", GROUND),
     ("policy", GROUND),
     // The gate: the rooms it guards, and ground.
-    ("gate", &["policy", "audit", "domain", "clock", "lifecycle", "listen", "storage", "telemetry"]),
+    ("gate", &["policy", "audit", "domain", "clock", "lifecycle", "listen", "outbound", "storage", "telemetry"]),
     // Faces: gate, identity and ground; the proxy also speaks MCP.
-    ("proxy", &["gate", "identity", "mcp", "domain", "clock", "lifecycle", "listen", "storage", "telemetry"]),
-    ("rest", &["gate", "identity", "domain", "clock", "lifecycle", "listen", "storage", "telemetry"]),
+    ("proxy", &["gate", "identity", "mcp", "domain", "clock", "lifecycle", "listen", "outbound", "storage", "telemetry"]),
+    ("rest", &["gate", "identity", "domain", "clock", "lifecycle", "listen", "outbound", "storage", "telemetry"]),
     // Roof: the configuration knows the parts it configures, not who runs them; the rest may name everything.
     (
         "config",
@@ -43,6 +44,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "clock",
             "lifecycle",
             "listen",
+            "outbound",
             "storage",
             "telemetry",
         ],
@@ -52,7 +54,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("demo", ROOF),
 ];
 
-const GROUND: &[&str] = &["domain", "clock", "json", "lifecycle", "listen", "storage", "telemetry"];
+const GROUND: &[&str] = &["domain", "clock", "json", "lifecycle", "listen", "outbound", "storage", "telemetry"];
 const ROOF: &[&str] = &["*"];
 
 /// What only some places may write: a text in the source, and its homes, each a module or the beginning of a file's path.
@@ -66,6 +68,9 @@ const HOMES: &[(&str, &[&str])] = &[
     ("toml::", &["config"]),
     ("clap::", &["config"]),
     ("tracing_subscriber", &["telemetry"]),
+    ("rustls::", &["outbound", "proxy/upstream"]),
+    ("client::legacy", &["outbound", "proxy/upstream", "demo"]),
+    ("load_native_certs", &["outbound"]),
     ("tokio::signal", &["lifecycle"]),
     ("TcpListener::bind", &["listen", "demo"]),
     ("SystemTime::now", &["clock"]),
