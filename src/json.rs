@@ -1,7 +1,7 @@
 //! JSON as text: finds the members and elements of a value without taking it apart, and walks a value to see that it has one meaning.
 //!
 //! The grammar is `serde_json`'s. What is added here is the strictness: no key twice in an object, however it is spelled, and a
-//! bounded depth. Nothing is built and nothing is copied but strings with escapes.
+//! bounded depth. Nothing is built and nothing is copied but strings with escapes, unless somebody asks for a [`value`].
 //!
 //! Whatever others say to us comes through here: MCP messages, and tokens and answers of identity providers.
 
@@ -83,6 +83,12 @@ pub(crate) fn check(text: &str, max_depth: u32) -> Result<(), Fault> {
     let mut parser = serde_json::Deserializer::from_str(text);
     let walk = Walk { levels_left: max_depth.min(MAX_DEPTH), fault: &fault };
     walk.deserialize(&mut parser).and_then(|()| parser.end()).map_err(|_| fault.get())
+}
+
+/// The whole value, if it is one that [`check`] accepts.
+pub(crate) fn value(text: &str, max_depth: u32) -> Result<serde_json::Value, Fault> {
+    check(text, max_depth)?;
+    serde_json::from_str(text).map_err(|_| Fault::Syntax)
 }
 
 /// Whether `key` is not one of `known` but a careless parser would take it for one: Go's, among others, match keys without regard to

@@ -8,9 +8,8 @@ use prometheus_client::registry::Registry;
 use super::log::Log;
 use crate::clock::Clock;
 use crate::config::{Config, IdentitySettings, MetaToolSettings, PolicyServer, PolicySettings};
-use crate::domain::{Actor, AgentId, Caller, UserId};
 use crate::gate::{self, AdoptError, Gate};
-use crate::identity::Identity;
+use crate::identity::{self, Identity, Upkeep};
 use crate::lifecycle::{Reload, Stop};
 use crate::policy::{self, DeclaredPrincipal, MetaTool, PrincipalKind, Watch};
 
@@ -18,6 +17,8 @@ use crate::policy::{self, DeclaredPrincipal, MetaTool, PrincipalKind, Watch};
 pub(super) struct Rooms {
     pub(super) gate: Gate,
     pub(super) identity: Identity,
+    /// What keeps keys and the deny list fresh; it has to run.
+    pub(super) upkeep: Upkeep,
     pub(super) log: Log,
     pub(super) watch: Watch,
     pub(super) clock: Clock,
@@ -38,7 +39,7 @@ impl Rooms {
 
     async fn open_gate(config: &Config, log: Log, clock: Clock, registry: &mut Registry) -> anyhow::Result<Self> {
         let servers = config.servers.iter().map(Into::into).collect();
-        let settings = policy_settings(&config.policy, Some(&config.identity), servers);
+        let settings = policy_settings(&config.policy, config.identity.as_ref(), servers);
         let files = policy::read(&settings).map_err(AdoptError::Invalid).context("failed to load the policies")?;
         let watch = Watch::new(&settings, &files);
         let metrics = (gate::Metrics::new(registry), policy::Metrics::new(registry));
@@ -48,7 +49,10 @@ impl Rooms {
         for warning in gate.snapshot().warnings() {
             tracing::warn!("{warning}");
         }
-        Ok(Self { gate, identity: Identity::configured(caller(&config.identity)), log, watch, clock })
+        let metrics = identity::Metrics::new(registry);
+        let (identity, upkeep) = Identity::open(config.callers.ways.clone(), clock.clone(), metrics)
+            .context("failed to prepare how callers are identified")?;
+        Ok(Self { gate, identity, upkeep, log, watch, clock })
     }
 }
 
@@ -73,11 +77,6 @@ pub(super) async fn keep_policies(gate: Gate, settings: Arc<policy::Settings>, m
             Err(error) => tracing::error!(error = &error as &dyn std::error::Error, "new policies did not take effect"),
         }
     }
-}
-
-pub(super) fn caller(settings: &IdentitySettings) -> Caller {
-    let actor = settings.actor.as_deref().map_or(Actor::Unattended, |user| Actor::Person(UserId::new(user)));
-    Caller::new(AgentId::new(settings.agent.as_str()), actor)
 }
 
 /// What the policy room is told, from what the configuration says. Whoever the configuration names is known to the policies.

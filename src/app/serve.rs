@@ -14,7 +14,7 @@ use super::log::Log;
 use super::rooms::{Rooms, keep_policies, policy_settings};
 use super::servers;
 use crate::clock::Clock;
-use crate::config::{Config, ListenSettings};
+use crate::config::{Config, ListenSettings, ServerSettings};
 use crate::lifecycle::{Reload, Signals, Stop, TaskError, Tasks};
 use crate::listen::{self, Listener};
 use crate::proxy::{Endpoint, Guard, HttpFace, Metrics};
@@ -75,16 +75,25 @@ fn start(
     let processes = Stop::new();
     let endpoints = servers::endpoints(config, &rooms, &metrics, &processes)?;
     let servers = config.servers.iter().map(Into::into).collect();
-    let settings = Arc::new(policy_settings(&config.policy, Some(&config.identity), servers));
-    let guard = Guard::new(listener.local_addr(), &config.listen.allowed_hosts, &config.listen.allowed_origins);
+    let settings = Arc::new(policy_settings(&config.policy, config.identity.as_ref(), servers));
+    let guard = Guard::new(listener.local_addr(), &hosts(config), &config.listen.allowed_origins);
     let (header_timeout, grace) = (config.limits.header_timeout, config.limits.shutdown_grace);
-    let face = Arc::new(HttpFace::new(guard, rooms.identity, endpoints.clone(), header_timeout, grace));
+    let protect = |(endpoint, server): (&Arc<Endpoint>, &ServerSettings)| {
+        (Arc::clone(endpoint), rooms.identity.protect(&server.path, server.scopes.clone()))
+    };
+    let doors = endpoints.iter().zip(&config.servers).map(protect).collect();
+    let face = Arc::new(HttpFace::new(guard, rooms.identity.clone(), doors, header_timeout, grace));
 
     let drained = Stop::new();
     let (until, done) = (stop.clone(), drained.clone());
     parts.spawn("the MCP face", async move {
         face.run(listener, until).await;
         done.request();
+        Ok::<(), Infallible>(())
+    });
+    let upkeep = rooms.upkeep.run(stop.clone());
+    parts.spawn("the upkeep of identities", async move {
+        upkeep.await;
         Ok::<(), Infallible>(())
     });
     for endpoint in &endpoints {
@@ -100,6 +109,13 @@ fn start(
         Ok::<(), Infallible>(())
     });
     Ok(endpoints)
+}
+
+/// The hosts that are served: those of the configuration, and the one by which clients know us.
+fn hosts(config: &Config) -> Vec<String> {
+    let resource = config.callers.ways.resource.as_ref().and_then(|resource| resource.base.parse::<http::Uri>().ok());
+    let ours = resource.and_then(|url| url.authority().map(ToString::to_string));
+    config.listen.allowed_hosts.iter().cloned().chain(ours).collect()
 }
 
 fn listen_settings(settings: &ListenSettings) -> listen::Settings {

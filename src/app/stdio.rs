@@ -12,7 +12,8 @@ use super::rooms::{Rooms, keep_policies, policy_settings};
 use super::serve::LAST_GRACE;
 use super::servers;
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{ActorTokenSource, Config};
+use crate::identity::{Credentials, Identified, Identity};
 use crate::lifecycle::{Reload, Signals, Stop};
 use crate::proxy::{Metrics, StdioEnd, StdioFace};
 use crate::telemetry;
@@ -31,12 +32,14 @@ pub async fn stdio(config: Config) -> anyhow::Result<Ended> {
     let stop = Stop::new();
     let endpoint = servers::endpoints(&config, &rooms, &metrics, &stop)?.into_iter().next().context("no server is configured")?;
     let servers = config.servers.iter().map(Into::into).collect();
-    let settings = Arc::new(policy_settings(&config.policy, Some(&config.identity), servers));
+    let settings = Arc::new(policy_settings(&config.policy, config.identity.as_ref(), servers));
     let (reload, requested) = Reload::channel();
     let keeping = tokio::spawn(keep_policies(rooms.gate.clone(), settings, rooms.watch, requested, stop.clone()));
     let admin = admin.start(&rooms.gate, rooms.log.reader.clone(), vec![Arc::clone(&endpoint)], registry, &stop);
 
-    let face = StdioFace::new(endpoint, rooms.identity.authenticate());
+    let upkeep = tokio::spawn(rooms.upkeep.run(stop.clone()));
+    let who = who(&rooms.identity, &config).await?;
+    let face = StdioFace::new(endpoint, &who);
     let signals = Signals::catch().context("failed to catch signals")?;
     let end = tokio::select! {
         end = face.run(stop.clone()) => Some(end),
@@ -44,6 +47,7 @@ pub async fn stdio(config: Config) -> anyhow::Result<Ended> {
         () = too_late(&stop, config.limits.shutdown_grace) => None,
     };
     stop.request();
+    upkeep.abort();
     // It ends with the stop; a file system that hangs must not keep the process.
     let _ = tokio::time::timeout(Duration::from_secs(1), keeping).await;
     if let Err(error) = rooms.log.writer.close().await {
@@ -55,6 +59,21 @@ pub async fn stdio(config: Config) -> anyhow::Result<Ended> {
         Some(StdioEnd::LineTooLong) => Ended::ClientBroke,
         None => Ended::Interrupted,
     })
+}
+
+/// Who the client is: the configured caller, with the person whose token there is.
+async fn who(identity: &Identity, config: &Config) -> anyhow::Result<Identified> {
+    let token = match &config.callers.actor_token {
+        None => None,
+        Some(ActorTokenSource::Given(token)) => Some(token.clone()),
+        Some(ActorTokenSource::File(path)) => {
+            let read = tokio::fs::read_to_string(path).await;
+            Some(read.with_context(|| format!("failed to read the actor's token from `{}`", path.display()))?)
+        }
+    };
+    let credentials = Credentials { actor: token.as_deref().map(str::trim), ..Credentials::default() };
+    let server = identity.protect("/", Vec::new());
+    identity.identify(&credentials, &server).await.context("it is not known for whom the agent acts")
 }
 
 /// When somebody who was told to stop has had time enough: a client that does not read must not keep the process.

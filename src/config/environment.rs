@@ -17,6 +17,9 @@ const HARMLESS: [&str; 12] =
 /// The variable that names the settings file.
 const CONFIG_FILE: &str = "CEDARPOST_CONFIG";
 
+/// The variable with the token of the person behind the agent of `stdio`. It is no setting: settings are shown.
+const ACTOR_TOKEN: &str = "CEDARPOST_ACTOR_TOKEN";
+
 /// A copy of the process environment. Its values are never printed.
 #[derive(Clone, Default)]
 pub struct Environment(BTreeMap<OsString, OsString>);
@@ -54,6 +57,11 @@ impl Environment {
     /// The settings file, if the environment names one.
     pub(super) fn config_file(&self) -> Option<PathBuf> {
         self.get(CONFIG_FILE).filter(|path| !path.is_empty()).map(PathBuf::from)
+    }
+
+    /// The token of the person behind the agent, if the environment has one.
+    pub(super) fn actor_token(&self) -> Option<String> {
+        self.get(ACTOR_TOKEN).and_then(OsStr::to_str).filter(|token| !token.is_empty()).map(str::to_owned)
     }
 
     /// Where a program keeps its state (XDG base directories): `$XDG_STATE_HOME`, else `$HOME/.local/state`; absolute or nothing.
@@ -94,7 +102,7 @@ impl Environment {
         self.0
             .iter()
             .filter_map(|(name, value)| Some((name.to_str()?, value.as_os_str())))
-            .filter(|(name, _)| name.starts_with("CEDARPOST_") && *name != CONFIG_FILE)
+            .filter(|(name, _)| name.starts_with("CEDARPOST_") && *name != CONFIG_FILE && *name != ACTOR_TOKEN)
     }
 
     fn get(&self, name: &str) -> Option<&OsStr> {

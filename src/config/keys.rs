@@ -55,7 +55,7 @@ const fn open(path: &'static str, kind: Kind) -> Key {
     Key { path, kind, default: None, replaces: &[] }
 }
 
-/// All settings except those of the servers, in the order of the example file.
+/// All settings except those of issuers and servers, in the order of the example file.
 pub(super) const KEYS: &[Key] = &[
     key("listen.address", Kind::Text, "127.0.0.1:8080"),
     key("listen.plaintext_non_loopback", Kind::Bool, "false"),
@@ -76,6 +76,7 @@ pub(super) const KEYS: &[Key] = &[
     key("limits.body_timeout", Kind::Text, "30s"),
     key("limits.session_idle_timeout", Kind::Text, "30m"),
     key("limits.shutdown_grace", Kind::Text, "10s"),
+    key("identity.accept", Kind::List, "configured"),
     Key { path: "identity.agent", kind: Kind::Text, default: None, replaces: &["identity.agent_roles"] },
     key("identity.agent_roles", Kind::List, ""),
     Key { path: "identity.actor", kind: Kind::Text, default: None, replaces: &["identity.actor_roles", "identity.unattended"] },
@@ -86,6 +87,17 @@ pub(super) const KEYS: &[Key] = &[
         default: Some("false"),
         replaces: &["identity.actor", "identity.actor_roles"],
     },
+    open("identity.resource", Kind::Text),
+    key("identity.scopes", Kind::List, ""),
+    open("identity.documentation", Kind::Text),
+    key("identity.clock_skew", Kind::Text, "30s"),
+    key("identity.cache_size", Kind::Integer, "10000"),
+    key("identity.cache_ttl", Kind::Text, "5m"),
+    open("identity.deny", Kind::Text),
+    key("identity.actor_token", Kind::Text, "off"),
+    open("identity.actor_token_file", Kind::Text),
+    key("identity.dpop_max_age", Kind::Text, "60s"),
+    key("identity.dpop_nonce", Kind::Bool, "false"),
     open("policy.policies", Kind::List),
     key("policy.schema", Kind::List, ""),
     key("policy.entities", Kind::List, ""),
@@ -103,6 +115,48 @@ pub(super) const KEYS: &[Key] = &[
     key("log.level", Kind::Text, "info"),
 ];
 
+/// The settings of one `[[identity.issuer]]` table. What is about claims and has no default here has one by `preset`.
+pub(super) const ISSUER_KEYS: &[Key] = &[
+    open("name", Kind::Text),
+    open("issuer", Kind::Text),
+    key("preset", Kind::Text, "rfc9068"),
+    key("audiences", Kind::List, ""),
+    key("algorithms", Kind::List, "RS256,PS256,ES256,ES384,EdDSA"),
+    open("token_types", Kind::List),
+    open("jwks_url", Kind::Text),
+    open("jwks_file", Kind::Text),
+    open("review_url", Kind::Text),
+    open("review_token_file", Kind::Text),
+    open("ca_file", Kind::Text),
+    key("plain_http_hosts", Kind::List, ""),
+    key("refresh", Kind::Text, "5m"),
+    key("keep_stale", Kind::Text, "24h"),
+    key("prefix", Kind::Text, ""),
+    key("membership_prefix", Kind::Text, ""),
+    open("user", Kind::List),
+    open("client", Kind::List),
+    open("act", Kind::List),
+    open("roles", Kind::List),
+    open("teams", Kind::List),
+    open("agent_roles", Kind::List),
+    open("agent_teams", Kind::List),
+    open("scopes", Kind::List),
+    open("attributes", Kind::Tables),
+    open("require", Kind::Tables),
+    open("unattended", Kind::Tables),
+    open("attended", Kind::Tables),
+    key("max_chain", Kind::Integer, "4"),
+    key("introspection", Kind::Bool, "false"),
+    open("introspection_url", Kind::Text),
+    key("introspection_ttl", Kind::Text, "60s"),
+    open("client_id", Kind::Text),
+    open("client_secret_file", Kind::Text),
+    open("client_key_file", Kind::Text),
+    open("client_key_id", Kind::Text),
+    key("bound_only", Kind::Bool, "false"),
+    key("actors", Kind::Bool, "false"),
+];
+
 /// The settings of one `[[server]]` table.
 pub(super) const SERVER_KEYS: &[Key] = &[
     open("name", Kind::Text),
@@ -113,6 +167,7 @@ pub(super) const SERVER_KEYS: &[Key] = &[
     open("env", Kind::Table),
     open("inherit_env", Kind::Bool),
     key("extensions", Kind::List, ""),
+    key("scopes", Kind::List, ""),
     open("meta_tools", Kind::Tables),
 ];
 

@@ -10,6 +10,8 @@
 pub mod cases;
 mod environment;
 pub mod flags;
+mod identity;
+mod issuers;
 mod keys;
 mod parts;
 mod raw;
@@ -27,8 +29,8 @@ pub use report::{ConfigReport, Origin, Place, Problem};
 pub use resolve::{PolicyCheck, Sources};
 pub use servers::{AskedServers, CommandLineServer};
 pub use settings::{
-    AdminSettings, AuditSettings, CatalogSettings, Config, IdentitySettings, LimitSettings, ListenSettings, LogFormat,
-    LogSettings, MetaToolSettings, PolicyServer, PolicySettings, ServerSettings, ServerTarget,
+    ActorTokenSource, AdminSettings, AuditSettings, CallerSettings, CatalogSettings, Config, IdentitySettings, LimitSettings,
+    ListenSettings, LogFormat, LogSettings, MetaToolSettings, PolicyServer, PolicySettings, ServerSettings, ServerTarget,
 };
 
 #[cfg(test)]

@@ -7,11 +7,9 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 
 use super::raw::{Given, Value};
-use super::reader::{Reader, address, text, within};
+use super::reader::{Reader, address, id, text, within};
 use super::report::{Origin, Problem};
-use super::settings::{
-    AdminSettings, AuditSettings, IdentitySettings, LimitSettings, ListenSettings, LogFormat, LogSettings, PolicySettings,
-};
+use super::settings::{AdminSettings, AuditSettings, LimitSettings, ListenSettings, LogFormat, LogSettings, PolicySettings};
 use crate::telemetry;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -93,32 +91,6 @@ pub(super) fn limits(reader: &mut Reader<'_>) -> Option<LimitSettings> {
         session_idle_timeout: idle?,
         shutdown_grace: grace?,
     })
-}
-
-pub(super) fn identity(reader: &mut Reader<'_>) -> Option<IdentitySettings> {
-    let actor_origin = reader.origin("identity.actor");
-    let agent = reader.read("identity.agent", |given| id(&text(given)?));
-    let agent_roles = reader.list_of("identity.agent_roles", id);
-    let actor = reader.optional("identity.actor", |given| id(&text(given)?));
-    let actor_roles = reader.list_of("identity.actor_roles", id);
-    let unattended = reader.flag("identity.unattended");
-    let (actor, unattended) = (actor?, unattended?);
-    let said = match (&actor, unattended) {
-        (Some(_), true) => Err("`identity.actor` and `identity.unattended` contradict each other"),
-        (None, false) => Err("it is not said for whom the agent acts"),
-        (Some(_), false) | (None, true) => Ok(()),
-    };
-    if let Err(message) = said {
-        let help =
-            "set `actor` to a person's id, or `unattended = true` when nobody stands behind the agent (--actor, --unattended)";
-        reader.problem(Problem::new(&actor_origin, message).help(help));
-    }
-    let actor_roles = actor_roles?;
-    if unattended && actor.is_none() && !actor_roles.is_empty() {
-        let origin = reader.origin("identity.actor_roles");
-        reader.problem(Problem::new(&origin, "`identity.actor_roles` is set, but there is no actor"));
-    }
-    Some(IdentitySettings { agent: agent?, agent_roles: agent_roles?, actor, actor_roles })
 }
 
 pub(super) fn policy(reader: &mut Reader<'_>) -> Option<PolicySettings> {
@@ -203,13 +175,6 @@ fn guard_plaintext(reader: &mut Reader<'_>, section: &str, origin: &Origin, addr
         let help = format!("bind a loopback address, or set `plaintext_non_loopback = true` in [{section}]");
         reader.problem(Problem::new(origin, message).help(help));
     }
-}
-
-/// An id or a role: some text, without control characters, that fits on a line.
-fn id(text: &str) -> Result<String, String> {
-    let fits = (1..=256).contains(&text.len()) && text.trim() == text && !text.chars().any(char::is_control);
-    fits.then(|| text.to_owned())
-        .ok_or_else(|| "an id has 1 to 256 bytes, no control characters and no space around it".to_owned())
 }
 
 /// `name` or `name:port`, in lower case.

@@ -153,6 +153,20 @@ pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| format!("`{text}` is not an IP address with a port, such as \"127.0.0.1:8080\""))
 }
 
+/// An id or a role: some text, without control characters, that fits on a line.
+pub(super) fn id(text: &str) -> Result<String, String> {
+    let fits = (1..=256).contains(&text.len()) && text.trim() == text && !text.chars().any(char::is_control);
+    fits.then(|| text.to_owned())
+        .ok_or_else(|| "an id has 1 to 256 bytes, no control characters and no space around it".to_owned())
+}
+
+/// A scope of OAuth (RFC 6749, appendix A.4).
+pub(super) fn scope(text: &str) -> Result<String, String> {
+    let plain = |byte: u8| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e);
+    let fits = !text.is_empty() && text.bytes().all(plain);
+    fits.then(|| text.to_owned()).ok_or_else(|| format!("`{text}` is not a scope: no spaces, quotes or back slashes"))
+}
+
 /// A path as it was meant: one from the file is relative to the file.
 fn located(item: &str, origin: &Origin, base: Option<&Path>) -> Result<PathBuf, String> {
     match (item, origin, base) {
@@ -183,6 +197,7 @@ fn missing(path: &str) -> &'static str {
         }
         "audit.directory" => "set `directory` in [audit], CEDARPOST_AUDIT_DIRECTORY or --audit-dir to where the log is kept",
         "name" => "policies and records need a name for the server: write `name = \"…\"`",
+        "issuer" => "set `issuer` to what its tokens have in `iss`, letter for letter",
         _ => "this setting has no default",
     }
 }

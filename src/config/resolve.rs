@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::environment::Environment;
 use super::flags::Override;
+use super::identity::{self, Identity};
 use super::keys::{self, KEYS};
 use super::parts;
 use super::raw::{self, Given, RawConfig, Value};
@@ -76,7 +77,7 @@ impl Config {
         let servers = servers::of_policies(&layers.raw.servers, &mut layers.problems);
         let mut reader = layers.reader();
         let policy = parts::policy(&mut reader);
-        let identity = if named { parts::identity(&mut reader) } else { None };
+        let identity = if named { identity::configured(&mut reader, None) } else { None };
         layers.finish(policy.map(|policy| PolicyCheck { policy, identity, servers }))
     }
 
@@ -154,6 +155,7 @@ impl Layers {
 
     fn build(mut self, environment: &Environment, face: Face<'_>) -> Result<Config, ConfigReport> {
         let tables = std::mem::take(&mut self.raw.servers);
+        let issuers = std::mem::take(&mut self.raw.issuers);
         let log = match face {
             Face::Http => default_log(environment),
             // A log has one writer, and a client may start several servers: each gets its own.
@@ -166,7 +168,7 @@ impl Layers {
         let listen = parts::listen(&mut reader);
         let admin = parts::admin(&mut reader);
         let limits = parts::limits(&mut reader);
-        let identity = parts::identity(&mut reader);
+        let identity = identity::identity(&mut reader, issuers, environment);
         let policy = parts::policy(&mut reader);
         let audit = parts::audit(&mut reader, log);
         let log = parts::log(&mut reader);
@@ -184,7 +186,8 @@ impl Layers {
         let config = (|| {
             let (listen, admin, limits) = (listen?, admin?, limits?);
             let (identity, policy, audit) = (identity?, policy?, audit?);
-            Some(Config { listen, admin, limits, identity, policy, audit, log: log?, servers: servers?, shown })
+            let Identity { configured: identity, callers } = identity;
+            Some(Config { listen, admin, limits, identity, callers, policy, audit, log: log?, servers: servers?, shown })
         })();
         self.finish(config)
     }

@@ -7,8 +7,8 @@ use http::Uri;
 
 use super::environment::Environment;
 use super::keys::SERVER_KEYS;
-use super::raw::{Given, Section, ServerTable, Value};
-use super::reader::{Reader, boolean, list, text};
+use super::raw::{Given, ListedTable, Section, Value};
+use super::reader::{Reader, boolean, list, scope, text};
 use super::report::{Origin, Problem};
 use super::settings::{MetaToolSettings, PolicyServer, ServerSettings, ServerTarget};
 use crate::domain::ServerName;
@@ -63,8 +63,8 @@ impl CommandLineServer {
 }
 
 /// What policies need to know of the servers of the file that have a valid name.
-pub(super) fn of_policies(tables: &[ServerTable], problems: &mut Vec<Problem>) -> Vec<PolicyServer> {
-    let mut server = |table: &ServerTable| {
+pub(super) fn of_policies(tables: &[ListedTable], problems: &mut Vec<Problem>) -> Vec<PolicyServer> {
+    let mut server = |table: &ListedTable| {
         let name = ServerName::new(&text(table.given.get("name")?).ok()?)?;
         let given = table.given.get("meta_tools");
         let meta_tools = given
@@ -78,7 +78,7 @@ pub(super) fn of_policies(tables: &[ServerTable], problems: &mut Vec<Problem>) -
 /// All servers of the file.
 pub(super) fn of_file(
     reader: &mut Reader<'_>,
-    tables: Vec<ServerTable>,
+    tables: Vec<ListedTable>,
     environment: &Environment,
 ) -> Option<Vec<ServerSettings>> {
     if tables.is_empty() {
@@ -107,7 +107,7 @@ pub(super) fn of_file(
 /// The servers to ask for their tools: the one that the command line describes, else those of the file that it names, else all.
 pub(super) fn to_ask(
     reader: &mut Reader<'_>,
-    tables: Vec<ServerTable>,
+    tables: Vec<ListedTable>,
     asked: &AskedServers,
     environment: &Environment,
 ) -> Option<Vec<ServerSettings>> {
@@ -138,11 +138,11 @@ pub(super) fn to_ask(
 /// The one server of `stdio`: what the command line says, on top of the table of that name in the file.
 pub(super) fn of_command_line(
     reader: &mut Reader<'_>,
-    tables: Vec<ServerTable>,
+    tables: Vec<ListedTable>,
     said: &CommandLineServer,
     environment: &Environment,
 ) -> Option<ServerSettings> {
-    let mut table = table_for(tables, said).unwrap_or(ServerTable { origin: Origin::Default, given: Section::new() });
+    let mut table = table_for(tables, said).unwrap_or(ListedTable { origin: Origin::Default, given: Section::new() });
     lay_over(&mut table.given, said);
     let mut server = server(&mut scoped(reader, table, 0), environment, true)?;
     if let (ServerTarget::Child { program, args, .. }, Some((first, rest))) = (&mut server.target, said.command.split_first()) {
@@ -153,9 +153,9 @@ pub(super) fn of_command_line(
 }
 
 /// The table of the server's name; or the only one, when the command line says nothing at all about the server.
-fn table_for(mut tables: Vec<ServerTable>, said: &CommandLineServer) -> Option<ServerTable> {
+fn table_for(mut tables: Vec<ListedTable>, said: &CommandLineServer) -> Option<ListedTable> {
     let is_named =
-        |table: &ServerTable| table.given.get("name").is_some_and(|name| text(name).as_deref() == Ok(said.name_or_default()));
+        |table: &ListedTable| table.given.get("name").is_some_and(|name| text(name).as_deref() == Ok(said.name_or_default()));
     match tables.iter().position(is_named) {
         Some(index) => Some(tables.swap_remove(index)),
         None if said.says_nothing() && tables.len() == 1 => tables.pop(),
@@ -182,7 +182,7 @@ fn lay_over(given: &mut Section, said: &CommandLineServer) {
     }
 }
 
-fn scoped<'a>(reader: &'a mut Reader<'_>, table: ServerTable, index: usize) -> Reader<'a> {
+fn scoped<'a>(reader: &'a mut Reader<'_>, table: ListedTable, index: usize) -> Reader<'a> {
     Reader {
         keys: SERVER_KEYS,
         heading: Some(format!("[[server]] {index}")),
@@ -202,11 +202,12 @@ fn server(reader: &mut Reader<'_>, environment: &Environment, inherit_by_default
     let path = reader.optional("path", |given| path(&text(given)?));
     let target = target(reader, environment, inherit_by_default);
     let extensions = reader.list("extensions");
+    let scopes = reader.list_of("scopes", scope);
     let meta_tools = reader.optional("meta_tools", meta_tools);
     let name = name?;
     let path = path?.unwrap_or_else(|| format!("/{name}"));
     let meta_tools = meta_tools?.unwrap_or_default();
-    Some(ServerSettings { name, path, target: target?, extensions: extensions?, meta_tools })
+    Some(ServerSettings { name, path, target: target?, extensions: extensions?, scopes: scopes?, meta_tools })
 }
 
 /// The tables of `meta_tools`: every key must be there, since a part that is not named would not be decided.
@@ -304,7 +305,7 @@ fn path(text: &str) -> Result<String, String> {
 }
 
 /// `http` or `https` with a host. A password in a URL would end up in logs.
-fn url(text: &str) -> Result<Uri, String> {
+pub(super) fn url(text: &str) -> Result<Uri, String> {
     let uri: Uri = text.parse().map_err(|_| "this is not a URL".to_owned())?;
     let scheme = matches!(uri.scheme_str(), Some("http" | "https"));
     let host = uri.host().is_some_and(|host| !host.is_empty());

@@ -10,6 +10,7 @@ use http::Uri;
 use super::environment::Environment;
 use super::show::Shown;
 use crate::domain::{JsonPointer, ServerName};
+use crate::identity;
 
 /// Everything the sidecar is told at the start.
 #[derive(Debug, Clone)]
@@ -20,8 +21,10 @@ pub struct Config {
     pub admin: Option<AdminSettings>,
     /// Bounds on everything.
     pub limits: LimitSettings,
-    /// Who calls.
-    pub identity: IdentitySettings,
+    /// Who everybody is, if the configuration says so.
+    pub identity: Option<IdentitySettings>,
+    /// How callers are identified.
+    pub callers: CallerSettings,
     /// Where policies come from.
     pub policy: PolicySettings,
     /// Where decisions are recorded.
@@ -87,7 +90,7 @@ pub struct LimitSettings {
     pub shutdown_grace: Duration,
 }
 
-/// The configured identity of everybody who reaches the listener, or of the client of `stdio`.
+/// Who everybody is that reaches the listener, or the client of `stdio`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdentitySettings {
     /// The id of the agent.
@@ -98,6 +101,33 @@ pub struct IdentitySettings {
     pub actor: Option<String>,
     /// The roles of that person; empty without a person.
     pub actor_roles: Vec<String>,
+}
+
+/// How callers are identified.
+#[derive(Debug, Clone)]
+pub struct CallerSettings {
+    /// The ways, and what they need.
+    pub ways: identity::Settings,
+    /// For `stdio`: the token of the person behind the agent.
+    pub actor_token: Option<ActorTokenSource>,
+}
+
+/// Where the token of a person is. It is never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub enum ActorTokenSource {
+    /// It is this one.
+    Given(String),
+    /// In this file.
+    File(PathBuf),
+}
+
+impl std::fmt::Debug for ActorTokenSource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Given(_) => f.write_str("Given(…)"),
+            Self::File(path) => f.debug_tuple("File").field(path).finish(),
+        }
+    }
 }
 
 /// Where policies, schema and entities come from.
@@ -183,6 +213,8 @@ pub struct ServerSettings {
     pub target: ServerTarget,
     /// Methods outside the specification that policy decides as action `extension`.
     pub extensions: Vec<String>,
+    /// Scopes that a token must have to get to this server at all.
+    pub scopes: Vec<String>,
     /// Tools that call other tools of this server.
     pub meta_tools: Vec<MetaToolSettings>,
 }

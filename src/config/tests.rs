@@ -237,7 +237,7 @@ fn another_agent_or_actor_does_not_get_the_roles_of_the_one_it_replaces() {
     let text = with("identity", "agent_roles = [\"trusted\"]\nactor_roles = [\"admin\"]");
     let stdio = |words: &[&str]| {
         let words: Vec<&str> = ["stdio"].iter().chain(words).chain(&["--", "server"]).copied().collect();
-        resolve(&text, &[], &words).unwrap().identity
+        resolve(&text, &[], &words).unwrap().identity.unwrap()
     };
     assert_eq!(stdio(&[]).agent_roles, ["trusted"]);
     let other = stdio(&["--agent", "other", "--actor", "bob"]);

@@ -126,9 +126,11 @@ pub struct Token {
     pub attributes: BTreeMap<Arc<str>, Attribute>,
 }
 
+/// All that two tokens are compared by.
+type Substance<'a> = (&'a str, &'a [Arc<str>], &'a BTreeSet<Arc<str>>, &'a BTreeMap<Arc<str>, Attribute>);
+
 impl Token {
-    /// All that two tokens are compared by.
-    fn substance(&self) -> (&str, &[Arc<str>], &BTreeSet<Arc<str>>, &BTreeMap<Arc<str>, Attribute>) {
+    fn substance(&self) -> Substance<'_> {
         (&self.issuer, &self.chain, &self.scopes, &self.attributes)
     }
 }

@@ -20,9 +20,9 @@ fn a_new_token_for_the_same_purpose_makes_no_other_caller_and_any_other_token_do
     let others: [fn(&mut Token); 5] = [
         |token| token.issuer = "https://other".into(),
         |token| token.chain.clear(),
-        |token| drop(token.scopes.insert("write".into())),
-        |token| drop(token.attributes.insert("level".into(), Attribute::Number(3))),
-        |token| drop(token.attributes.insert("level".into(), Attribute::Text("2".into()))),
+        |token| token.scopes.extend(["write".into()]),
+        |token| token.attributes.extend([("level".into(), Attribute::Number(3))]),
+        |token| token.attributes.extend([("level".into(), Attribute::Text("2".into()))]),
     ];
     assert!(others.into_iter().all(|change| seen.insert(caller(change))));
     assert!(seen.insert(Caller { token: None, ..caller(|_| ()) }));

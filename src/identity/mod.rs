@@ -1,29 +1,46 @@
-//! Who is calling: the only place that makes a [`Caller`].
+//! Who is calling: the only place that makes a [`Caller`](crate::domain::Caller).
 //!
-//! What a connection shows is believed only through a way that the configuration names. Nothing is ever taken from `clientInfo`,
+//! What a connection shows is believed only through a way that the configuration accepts. Nothing is ever taken from `clientInfo`,
 //! `_meta` or plain headers: whoever can write a request can write those.
 //!
-//! In this version there is one way: everybody who reaches the listener, or speaks on standard input, is the caller that the
-//! configuration names. That fits a process that serves a single agent: a stdio wrapper, or a sidecar on loopback.
+//! Reading order: [`Settings`] (the ways), `credentials` (what is shown), `authenticate` over `believe` and `actor` (from the one to the other), `issuer` over `jwt`
+//! and `mapping` (one token, pure), `keyring` and `remote` (what others must be asked for), `remembered`, `deny` and `dpop` (what is kept
+//! between requests), `protected` (what those are told who are not let in).
 
-use crate::domain::Caller;
+mod actor;
+mod authenticate;
+mod believe;
+mod credentials;
+mod deny;
+mod dpop;
+#[cfg(test)]
+mod fixture;
+mod flaw;
+mod issuer;
+mod jwt;
+mod keyring;
+mod kubernetes;
+mod mapping;
+mod metrics;
+mod open;
+mod prefixes;
+mod protected;
+mod remembered;
+mod remote;
+mod settings;
+mod trace;
+mod verified;
 
-/// How callers of one listener are identified.
-#[derive(Debug, Clone)]
-pub struct Identity {
-    configured: Caller,
-}
-
-impl Identity {
-    /// Everybody is the caller that the configuration names.
-    #[must_use]
-    pub const fn configured(caller: Caller) -> Self {
-        Self { configured: caller }
-    }
-
-    /// The caller behind a connection.
-    #[must_use]
-    pub const fn authenticate(&self) -> &Caller {
-        &self.configured
-    }
-}
+pub use authenticate::{Identified, Identity, Unidentified};
+pub use credentials::{ACTOR_TOKEN, Certificate, Credentials, Proof, Scheme};
+pub use flaw::{Flaw, ProofFlaw};
+pub use jwt::{Algorithm, BadKeySet, BadSigner, TokenType};
+pub use mapping::{AttributeKind, AttributeRule, Condition, MAX_CHAIN, Mapping, Preset, Test};
+pub use metrics::Metrics;
+pub use open::{OpenError, Upkeep};
+pub use protected::{Protected, Refusal};
+pub use settings::{
+    Accept, ActorTokens, ClientSecret, IntrospectionSettings, IssuerKind, IssuerSettings, KeySource, ProofSettings, Resource,
+    Settings,
+};
+pub use trace::Step;

@@ -1,4 +1,4 @@
-//! The body of an answer to a client: whole, or a stream of pieces from a bounded channel.
+//! The body of an answer to a client: whole, or a stream of pieces from a bounded channel that may end before its time.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -8,6 +8,8 @@ use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use tokio::sync::mpsc;
 
+use super::http::Life;
+
 /// What the HTTP face answers with.
 #[derive(Debug)]
 pub enum Body {
@@ -15,6 +17,8 @@ pub enum Body {
     Whole(Option<Bytes>),
     /// Pieces as they come, each flushed by itself; the body ends with the sender.
     Stream(mpsc::Receiver<Bytes>),
+    /// The same, for as long as whoever asked for it is let in.
+    While(mpsc::Receiver<Bytes>, Life),
 }
 
 impl Body {
@@ -22,6 +26,14 @@ impl Body {
     #[must_use]
     pub const fn empty() -> Self {
         Self::Whole(None)
+    }
+
+    /// The same body, which ends with this life if it takes any time.
+    pub(super) fn within(self, life: Life) -> Self {
+        match self {
+            Self::Stream(pieces) | Self::While(pieces, _) => Self::While(pieces, life),
+            Self::Whole(bytes) => Self::Whole(bytes),
+        }
     }
 }
 
@@ -39,6 +51,14 @@ impl HttpBody for Body {
         let piece = match &mut *self {
             Self::Whole(bytes) => bytes.take(),
             Self::Stream(pieces) => ready!(pieces.poll_recv(cx)),
+            Self::While(pieces, life) => match life.poll_ended(cx) {
+                Poll::Pending => ready!(pieces.poll_recv(cx)),
+                Poll::Ready(()) => {
+                    // Whoever fills the stream sees that nobody listens any more.
+                    pieces.close();
+                    None
+                }
+            },
         };
         Poll::Ready(piece.map(|bytes| Ok(Frame::data(bytes))))
     }
@@ -50,7 +70,7 @@ impl HttpBody for Body {
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
-            Self::Stream(_) => SizeHint::default(),
+            Self::Stream(_) | Self::While(..) => SizeHint::default(),
         }
     }
 }

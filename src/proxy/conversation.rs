@@ -10,12 +10,14 @@ use parking_lot::Mutex;
 use super::flight::Flights;
 use crate::domain::{Caller, Source, Transport};
 use crate::gate::{Outcome, Settlement};
+use crate::identity::Identified;
 use crate::mcp::RawId;
 
 /// One client's conversation with one server: a session, or for versions without sessions a single exchange.
 #[derive(Debug)]
 pub(super) struct Conversation {
-    pub(super) caller: Caller,
+    /// Who began it, by the credentials of that time.
+    pub(super) with: Identified,
     /// What the client asked and the server has not answered.
     pub(super) flights: Flights,
     /// What the server asked and the client has not answered.
@@ -29,9 +31,9 @@ pub(super) struct Conversation {
 }
 
 impl Conversation {
-    pub(super) fn new(caller: Caller, transport: Transport, ip: Option<IpAddr>, most_flights: usize) -> Self {
+    pub(super) fn new(with: Identified, transport: Transport, ip: Option<IpAddr>, most_flights: usize) -> Self {
         Self {
-            caller,
+            with,
             flights: Flights::new(most_flights),
             questions: Questions::default(),
             transport,
@@ -39,6 +41,11 @@ impl Conversation {
             session: OnceLock::new(),
             announces_tools: AtomicBool::new(false),
         }
+    }
+
+    /// Whose it is.
+    pub(super) const fn caller(&self) -> &Caller {
+        &self.with.caller
     }
 
     /// Where the calls of this conversation come from.

@@ -15,8 +15,9 @@ use super::owners::TaskOwners;
 use super::session::Sessions;
 use super::upstream::{Upstream, UpstreamError, UpstreamSettings};
 use crate::clock::Clock;
-use crate::domain::{Caller, ServerName, Transport};
+use crate::domain::{ServerName, Transport};
 use crate::gate::Gate;
+use crate::identity::Identified;
 use crate::lifecycle::Stop;
 use crate::mcp;
 
@@ -156,6 +157,11 @@ impl Endpoint {
         }
     }
 
+    /// Ends the sessions of those who are denied. Says how many there were.
+    pub(super) fn end_sessions_of(&self, denied: impl Fn(&Identified) -> bool) -> usize {
+        self.sessions.end_of(denied)
+    }
+
     /// The task that learns the server's tools; it is there once.
     pub(super) fn take_learning(&self) -> Option<Learning> {
         self.learning.lock().take()
@@ -175,8 +181,8 @@ impl Endpoint {
         Arc::clone(&self.places).acquire_owned().await.ok()
     }
 
-    pub(super) fn conversation(&self, caller: &Caller, transport: Transport, ip: Option<IpAddr>) -> Arc<Conversation> {
-        Arc::new(Conversation::new(caller.clone(), transport, ip, self.limits.in_flight))
+    pub(super) fn conversation(&self, with: &Identified, transport: Transport, ip: Option<IpAddr>) -> Arc<Conversation> {
+        Arc::new(Conversation::new(with.clone(), transport, ip, self.limits.in_flight))
     }
 }
 

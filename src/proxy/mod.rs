@@ -23,7 +23,7 @@ mod session;
 mod stdio;
 pub mod upstream;
 
-pub use self::http::HttpFace;
+pub use self::http::{HttpFace, Life};
 pub use body::Body;
 pub use endpoint::{Endpoint, EndpointSettings, Limits, ServerState};
 pub use guard::{Guard, Stranger};

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::conversation::Conversation;
 use super::upstream::ChildSession;
 use crate::domain::Caller;
+use crate::identity::Identified;
 
 /// One open session.
 #[derive(Debug)]
@@ -100,7 +101,7 @@ impl Sessions {
     pub(super) fn open(&self, session: Arc<Session>) -> Result<(), Unopened> {
         let mut open = self.open.lock();
         match open.get(&session.id) {
-            Some(other) if other.conversation.caller != session.conversation.caller => return Err(Unopened::Taken),
+            Some(other) if other.conversation.caller() != session.conversation.caller() => return Err(Unopened::Taken),
             Some(_) => {}
             None if open.len() >= self.most => return Err(Unopened::TooMany),
             None => {}
@@ -118,7 +119,7 @@ impl Sessions {
 
     /// The session with this id, if this caller opened it. Somebody else's session is the same as none.
     pub(super) fn find(&self, id: &str, caller: &Caller) -> Option<Arc<Session>> {
-        let session = self.open.lock().get(id).filter(|session| session.conversation.caller == *caller).cloned()?;
+        let session = self.open.lock().get(id).filter(|session| session.conversation.caller() == caller).cloned()?;
         session.touch();
         Some(session)
     }
@@ -129,6 +130,13 @@ impl Sessions {
         if let Some(session) = closed {
             session.ended.cancel();
         }
+    }
+
+    /// Ends the sessions of those who are denied. Says how many there were.
+    pub(super) fn end_of(&self, denied: impl Fn(&Identified) -> bool) -> usize {
+        let theirs: Vec<_> = self.open.lock().extract_if(|_, session| denied(&session.conversation.with)).collect();
+        theirs.iter().for_each(|(_, session)| session.ended.cancel());
+        theirs.len()
     }
 
     /// Ends all sessions that nobody has used for the longest idle time.

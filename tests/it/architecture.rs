@@ -68,7 +68,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("toml::", &["config"]),
     ("clap::", &["config"]),
     ("tracing_subscriber", &["telemetry"]),
-    ("rustls::", &["outbound", "proxy/upstream"]),
+    ("rustls::", &["identity", "outbound", "proxy/upstream"]),
     ("client::legacy", &["outbound", "proxy/upstream", "demo"]),
     ("load_native_certs", &["outbound"]),
     ("tokio::signal", &["lifecycle"]),

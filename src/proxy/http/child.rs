@@ -45,7 +45,7 @@ impl Exchange {
 
     fn child_request(&self, id: &crate::mcp::RawId, message: &Message, line: Bytes) -> Option<Request> {
         let progress_token = message.progress_token().and_then(|token| Key::parse(token.as_json()));
-        Some(Request { id: Key::parse(id.as_json())?, progress_token, caller: self.conversation.caller.clone(), line })
+        Some(Request { id: Key::parse(id.as_json())?, progress_token, caller: self.conversation.caller().clone(), line })
     }
 
     async fn open(&mut self, pool: &Pool, request: Request) -> Result<ChildExchange, UpstreamError> {
@@ -91,7 +91,7 @@ impl Exchange {
         // Without a session only a request in flight can be meant; anything else has no addressee, which is no error.
         match message.request_id().and_then(|id| Key::parse(id.as_json())) {
             Some(key) => {
-                let _ = pool.relay(&self.conversation.caller, &key, line).await;
+                let _ = pool.relay(self.conversation.caller(), &key, line).await;
                 Ok(())
             }
             None => Ok(()),

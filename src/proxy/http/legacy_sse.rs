@@ -24,6 +24,7 @@ use super::pump::{Pump, event};
 use super::{read, respond};
 use crate::domain::{Caller, Transport};
 use crate::gate::Outcome;
+use crate::identity::Identified;
 use crate::mcp::{self, Era, Message, sse};
 
 /// The last part of the path to which clients post.
@@ -51,14 +52,14 @@ impl Step {
     pub(super) async fn answer(
         self,
         endpoint: Arc<Endpoint>,
-        caller: &Caller,
+        who: &Identified,
         ip: IpAddr,
         request: Request<Incoming>,
     ) -> Response<Body> {
         let Upstream::Http(server) = endpoint.upstream.clone() else { return respond::method_not_allowed() };
         match self {
-            Self::Listen => listen(&endpoint, &server, caller, ip, request).await,
-            Self::Speak => speak(&endpoint, &server, caller, request).await,
+            Self::Listen => listen(&endpoint, &server, who, ip, request).await,
+            Self::Speak => speak(&endpoint, &server, &who.caller, request).await,
         }
     }
 }
@@ -66,7 +67,7 @@ impl Step {
 async fn listen(
     endpoint: &Arc<Endpoint>,
     server: &HttpUpstream,
-    caller: &Caller,
+    who: &Identified,
     ip: IpAddr,
     request: Request<Incoming>,
 ) -> Response<Body> {
@@ -80,7 +81,7 @@ async fn listen(
         return respond::empty(StatusCode::BAD_GATEWAY);
     }
     let (pieces, stream) = mpsc::channel::<Bytes>(STREAM_BUFFER);
-    let conversation = endpoint.conversation(caller, Transport::Http, Some(ip));
+    let conversation = endpoint.conversation(who, Transport::Http, Some(ip));
     let Some(id) = new_session_id() else { return respond::overloaded() };
     conversation.belongs_to(&id);
     let session = Arc::new(Session::new(id, Arc::clone(&conversation)).with_sse(pieces.clone()));
@@ -136,9 +137,10 @@ async fn speak(endpoint: &Arc<Endpoint>, server: &HttpUpstream, caller: &Caller,
     let Some(place) = endpoint.place() else { return respond::overloaded() };
     let patience = endpoint.limits.answer_timeout;
     let (endpoint, server, headers) = (Arc::clone(endpoint), server.clone(), upstream::request_headers(&head.headers));
+    let caller = caller.clone();
     tokio::spawn(async move {
         let _place = place;
-        let answer = match endpoint.line.inbound(&session.conversation, &message, body).await {
+        let answer = match endpoint.line.inbound(&session.conversation, &caller, &message, body).await {
             Inbound::Swallow => return,
             Inbound::Answer(answer) => answer.body,
             Inbound::Forward { message, request, .. } => match server.post_to(target, message, headers).await {

@@ -1,12 +1,13 @@
 //! Streamable HTTP towards clients.
 //!
 //! The order of looks at a request: Host and Origin, path, caller, method, body, message, headers against the body, session. The
-//! first that fails answers, and nothing reaches a server.
+//! first that fails answers, and nothing reaches a server. Only the metadata of protected resources is for everybody.
 
 mod child;
 mod delete;
 mod exchange;
 mod legacy_sse;
+mod life;
 mod post;
 mod pump;
 mod read;
@@ -19,7 +20,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::http::{Method, Request, Response, StatusCode};
+use ::http::{HeaderMap, Method, Request, Response, StatusCode};
+use bytes::Bytes;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -29,43 +31,60 @@ use hyper_util::server::graceful::GracefulShutdown;
 use super::body::Body;
 use super::endpoint::Endpoint;
 use super::guard::Guard;
-use crate::identity::Identity;
+use crate::identity::{Credentials, Flaw, Identified, Identity, Protected, Unidentified};
 use crate::lifecycle::Stop;
 use crate::listen::{Connection, Listener};
+use life::Lives;
+
+pub use life::Life;
 
 /// The HTTP face: one listener, each server on a path of its own.
 #[derive(Debug)]
 pub struct HttpFace {
     guard: Guard,
     identity: Identity,
-    endpoints: BTreeMap<String, Arc<Endpoint>>,
+    doors: BTreeMap<String, Door>,
+    /// What everybody may read of the doors: paths of metadata, and the metadata.
+    metadata: BTreeMap<String, Bytes>,
+    lives: Lives,
     header_timeout: Duration,
     grace: Duration,
 }
 
+/// A server, and what it asks of those who want in.
+#[derive(Debug)]
+struct Door {
+    endpoint: Arc<Endpoint>,
+    protected: Protected,
+}
+
 impl HttpFace {
-    /// A face for these endpoints. `header_timeout` bounds the wait for a request's head; `grace` the time that requests in flight
+    /// A face for these servers. `header_timeout` bounds the wait for a request's head; `grace` the time that requests in flight
     /// get at shutdown.
     #[must_use]
     pub fn new(
         guard: Guard,
         identity: Identity,
-        endpoints: Vec<Arc<Endpoint>>,
+        servers: Vec<(Arc<Endpoint>, Protected)>,
         header_timeout: Duration,
         grace: Duration,
     ) -> Self {
-        let endpoints = endpoints.into_iter().map(|endpoint| (endpoint.path().to_owned(), endpoint)).collect();
-        Self { guard, identity, endpoints, header_timeout, grace }
+        let metadata = metadata(&servers);
+        let door = |(endpoint, protected): (Arc<Endpoint>, Protected)| (endpoint.path().to_owned(), Door { endpoint, protected });
+        let doors = servers.into_iter().map(door).collect();
+        Self { guard, identity, doors, metadata, lives: Lives::default(), header_timeout, grace }
     }
 
     /// Serves until told to stop, then lets requests in flight finish within the grace.
     pub async fn run(self: Arc<Self>, mut listener: Listener, stop: Stop) {
         let graceful = GracefulShutdown::new();
+        let ending = tokio::spawn(Arc::clone(&self).end_the_denied());
         while let Some(connection) = listener.accept(&stop).await {
             let served = Arc::clone(&self).serve(connection, &graceful);
             tokio::spawn(served);
         }
         drop(listener);
+        ending.abort();
         if tokio::time::timeout(self.grace, graceful.shutdown()).await.is_err() {
             tracing::warn!(
                 grace_seconds = self.grace.as_secs_f32(),
@@ -94,37 +113,107 @@ impl HttpFace {
         }
     }
 
+    /// Ends what those have open who are denied from now on, for as long as the face is there.
+    async fn end_the_denied(self: Arc<Self>) {
+        let mut revocations = self.identity.revocations();
+        while revocations.changed().await.is_ok() {
+            let denied = |who: &Identified| self.identity.denies(who);
+            let streams = self.lives.end(denied);
+            let sessions: usize = self.doors.values().map(|door| door.endpoint.end_sessions_of(denied)).sum();
+            if streams + sessions > 0 {
+                tracing::info!(event = "denied", requests = streams, sessions, "what the denied had open is ended");
+            }
+        }
+    }
+
     async fn answer(&self, ip: IpAddr, request: Request<Incoming>) -> Response<Body> {
         if let Err(stranger) = self.guard.check(request.headers()) {
             tracing::info!(?stranger, %ip, "a request for another host or from another origin is refused");
             return respond::stranger(stranger);
         }
-        let Some((endpoint, rest)) = self.find(request.uri().path()) else {
+        if let Some(metadata) = self.metadata.get(request.uri().path()) {
+            return respond::metadata(request.method(), metadata.clone());
+        }
+        let Some((door, rest)) = self.find(request.uri().path()) else {
             return respond::plain(StatusCode::NOT_FOUND, "There is no MCP server at this path.");
         };
-        let endpoint = Arc::clone(endpoint);
-        let caller = self.identity.authenticate();
-        if let Some(transport) = legacy_sse::Step::of(&endpoint, request.method(), request.headers(), rest) {
-            return transport.answer(endpoint, caller, ip, request).await;
+        let who = match self.identify(door, &request).await {
+            Ok(who) => who,
+            Err(unidentified) => {
+                tracing::info!(
+                    event = "unidentified", reason = unidentified.word(), server = %door.endpoint.line.server, %ip,
+                    method = %request.method(), "a request is turned away: nobody vouches for who is behind it"
+                );
+                return respond::unidentified(self.identity.refusal(&unidentified, &door.protected));
+            }
+        };
+        let mut life = self.lives.begin(who.clone());
+        if let Some(left) = who.lasts.filter(|_| listens(request.method(), request.headers())) {
+            life = life.for_at_most(left);
         }
-        if !rest.is_empty() {
-            return respond::plain(StatusCode::NOT_FOUND, "There is no MCP server at this path.");
-        }
-        match *request.method() {
-            Method::POST => post::post(endpoint, caller, ip, request).await,
-            Method::GET => stream::get(endpoint, caller, request).await,
-            Method::DELETE => delete::delete(endpoint, caller, request).await,
-            _ => respond::method_not_allowed(),
+        let rest = rest.to_owned();
+        let served = serve(Arc::clone(&door.endpoint), &who, ip, &rest, request);
+        let response = tokio::select! {
+            biased;
+            response = served => response,
+            () = life.ended() => {
+                let denied = Unidentified::Flawed(Flaw::Denied);
+                return respond::unidentified(self.identity.refusal(&denied, &door.protected));
+            }
+        };
+        response.map(|body| body.within(life))
+    }
+
+    async fn identify(&self, door: &Door, request: &Request<Incoming>) -> Result<Identified, Unidentified> {
+        let shown = Credentials::of_request(request.headers(), request.method(), request.uri());
+        match shown {
+            Ok(credentials) => self.identity.identify(&credentials, &door.protected).await,
+            Err(flaw) => self.identity.identify_flawed(flaw),
         }
     }
 
-    /// The endpoint at this path, and what of the path is left behind it.
-    fn find<'a>(&self, path: &'a str) -> Option<(&Arc<Endpoint>, &'a str)> {
+    /// The door at this path, and what of the path is left behind it.
+    fn find<'a>(&self, path: &'a str) -> Option<(&Door, &'a str)> {
         let path = if path.len() > 1 { path.trim_end_matches('/') } else { path };
-        if let Some(endpoint) = self.endpoints.get(path) {
-            return Some((endpoint, ""));
+        if let Some(door) = self.doors.get(path) {
+            return Some((door, ""));
         }
         let (front, last) = path.rsplit_once('/')?;
-        self.endpoints.get(front).map(|endpoint| (endpoint, last))
+        self.doors.get(front).map(|door| (door, last))
     }
 }
+
+/// Serves a request of somebody who is let in.
+async fn serve(endpoint: Arc<Endpoint>, who: &Identified, ip: IpAddr, rest: &str, request: Request<Incoming>) -> Response<Body> {
+    let caller = &who.caller;
+    if let Some(transport) = legacy_sse::Step::of(&endpoint, request.method(), request.headers(), rest) {
+        return transport.answer(endpoint, who, ip, request).await;
+    }
+    if !rest.is_empty() {
+        return respond::plain(StatusCode::NOT_FOUND, "There is no MCP server at this path.");
+    }
+    match *request.method() {
+        Method::POST => post::post(endpoint, who, ip, request).await,
+        Method::GET => stream::get(endpoint, caller, request).await,
+        Method::DELETE => delete::delete(endpoint, caller, request).await,
+        _ => respond::method_not_allowed(),
+    }
+}
+
+/// Whether a request opens a stream that lasts for as long as somebody listens, and not for one answer.
+fn listens(method: &Method, headers: &HeaderMap) -> bool {
+    *method == Method::GET || headers.get("mcp-method").is_some_and(|method| method == "subscriptions/listen")
+}
+
+/// What everybody may read. A client that knows only the host finds the metadata of the only server there is.
+fn metadata(servers: &[(Arc<Endpoint>, Protected)]) -> BTreeMap<String, Bytes> {
+    let all = servers.iter().filter_map(|(_, protected)| protected.metadata());
+    let mut paths: BTreeMap<String, Bytes> = all.map(|(path, metadata)| (path.to_owned(), metadata.clone())).collect();
+    if let (1, Some(only)) = (servers.len(), paths.values().next().cloned()) {
+        paths.entry(ROOT_METADATA.to_owned()).or_insert(only);
+    }
+    paths
+}
+
+/// Where a client looks for metadata that knows only the host.
+const ROOT_METADATA: &str = "/.well-known/oauth-protected-resource";

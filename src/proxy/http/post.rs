@@ -9,18 +9,20 @@ use hyper::body::Incoming;
 use tokio::sync::oneshot;
 
 use super::super::body::Body;
+use super::super::conversation::Conversation;
 use super::super::endpoint::Endpoint;
 use super::super::line::{Inbound, method};
 use super::super::session::Session;
 use super::exchange::Exchange;
 use super::{read, respond};
 use crate::domain::{Caller, Transport};
+use crate::identity::Identified;
 use crate::mcp::{self, Era, Malformed, Message};
 
 /// The header that names a session (2025-03-26 to 2025-11-25).
 pub(super) const SESSION_ID: &str = "mcp-session-id";
 
-pub(super) async fn post(endpoint: Arc<Endpoint>, caller: &Caller, ip: IpAddr, request: Request<Incoming>) -> Response<Body> {
+pub(super) async fn post(endpoint: Arc<Endpoint>, who: &Identified, ip: IpAddr, request: Request<Incoming>) -> Response<Body> {
     let (head, body) = request.into_parts();
     let body = match read::json(&head.headers, body, endpoint.limits.request.max_bytes, endpoint.limits.body_timeout).await {
         Ok(body) => body,
@@ -36,7 +38,7 @@ pub(super) async fn post(endpoint: Arc<Endpoint>, caller: &Caller, ip: IpAddr, r
     if let Err(mismatch) = agree(&endpoint, &message, &head.headers) {
         return respond::json(StatusCode::BAD_REQUEST, mismatch.reply());
     }
-    let session = match session(&endpoint, caller, &head.headers, message.era()) {
+    let session = match session(&endpoint, &who.caller, &head.headers, message.era()) {
         Ok(session) => session,
         Err(lost) => return lost.response(),
     };
@@ -46,11 +48,12 @@ pub(super) async fn post(endpoint: Arc<Endpoint>, caller: &Caller, ip: IpAddr, r
     let (reply, answer) = oneshot::channel();
     let conversation = match &session {
         Some(session) => Arc::clone(&session.conversation),
-        None => endpoint.conversation(caller, Transport::Http, Some(ip)),
+        None => endpoint.conversation(who, Transport::Http, Some(ip)),
     };
+    let caller = who.caller.clone();
     tokio::spawn(async move {
         let _place = place;
-        travel(endpoint, conversation, session, head, message, reply).await;
+        travel(endpoint, (conversation, caller), session, head, message, reply).await;
     });
     answer.await.unwrap_or_else(|_| respond::failed(None, "The sidecar failed to answer."))
 }
@@ -66,7 +69,7 @@ fn agree(endpoint: &Endpoint, message: &Message, headers: &HeaderMap) -> Result<
 /// The whole way of one message: to a decision, to the server, and back.
 async fn travel(
     endpoint: Arc<Endpoint>,
-    conversation: Arc<super::super::conversation::Conversation>,
+    (conversation, caller): (Arc<Conversation>, Caller),
     session: Option<Arc<Session>>,
     head: Parts,
     message: Message,
@@ -78,7 +81,7 @@ async fn travel(
         return;
     }
     let body = message.body().clone();
-    let response = match endpoint.line.inbound(&conversation, &message, body).await {
+    let response = match endpoint.line.inbound(&conversation, &caller, &message, body).await {
         Inbound::Answer(answer) => respond::with_decision(respond::json(answer.status, answer.body), answer.decision),
         Inbound::Swallow => respond::accepted(),
         Inbound::Forward { message: cleared, request, decision } => {

@@ -1,15 +1,19 @@
 //! Answers of the face's own.
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
 
 use super::super::body::Body;
 use super::super::guard::Stranger;
 use crate::domain::DecisionId;
+use crate::identity::Refusal;
 use crate::mcp::{RawId, reply};
 
 /// Names the decision that an answer rests on.
 const DECISION_ID: HeaderName = HeaderName::from_static("cedarpost-decision-id");
+
+/// A nonce for the next proof of possession (RFC 9449).
+const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
 
 const INVALID_REQUEST: i32 = -32600;
 const INTERNAL_ERROR: i32 = -32603;
@@ -67,6 +71,35 @@ pub(super) fn stranger(stranger: Stranger) -> Response<Body> {
         Stranger::Origin => "Forbidden: requests from this origin are not served.",
     };
     json(StatusCode::FORBIDDEN, reply::error(None, INVALID_REQUEST, sentence, None))
+}
+
+/// What somebody gets of whom nobody knows who they are.
+pub(super) fn unidentified(refusal: Refusal) -> Response<Body> {
+    let Refusal { status, challenges, nonce, sentence } = refusal;
+    let mut response = json(status, reply::error(None, INVALID_REQUEST, &sentence, None));
+    let headers = response.headers_mut();
+    for challenge in challenges {
+        headers.append(header::WWW_AUTHENTICATE, challenge);
+    }
+    headers.extend(nonce.map(|nonce| (DPOP_NONCE, nonce)));
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// Metadata that everybody may read, also from web pages of anywhere: there is nothing in it about anybody.
+pub(super) fn metadata(method: &Method, metadata: Bytes) -> Response<Body> {
+    if *method != Method::GET && *method != Method::HEAD {
+        let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed.");
+        response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+        return response;
+    }
+    let mut response = json(StatusCode::OK, metadata);
+    response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("max-age=3600"));
+    response
 }
 
 pub(super) fn unknown_session() -> Response<Body> {

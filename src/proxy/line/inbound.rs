@@ -8,7 +8,7 @@ use http::StatusCode;
 
 use super::Line;
 use super::refused;
-use crate::domain::{Action, Call, DecisionId, Source, Target, TraceId};
+use crate::domain::{Action, Call, Caller, DecisionId, Source, Target, TraceId};
 use crate::gate::Outcome;
 use crate::mcp::listen::{self, ListenFilter};
 use crate::mcp::method::{Eras, Method};
@@ -50,14 +50,21 @@ impl Answer {
 }
 
 impl Line {
-    /// Decides what becomes of a message from the client; `body` is the text it was read from.
-    pub(in crate::proxy) async fn inbound(&self, with: &Conversation, message: &Message, body: Bytes) -> Inbound {
+    /// Decides what becomes of a message from the client; `body` is the text it was read from. `caller` is whose conversation it is, by the
+    /// credentials that came with this very message.
+    pub(in crate::proxy) async fn inbound(
+        &self,
+        with: &Conversation,
+        caller: &Caller,
+        message: &Message,
+        body: Bytes,
+    ) -> Inbound {
         match message.kind() {
             Kind::Request { id, .. } => match with.flights.board(id) {
-                Ok(()) => self.request(with, id, message, body).await,
+                Ok(()) => self.request(with, caller, id, message, body).await,
                 Err(grounded) => Inbound::Answer(Answer::new(StatusCode::OK, refused::grounded(id, grounded))),
             },
-            Kind::Notification { .. } => self.notification(with, message, body).await,
+            Kind::Notification { .. } => self.notification(with, caller, message, body).await,
             Kind::Response { id, .. } => match id.as_ref().and_then(|id| with.questions.answered(id)) {
                 Some(asked) => Inbound::Forward { message: Cleared::answer(asked, body), request: None, decision: None },
                 None => {
@@ -69,9 +76,9 @@ impl Line {
     }
 
     /// INVARIANT: the id has been boarded; every way out of here departs with it or gives it back.
-    async fn request(&self, with: &Conversation, id: &RawId, message: &Message, body: Bytes) -> Inbound {
+    async fn request(&self, with: &Conversation, caller: &Caller, id: &RawId, message: &Message, body: Bytes) -> Inbound {
         let answer = match self.route(message) {
-            Route::Check(action) => match self.checked(with, id, message, body, action).await {
+            Route::Check(action) => match self.checked(with, caller, id, message, body, action).await {
                 Ok(forward) => return forward,
                 Err(answer) => answer,
             },
@@ -79,7 +86,7 @@ impl Line {
                 Ok(forward) => return forward,
                 Err(answer) => answer,
             },
-            Route::Pass => match self.passing(with, id, message, body).await {
+            Route::Pass => match self.passing(with, caller, id, message, body).await {
                 Ok(forward) => return forward,
                 Err(answer) => answer,
             },
@@ -96,6 +103,7 @@ impl Line {
     async fn checked(
         &self,
         with: &Conversation,
+        caller: &Caller,
         id: &RawId,
         message: &Message,
         body: Bytes,
@@ -108,7 +116,7 @@ impl Line {
             self.learner.refresh().await;
         }
         let call = self.call(with.source(), message, action, target);
-        let permit = self.gate.admit(&with.caller, call).await.map_err(|refusal| Answer {
+        let permit = self.gate.admit(caller, call).await.map_err(|refusal| Answer {
             body: refused::refusal(id, message, action, &refusal),
             status: StatusCode::OK,
             decision: Some(refusal.id()),
@@ -125,9 +133,16 @@ impl Line {
     }
 
     /// A request that needs no decision of its own.
-    async fn passing(&self, with: &Conversation, id: &RawId, message: &Message, body: Bytes) -> Result<Inbound, Answer> {
+    async fn passing(
+        &self,
+        with: &Conversation,
+        caller: &Caller,
+        id: &RawId,
+        message: &Message,
+        body: Bytes,
+    ) -> Result<Inbound, Answer> {
         if let Some(task) = message.task_id()
-            && !self.owners.owns(&with.caller, task)
+            && !self.owners.owns(caller, task)
         {
             // A server without tasks does not know the method; one that has them does not know this task.
             return Err(if self.owners.declared() {
@@ -141,7 +156,7 @@ impl Line {
         }
         if method(message) == "subscriptions/listen" {
             let filter = listen::filter(message).map_err(|malformed| Answer::new(StatusCode::BAD_REQUEST, malformed.reply()))?;
-            let body = self.without_denied(with, message, &filter).await?;
+            let body = self.without_denied(with, caller, message, &filter).await?;
             return self.depart(with, id, message, body, Expect::Subscription { tools: filter.tools_list_changed });
         }
         self.depart(with, id, message, body, Expect::Plain)
@@ -149,16 +164,22 @@ impl Line {
 
     /// Each resource a client subscribes to is a decision; the denied ones are cut out of the request, and the server's
     /// acknowledgement tells the client what is left. The same goes for the tasks of others.
-    async fn without_denied(&self, with: &Conversation, message: &Message, filter: &ListenFilter) -> Result<Bytes, Answer> {
+    async fn without_denied(
+        &self,
+        with: &Conversation,
+        caller: &Caller,
+        message: &Message,
+        filter: &ListenFilter,
+    ) -> Result<Bytes, Answer> {
         let mut allowed = BTreeSet::new();
         for uri in &filter.resource_subscriptions {
             let call = self.call(with.source(), message, Action::ResourcesSubscribe, Target::Resource(Arc::clone(uri)));
-            if let Ok(permit) = self.gate.admit(&with.caller, call).await {
+            if let Ok(permit) = self.gate.admit(caller, call).await {
                 permit.spend().settle(Outcome::Ok, 0);
                 allowed.insert(Arc::clone(uri));
             }
         }
-        listen::retain(message, |uri| allowed.contains(uri), |task| self.owners.owns(&with.caller, task))
+        listen::retain(message, |uri| allowed.contains(uri), |task| self.owners.owns(caller, task))
             .map_err(|malformed| Answer::new(StatusCode::BAD_REQUEST, malformed.reply()))
     }
 
@@ -172,7 +193,7 @@ impl Line {
         }
     }
 
-    async fn notification(&self, with: &Conversation, message: &Message, body: Bytes) -> Inbound {
+    async fn notification(&self, with: &Conversation, caller: &Caller, message: &Message, body: Bytes) -> Inbound {
         if let Some(request) = message.request_id()
             && with.flights.cancel(request) == Cancelled::BeforeDeparture
         {
@@ -181,7 +202,7 @@ impl Line {
         match self.route(message) {
             Route::Check(action) => {
                 let target = Target::Method(method(message).into());
-                match self.gate.admit(&with.caller, self.call(with.source(), message, action, target)).await {
+                match self.gate.admit(caller, self.call(with.source(), message, action, target)).await {
                     Ok(permit) => {
                         let (message, settlement) = Cleared::permitted(permit, body);
                         let decision = Some(settlement.decision());

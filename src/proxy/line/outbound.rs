@@ -97,7 +97,7 @@ impl Line {
             });
         }
         if let ResultKind::Task(task) = &inspection.kind {
-            self.owners.note(task, &with.caller);
+            self.owners.note(task, with.caller());
         }
         if expect == Some(Expect::Handshake) {
             self.greeted(with, message);
@@ -155,14 +155,14 @@ impl Line {
 
     fn without_hidden(&self, with: &Conversation, kind: ListKind, era: Era, body: &Bytes) -> Result<Bytes, list::Unreadable> {
         let source = with.source();
-        let view = self.gate.view(&with.caller, &self.server, &source);
+        let view = self.gate.view(with.caller(), &self.server, &source);
         let keep = |item: &Item<'_>| {
             let name = || item.name.as_ref().into();
             match kind {
                 ListKind::Tools => view.shows_tool(&item.name, &item.definition),
                 ListKind::Resources | ListKind::ResourceTemplates => view.shows(Action::ResourcesRead, &Target::Resource(name())),
                 ListKind::Prompts => view.shows(Action::PromptsGet, &Target::Prompt(name())),
-                ListKind::Tasks => self.owners.owns(&with.caller, &item.name),
+                ListKind::Tasks => self.owners.owns(with.caller(), &item.name),
             }
         };
         let cache = match era {
@@ -198,7 +198,7 @@ impl Line {
 
     async fn ask(&self, with: &Conversation, message: &Message, action: Action) -> Result<Settlement, crate::gate::Refusal> {
         let call = self.call(with.source(), message, action, Target::Server);
-        self.gate.admit(&with.caller, call).await.map(crate::gate::Permit::spend)
+        self.gate.admit(with.caller(), call).await.map(crate::gate::Permit::spend)
     }
 
     /// A notification of the server. The state of a task may bring questions along, and is nobody's business but its owner's.
@@ -208,7 +208,7 @@ impl Line {
             tracing::info!(server = %self.server, %method, "a notification of the server is not in the table and is dropped");
             return Outbound::default();
         }
-        let theirs = message.task_id().is_some_and(|task| !self.owners.owns(&with.caller, task));
+        let theirs = message.task_id().is_some_and(|task| !self.owners.owns(with.caller(), task));
         let Ok(inspection) = Inspection::of(message) else { return Outbound::default() };
         if theirs || self.demands(with, message, &inspection).await.is_err() {
             tracing::info!(server = %self.server, %method, "a notification of the server is not for this client and is dropped");
@@ -223,7 +223,7 @@ impl Line {
             }
             "notifications/resources/updated" => {
                 let source = with.source();
-                let view = self.gate.view(&with.caller, &self.server, &source);
+                let view = self.gate.view(with.caller(), &self.server, &source);
                 let shown =
                     message.uri().is_some_and(|uri| view.shows(Action::ResourcesSubscribe, &Target::Resource(uri.clone())));
                 if !shown {

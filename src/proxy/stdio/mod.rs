@@ -21,7 +21,8 @@ use super::line::Inbound;
 use super::lines::Lines;
 use super::upstream::Upstream;
 use super::upstream::child::SpawnError;
-use crate::domain::{Caller, Transport};
+use crate::domain::Transport;
+use crate::identity::Identified;
 use crate::lifecycle::Stop;
 use crate::mcp::{Kind, Message, Route, Sender, route};
 use output::Output;
@@ -43,10 +44,10 @@ pub struct StdioFace {
 }
 
 impl StdioFace {
-    /// A face for the caller that the configuration names.
+    /// A face for the caller whom the configuration names, or their token.
     #[must_use]
-    pub fn new(endpoint: Arc<Endpoint>, caller: &Caller) -> Self {
-        let conversation = endpoint.conversation(caller, Transport::Stdio, None);
+    pub fn new(endpoint: Arc<Endpoint>, who: &Identified) -> Self {
+        let conversation = endpoint.conversation(who, Transport::Stdio, None);
         Self { endpoint, conversation }
     }
 
@@ -136,7 +137,7 @@ async fn take<F, Fut>(
     let place = if decided { endpoint.place_in_turn().await } else { None };
     let way = async move {
         let _place = place;
-        match endpoint.line.inbound(&with, &message, line).await {
+        match endpoint.line.inbound(&with, with.caller(), &message, line).await {
             Inbound::Answer(answer) => output.say(answer.body).await,
             Inbound::Swallow => {}
             onward @ Inbound::Forward { .. } => forward(onward, message).await,

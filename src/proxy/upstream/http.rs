@@ -13,6 +13,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use super::UpstreamError;
+use crate::identity::ACTOR_TOKEN;
 use crate::proxy::cleared::Cleared;
 
 /// How to reach a server by HTTP.
@@ -102,7 +103,7 @@ impl HttpUpstream {
 
 /// Headers that concern one hop only (RFC 9110, section 7.6.1), or that must not or need not reach the server: the client's
 /// credentials are for us, and what we have to read must not come compressed.
-const NOT_FORWARDED: [HeaderName; 14] = [
+const NOT_FORWARDED: [HeaderName; 16] = [
     header::CONNECTION,
     HeaderName::from_static("keep-alive"),
     HeaderName::from_static("proxy-connection"),
@@ -117,6 +118,8 @@ const NOT_FORWARDED: [HeaderName; 14] = [
     header::ACCEPT_ENCODING,
     header::AUTHORIZATION,
     header::COOKIE,
+    HeaderName::from_static("dpop"),
+    ACTOR_TOKEN,
 ];
 
 /// Headers of a server that are not for its client: the body is ours, and where the client goes next is not the server's to say. A

@@ -1,0 +1,100 @@
+//! What a connection or a request shows of who is behind it. Nothing here is believed yet.
+
+use http::{HeaderMap, HeaderName, Method, Uri, header};
+
+use super::flaw::{Flaw, ProofFlaw};
+
+/// The header with the token of the person behind an agent that has an identity of its own.
+pub const ACTOR_TOKEN: HeaderName = HeaderName::from_static("cedarpost-actor-token");
+/// The header with the proof of possession (RFC 9449).
+const PROOF: HeaderName = HeaderName::from_static("dpop");
+
+/// Everything that somebody shows.
+#[derive(Debug, Clone, Default)]
+pub struct Credentials<'a> {
+    /// The access token, and how it was presented.
+    pub token: Option<(Scheme, &'a str)>,
+    /// The token of the person behind the agent.
+    pub actor: Option<&'a str>,
+    /// The proof that the bearer has the token's key, and the request that it is for.
+    pub proof: Option<Proof<'a>>,
+    /// What the client's certificate says, once it is verified.
+    pub certificate: Option<&'a Certificate>,
+    /// The user id of the process at the other end of a unix socket.
+    pub peer: Option<u32>,
+}
+
+/// How an access token was presented.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scheme {
+    /// Whoever bears it may use it.
+    Bearer,
+    /// With a proof of possession.
+    Dpop,
+}
+
+/// A proof of possession.
+#[derive(Debug, Clone, Copy)]
+pub struct Proof<'a> {
+    /// The proof itself.
+    pub jwt: &'a str,
+    /// The method of the request that it came with.
+    pub method: &'a Method,
+    /// The path of that request.
+    pub path: &'a str,
+}
+
+/// What a client certificate says that was verified when the connection was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Certificate {
+    /// SHA-256 of the certificate, in base64url: what a token may be bound to (RFC 8705).
+    pub digest: Box<str>,
+    /// The URIs in its subject's alternative names, SPIFFE ids among them.
+    pub uris: Vec<Box<str>>,
+    /// Its subject, as RFC 4514 writes it.
+    pub subject: Box<str>,
+}
+
+impl<'a> Credentials<'a> {
+    /// What the headers of a request show.
+    ///
+    /// # Errors
+    ///
+    /// When they show two things where there can be one, or something that is no token.
+    pub fn of_request(headers: &'a HeaderMap, method: &'a Method, uri: &'a Uri) -> Result<Self, Flaw> {
+        let token = only(headers, &header::AUTHORIZATION)?.map(scheme).transpose()?;
+        let actor = only(headers, &ACTOR_TOKEN)?;
+        let proof = only(headers, &PROOF).map_err(|_| Flaw::Proof(ProofFlaw::Malformed))?;
+        let proof = proof.map(|jwt| Proof { jwt, method, path: uri.path() });
+        Ok(Self { token, actor, proof, certificate: None, peer: None })
+    }
+}
+
+/// The one value of a header.
+fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, Flaw> {
+    let mut values = headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (None, _) => Ok(None),
+        (Some(value), None) => value.to_str().map(Some).map_err(|_| Flaw::Malformed),
+        (Some(_), Some(_)) => Err(Flaw::Malformed),
+    }
+}
+
+fn scheme(value: &str) -> Result<(Scheme, &str), Flaw> {
+    let (scheme, token) = value.split_once(' ').ok_or(Flaw::Malformed)?;
+    let token = token.trim_matches(' ');
+    // What RFC 6750 calls b64token.
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/' | b'=');
+    if token.is_empty() || !token.bytes().all(plain) {
+        return Err(Flaw::Malformed);
+    }
+    match scheme {
+        scheme if scheme.eq_ignore_ascii_case("bearer") => Ok((Scheme::Bearer, token)),
+        scheme if scheme.eq_ignore_ascii_case("dpop") => Ok((Scheme::Dpop, token)),
+        _ => Err(Flaw::NotAccepted),
+    }
+}
+
+#[cfg(test)]
+#[path = "credentials_tests.rs"]
+mod tests;
