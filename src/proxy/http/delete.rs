@@ -33,5 +33,6 @@ pub(super) async fn delete(endpoint: Arc<Endpoint>, caller: &Caller, request: Re
     if status.is_success() {
         endpoint.sessions.close(&session.id);
     }
-    respond::empty(if status.is_redirection() || status.is_informational() { StatusCode::BAD_GATEWAY } else { status })
+    let strange = status.is_redirection() || status.is_informational();
+    respond::empty(if strange { StatusCode::BAD_GATEWAY } else { upstream::status_for_client(status) })
 }

@@ -14,7 +14,7 @@ use super::super::collect::collect;
 use super::super::conversation::Conversation;
 use super::super::endpoint::Endpoint;
 use super::super::session::{Session, Unopened};
-use super::super::upstream::{self, HttpUpstream, Upstream, is_event_stream, is_plain};
+use super::super::upstream::{self, HttpUpstream, Upstream, is_event_stream, is_plain, status_for_client};
 use super::post::SESSION_ID;
 use super::pump::Pump;
 use super::{read, respond};
@@ -125,7 +125,7 @@ impl Exchange {
         match head.status {
             StatusCode::NOT_FOUND if self.session.is_some() => respond::unknown_session(),
             status if status.is_success() => respond::accepted(),
-            status if status.is_client_error() || status.is_server_error() => respond::empty(status),
+            status if status.is_client_error() || status.is_server_error() => respond::empty(status_for_client(status)),
             _ => respond::empty(StatusCode::BAD_GATEWAY),
         }
     }
@@ -183,7 +183,7 @@ impl Exchange {
             Some(body) => {
                 let mut headers = upstream::response_headers(&head.headers);
                 headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-                let response = respond::relayed(head.status, headers, Body::from(body));
+                let response = respond::relayed(status_for_client(head.status), headers, Body::from(body));
                 let _ = reply.send(respond::with_decision(response, self.decision));
             }
             None => self.unreadable(id, reply),
@@ -199,7 +199,7 @@ impl Exchange {
         let body = respond::failure(Some(id), "The MCP server answered with an HTTP error.");
         let mut headers = upstream::response_headers(&head.headers);
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        let response = respond::relayed(head.status, headers, Body::from(body));
+        let response = respond::relayed(status_for_client(head.status), headers, Body::from(body));
         let _ = reply.send(respond::with_decision(response, self.decision));
     }
 

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use super::super::body::Body;
 use super::super::endpoint::Endpoint;
 use super::super::session::Session;
-use super::super::upstream::{self, HttpUpstream, Upstream, is_event_stream, is_plain};
+use super::super::upstream::{self, HttpUpstream, Upstream, is_event_stream, is_plain, status_for_client};
 use super::exchange::{STREAM_BUFFER, stream_headers};
 use super::post::{NoSession, SESSION_ID, values};
 use super::pump::Pump;
@@ -50,7 +50,7 @@ async fn over_http(endpoint: &Arc<Endpoint>, server: &HttpUpstream, session: Arc
         return respond::unknown_session();
     }
     if head.status.is_client_error() || head.status.is_server_error() {
-        return respond::empty(head.status);
+        return respond::empty(status_for_client(head.status));
     }
     if !head.status.is_success() || !is_event_stream(&head.headers) || !is_plain(&head) {
         return respond::empty(StatusCode::BAD_GATEWAY);

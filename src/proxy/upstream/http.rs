@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::response::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -122,10 +122,26 @@ const NOT_FORWARDED: [HeaderName; 16] = [
     ACTOR_TOKEN,
 ];
 
-/// Headers of a server that are not for its client: the body is ours, and where the client goes next is not the server's to say. A
-/// client that followed would go past the sidecar.
-const NOT_RELAYED: [HeaderName; 6] =
-    [header::CONTENT_LENGTH, header::SET_COOKIE, header::LOCATION, header::CONTENT_LOCATION, header::REFRESH, header::ALT_SVC];
+/// Headers of a server that are not for its client: the body is ours, and where the client goes next, or gets a token, is not the server's
+/// to say. A client that followed would go past the sidecar.
+const NOT_RELAYED: [HeaderName; 7] = [
+    header::CONTENT_LENGTH,
+    header::SET_COOKIE,
+    header::LOCATION,
+    header::CONTENT_LOCATION,
+    header::REFRESH,
+    header::ALT_SVC,
+    header::WWW_AUTHENTICATE,
+];
+
+/// What a client is told of a server's status. That the server does not let *us* in is not the client's doing: with 401 it would throw a
+/// good token away.
+pub(in crate::proxy) const fn status_for_client(status: StatusCode) -> StatusCode {
+    match status {
+        StatusCode::UNAUTHORIZED | StatusCode::PROXY_AUTHENTICATION_REQUIRED => StatusCode::BAD_GATEWAY,
+        status => status,
+    }
+}
 
 /// What of a client's headers goes to the server.
 pub(in crate::proxy) fn request_headers(client: &HeaderMap) -> HeaderMap {

@@ -18,6 +18,8 @@ fn names(headers: &HeaderMap) -> Vec<String> {
 fn credentials_and_what_concerns_one_hop_stay_here() {
     let client = map(&[
         ("authorization", "Bearer secret"),
+        ("dpop", "secret"),
+        ("cedarpost-actor-token", "secret"),
         ("proxy-authorization", "Basic secret"),
         ("cookie", "session=secret"),
         ("connection", "close, X-Hop ,upgrade"),
@@ -51,6 +53,14 @@ fn every_connection_header_counts() {
     let mut client = map(&[("connection", "x-one"), ("x-one", "1"), ("x-two", "2"), ("x-three", "3")]);
     client.append("connection", HeaderValue::from_static("X-Two"));
     assert_eq!(names(&request_headers(&client)), ["accept-encoding", "x-three"]);
+}
+
+#[test]
+fn that_a_server_does_not_let_us_in_is_not_the_doing_of_the_client() {
+    for (status, told) in [(401, 502), (407, 502), (403, 403), (404, 404), (200, 200), (500, 500)] {
+        assert_eq!(status_for_client(StatusCode::from_u16(status).unwrap()).as_u16(), told, "{status}");
+    }
+    assert!(response_headers(&map(&[("www-authenticate", "Bearer resource_metadata=\"https://elsewhere\"")])).is_empty());
 }
 
 #[test]

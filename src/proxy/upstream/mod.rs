@@ -12,7 +12,9 @@ use serde_json::{Value, json};
 
 pub use self::ask::{AskError, list_tools};
 pub use self::http::HttpSettings;
-pub(in crate::proxy) use self::http::{HttpUpstream, is_event_stream, is_plain, request_headers, response_headers};
+pub(in crate::proxy) use self::http::{
+    HttpUpstream, is_event_stream, is_plain, request_headers, response_headers, status_for_client,
+};
 pub use self::own::{Listed, Unlisted};
 
 use self::child::{ChildState, OpenError, Pool, PoolSettings, SendError, Unavailable};
