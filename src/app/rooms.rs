@@ -8,6 +8,7 @@ use prometheus_client::registry::Registry;
 use super::log::Log;
 use crate::clock::Clock;
 use crate::config::{Config, IdentitySettings, MetaToolSettings, PolicyServer, PolicySettings};
+use crate::domain::AttributeKind;
 use crate::gate::{self, AdoptError, Gate};
 use crate::identity::{self, Identity, Upkeep};
 use crate::lifecycle::{Reload, Stop};
@@ -39,7 +40,7 @@ impl Rooms {
 
     async fn open_gate(config: &Config, log: Log, clock: Clock, registry: &mut Registry) -> anyhow::Result<Self> {
         let servers = config.servers.iter().map(Into::into).collect();
-        let settings = policy_settings(&config.policy, config.identity.as_ref(), servers);
+        let settings = policy_settings(&config.policy, config.identity.as_ref(), config.callers.ways.attributes(), servers);
         let files = policy::read(&settings).map_err(AdoptError::Invalid).context("failed to load the policies")?;
         let watch = Watch::new(&settings, &files);
         let metrics = (gate::Metrics::new(registry), policy::Metrics::new(registry));
@@ -84,6 +85,7 @@ pub(super) async fn keep_policies(gate: Gate, settings: Arc<policy::Settings>, m
 pub fn policy_settings(
     settings: &PolicySettings,
     identity: Option<&IdentitySettings>,
+    token_claims: Vec<(Arc<str>, AttributeKind)>,
     servers: Vec<PolicyServer>,
 ) -> policy::Settings {
     let principals = identity.map(principals).unwrap_or_default();
@@ -96,6 +98,7 @@ pub fn policy_settings(
         poll_interval: settings.poll_interval,
         residuals: settings.residuals,
         principals,
+        token_claims,
         meta_tools: servers.iter().flat_map(meta_tools).collect(),
         servers: servers.into_iter().map(|server| server.name).collect(),
     }

@@ -75,7 +75,7 @@ fn start(
     let processes = Stop::new();
     let endpoints = servers::endpoints(config, &rooms, &metrics, &processes)?;
     let servers = config.servers.iter().map(Into::into).collect();
-    let settings = Arc::new(policy_settings(&config.policy, config.identity.as_ref(), servers));
+    let settings = Arc::new(policy_settings(&config.policy, config.identity.as_ref(), config.callers.ways.attributes(), servers));
     let guard = Guard::new(listener.local_addr(), &hosts(config), &config.listen.allowed_origins);
     let (header_timeout, grace) = (config.limits.header_timeout, config.limits.shutdown_grace);
     let protect = |(endpoint, server): (&Arc<Endpoint>, &ServerSettings)| {

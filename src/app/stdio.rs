@@ -32,19 +32,25 @@ pub async fn stdio(config: Config) -> anyhow::Result<Ended> {
     let stop = Stop::new();
     let endpoint = servers::endpoints(&config, &rooms, &metrics, &stop)?.into_iter().next().context("no server is configured")?;
     let servers = config.servers.iter().map(Into::into).collect();
-    let settings = Arc::new(policy_settings(&config.policy, config.identity.as_ref(), servers));
+    let settings = Arc::new(policy_settings(&config.policy, config.identity.as_ref(), config.callers.ways.attributes(), servers));
     let (reload, requested) = Reload::channel();
     let keeping = tokio::spawn(keep_policies(rooms.gate.clone(), settings, rooms.watch, requested, stop.clone()));
     let admin = admin.start(&rooms.gate, rooms.log.reader.clone(), vec![Arc::clone(&endpoint)], registry, &stop);
 
     let upkeep = tokio::spawn(rooms.upkeep.run(stop.clone()));
-    let who = who(&rooms.identity, &config).await?;
-    let face = StdioFace::new(endpoint, &who);
     let signals = Signals::catch().context("failed to catch signals")?;
+    let talk = async {
+        let who = who(&rooms.identity, &config).await?;
+        let face = StdioFace::new(endpoint, &who);
+        tokio::select! {
+            end = face.run(stop.clone()) => end.map(Some).context("failed to start the MCP server"),
+            () = denied(&rooms.identity, &who) => Err(anyhow::anyhow!("the agent, its person or their token is denied from now on")),
+            () = too_late(&stop, config.limits.shutdown_grace) => Ok(None),
+        }
+    };
     let end = tokio::select! {
-        end = face.run(stop.clone()) => Some(end),
+        end = talk => end,
         () = signals.run(stop.clone(), reload) => return Ok(Ended::Interrupted),
-        () = too_late(&stop, config.limits.shutdown_grace) => None,
     };
     stop.request();
     upkeep.abort();
@@ -54,7 +60,7 @@ pub async fn stdio(config: Config) -> anyhow::Result<Ended> {
         tracing::error!(error = &error as &dyn std::error::Error, "the stop could not be recorded");
     }
     admin.end().await;
-    Ok(match end.transpose().context("failed to start the MCP server")? {
+    Ok(match end? {
         Some(StdioEnd::Closed(code)) => Ended::Server(code),
         Some(StdioEnd::LineTooLong) => Ended::ClientBroke,
         None => Ended::Interrupted,
@@ -74,6 +80,16 @@ async fn who(identity: &Identity, config: &Config) -> anyhow::Result<Identified>
     let credentials = Credentials { actor: token.as_deref().map(str::trim), ..Credentials::default() };
     let server = identity.protect("/", Vec::new());
     identity.identify(&credentials, &server).await.context("it is not known for whom the agent acts")
+}
+
+/// When the client is denied who was let in. Never, while nobody can be denied any more.
+async fn denied(identity: &Identity, who: &Identified) {
+    let mut revocations = identity.revocations();
+    while !identity.denies(who) {
+        if revocations.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
 }
 
 /// When somebody who was told to stop has had time enough: a client that does not read must not keep the process.

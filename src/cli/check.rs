@@ -83,7 +83,7 @@ fn explain(flags: &CheckFlags, environment: Environment) -> Result<Explanation, 
     let sources = Sources { file: flags.set.file.config.as_deref(), environment, flags: flags.set.overrides() };
     let known = Config::for_policy_check(&sources).map_err(anyhow::Error::from)?;
     let question = inquiry(flags, known.identity.as_ref())?.question()?;
-    let mut settings = app::policy_settings(&known.policy, known.identity.as_ref(), known.servers);
+    let mut settings = app::policy_settings(&known.policy, known.identity.as_ref(), known.token_claims, known.servers);
     declare(&mut settings, PrincipalKind::Agent, question.caller.agent.as_str(), &flags.agent_role);
     if let Some(person) = question.caller.actor.person() {
         declare(&mut settings, PrincipalKind::User, person.as_str(), &flags.actor_role);

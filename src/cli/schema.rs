@@ -29,10 +29,10 @@ fn show(flags: &SchemaShowFlags, environment: Environment) -> anyhow::Result<Exi
     let color = io::stderr().is_terminal() && !environment.refuses_color();
     let sources = Sources { file: flags.set.file.config.as_deref(), environment, flags: flags.set.overrides() };
     let check = Config::for_policy_check(&sources)?;
-    let settings = app::policy_settings(&check.policy, check.identity.as_ref(), check.servers);
+    let settings = app::policy_settings(&check.policy, check.identity.as_ref(), check.token_claims, check.servers);
     let shown = policy::read(&settings).and_then(|files| {
         let settings = settings.or_servers_of(&files);
-        Shown::of(&files, &files.reviewed(&settings.servers))
+        Shown::of(&settings, &files, &files.reviewed(&settings.servers))
     });
     let shown = match shown {
         Ok(shown) => flags.server.iter().fold(shown, Shown::only),

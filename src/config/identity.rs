@@ -10,7 +10,7 @@ use super::reader::{Reader, id, list, scope, text};
 use super::report::Problem;
 use super::servers::url;
 use super::settings::{ActorTokenSource, CallerSettings, IdentitySettings};
-use crate::domain::{Actor, AgentId, Caller, UserId};
+use crate::domain::{Actor, AgentId, AttributeKind, Caller, UserId};
 use crate::identity::{Accept, ActorTokens, IssuerKind, IssuerSettings, ProofSettings, Resource, Settings};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -43,7 +43,6 @@ pub(super) fn identity(reader: &mut Reader<'_>, issuers: Vec<ListedTable>, envir
         // What is wrong with the ways is said already; the rest is read as if everybody were configured.
         Some(_) | None => configured(reader, actors).map(Some),
     };
-    let issuers = issuers::issuers(reader, issuers);
     let resource = resource(reader);
     let skew = reader.duration("identity.clock_skew", Duration::ZERO..=MINUTE * 5);
     let remembered = reader.count("identity.cache_size", 0..=1_000_000);
@@ -52,6 +51,8 @@ pub(super) fn identity(reader: &mut Reader<'_>, issuers: Vec<ListedTable>, envir
     let actor_file = reader.optional_path("identity.actor_token_file");
     let max_age = reader.duration("identity.dpop_max_age", SECOND..=MINUTE * 10);
     let nonce = reader.flag("identity.dpop_nonce");
+    // Last, so that `config show` prints their tables behind all other keys of the section.
+    let issuers = issuers::issuers(reader, issuers);
     let (ways, actors, issuers, resource) = (ways?, actors?, issuers?, resource?);
     fits(reader, ways, actors, &issuers, resource.as_ref());
     let configured = configured?;
@@ -62,6 +63,11 @@ pub(super) fn identity(reader: &mut Reader<'_>, issuers: Vec<ListedTable>, envir
     let given = environment.actor_token().map(ActorTokenSource::Given);
     let actor_token = given.or(actor_file?.map(ActorTokenSource::File)).filter(|_| actors != ActorTokens::Off);
     Some(Identity { configured, callers: CallerSettings { ways: settings, actor_token } })
+}
+
+/// What tokens tell policies, for commands that need nothing else of the issuers.
+pub(super) fn attributes(reader: &mut Reader<'_>, issuers: Vec<ListedTable>) -> Option<Vec<(Arc<str>, AttributeKind)>> {
+    Some(Settings::attributes_of(&issuers::issuers(reader, issuers)?))
 }
 
 fn ways(reader: &mut Reader<'_>) -> Option<Ways> {
@@ -198,3 +204,7 @@ fn caller(settings: &IdentitySettings) -> Caller {
     let actor = settings.actor.as_deref().map_or(Actor::Unattended, |user| Actor::Person(UserId::new(user)));
     Caller::new(AgentId::new(settings.agent.as_str()), actor)
 }
+
+#[cfg(test)]
+#[path = "identity_tests.rs"]
+mod tests;

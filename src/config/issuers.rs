@@ -10,7 +10,8 @@ use super::keys::ISSUER_KEYS;
 use super::raw::{ISSUER, ListedTable};
 use super::reader::{Reader, list, text};
 use super::report::Problem;
-use crate::identity::{Algorithm, AttributeKind, IssuerKind, IssuerSettings, Preset, TokenType};
+use crate::domain::AttributeKind;
+use crate::identity::{Algorithm, IssuerKind, IssuerSettings, KeySource, Preset, TokenType};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -77,18 +78,23 @@ fn issuer(reader: &mut Reader<'_>) -> Option<IssuerSettings> {
         let origin = reader.origin("algorithms");
         reader.problem(Problem::new(&origin, "`algorithms` is empty: no token would be believed"));
     }
+    let (source, introspection) = (source?, introspection?);
+    if matches!(source, KeySource::Review(..)) && introspection.is_some() {
+        let at = reader.at.clone();
+        reader.problem(Problem::new(&at, "`introspection` and `review_url` are two ways to ask about a token: choose one"));
+    }
     Some(IssuerSettings {
         name: name?.map_or_else(|| Arc::clone(&issuer), Into::into),
         issuer,
         kind: if preset == Preset::Kubernetes { IssuerKind::Kubernetes } else { IssuerKind::OAuth },
         algorithms,
         types: types?.unwrap_or_else(|| preset.token_types()),
-        keys: source?,
+        keys: source,
         refresh: refresh?,
         stale: stale?,
         audiences: audiences?.into_iter().map(Into::into).collect(),
         mapping: mapping?,
-        introspection: introspection?,
+        introspection,
         bound_only: bound_only?,
         ca_file: ca_file?,
         plain_hosts: plain_hosts?,

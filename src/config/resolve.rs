@@ -17,6 +17,7 @@ use super::report::{ConfigReport, Origin, Problem, SourceFile};
 use super::servers::{self, AskedServers, CommandLineServer};
 use super::settings::{AuditSettings, CatalogSettings, Config, IdentitySettings, PolicyServer, PolicySettings};
 use super::show;
+use crate::domain::AttributeKind;
 
 /// Where settings come from.
 #[derive(Debug, Default)]
@@ -36,6 +37,8 @@ pub struct PolicyCheck {
     pub policy: PolicySettings,
     /// Whose roles the entities need.
     pub identity: Option<IdentitySettings>,
+    /// What tokens tell policies.
+    pub token_claims: Vec<(Arc<str>, AttributeKind)>,
     /// The servers that policies can speak of.
     pub servers: Vec<PolicyServer>,
 }
@@ -75,10 +78,17 @@ impl Config {
         let mut layers = Layers::read(sources);
         let named = layers.raw.settings.contains_key("identity.agent");
         let servers = servers::of_policies(&layers.raw.servers, &mut layers.problems);
+        let issuers = std::mem::take(&mut layers.raw.issuers);
         let mut reader = layers.reader();
         let policy = parts::policy(&mut reader);
         let identity = if named { identity::configured(&mut reader, None) } else { None };
-        layers.finish(policy.map(|policy| PolicyCheck { policy, identity, servers }))
+        let token_claims = identity::attributes(&mut reader, issuers);
+        layers.finish(policy.zip(token_claims).map(|(policy, token_claims)| PolicyCheck {
+            policy,
+            identity,
+            token_claims,
+            servers,
+        }))
     }
 
     /// The settings of `catalog …` and `policy suggest`: the servers to ask, and where the lock is.

@@ -42,12 +42,12 @@ fn resolve(text: &str, variables: &[(&str, &str)], words: &[&str]) -> Result<Con
     }
 }
 
-fn serve(text: &str) -> Result<Config, ConfigReport> {
+pub(super) fn serve(text: &str) -> Result<Config, ConfigReport> {
     resolve(text, &[], &["serve"])
 }
 
 /// The problems as lines, without the directory of the file.
-fn problems(result: Result<Config, ConfigReport>) -> String {
+pub(super) fn problems(result: Result<Config, ConfigReport>) -> String {
     let lines = result.expect_err("there should be a problem").lines();
     let short = |line: &str| line.split_once("cedarpost.toml").map_or_else(|| line.to_owned(), |(_, rest)| format!("file{rest}"));
     lines.lines().map(short).collect::<Vec<_>>().join("\n")

@@ -108,6 +108,19 @@ pub enum Attribute {
     Number(i64),
 }
 
+/// The kinds of such values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum AttributeKind {
+    /// A text.
+    Text,
+    /// Texts, without order.
+    Texts,
+    /// Yes or no.
+    Flag,
+    /// A whole number.
+    Number,
+}
+
 /// What a verified token says besides who calls.
 ///
 /// Two tokens that differ in nothing but their ids are the same here: whoever gets a new token for the same purpose stays the same

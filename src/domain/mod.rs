@@ -14,7 +14,7 @@ pub mod spelling;
 pub mod tool;
 
 pub use call::{Action, Arguments, Call, ServerName, Source, Target, TraceId, Transport};
-pub use caller::{Actor, AgentId, Attribute, Caller, Memberships, Standing, Token, UserId};
+pub use caller::{Actor, AgentId, Attribute, AttributeKind, Caller, Memberships, Standing, Token, UserId};
 pub use decision::{Cause, Decision, Fingerprint, Grounds, Judgement, PolicyFault, PolicyRef, Principal};
 pub use id::{DecisionId, Timestamp};
 pub use pointer::{JsonPointer, NotAPointer};

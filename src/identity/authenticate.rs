@@ -145,13 +145,16 @@ impl Identity {
     ///
     /// The flaw, unless everybody is the configured caller and nobody asks for tokens.
     pub fn identify_flawed(&self, flaw: Flaw) -> Result<Identified, Unidentified> {
-        match self.configured_caller().filter(|_| !self.0.settings.takes_tokens()) {
-            Some(caller) => Ok(Identified { caller: caller.clone(), lasts: None, actor_token: None }),
-            None => {
-                self.0.metrics.refused(flaw.word());
-                Err(flaw.into())
+        let configured = self.configured_caller().filter(|_| !self.0.settings.takes_tokens());
+        let refused = match configured {
+            Some(caller) if !self.0.denied.list().denies(caller) => {
+                return Ok(Identified { caller: caller.clone(), lasts: None, actor_token: None });
             }
-        }
+            Some(_) => Flaw::Denied,
+            None => flaw,
+        };
+        self.0.metrics.refused(refused.word());
+        Err(refused.into())
     }
 
     /// What a client is told that is not let in.

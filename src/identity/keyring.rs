@@ -142,6 +142,11 @@ impl Keyring {
         self.0.state.send_modify(|state| (state.ended, state.well) = (look, false));
     }
 
+    /// Whether anybody waits for keys.
+    fn is_awaited(&self) -> bool {
+        self.0.waiting.available_permits() < MOST_WAITING
+    }
+
     async fn wanted(&self) {
         self.0.wanted.notified().await;
     }

@@ -13,6 +13,9 @@ pub(super) const PREFIX: &str = "system:serviceaccount:";
 /// Where a token says to what it is bound.
 const BOUND: &str = "kubernetes.io";
 
+/// What policies can read of a service account's token.
+pub(super) const ATTRIBUTES: [&str; 5] = ["namespace", "service_account", "pod", "pod_uid", "node"];
+
 /// The caller with what the token says of its pod. The account in the token must be the one that its subject names.
 pub(super) fn account(caller: Caller, prefix: &str, claims: &Value) -> Result<Caller, Flaw> {
     let wrong = || Flaw::Claim(format!("/{BOUND}").into());

@@ -17,7 +17,7 @@ pub use presets::Preset;
 
 use super::flaw::Flaw;
 use super::prefixes::Prefixes;
-use crate::domain::{Actor, AgentId, Attribute, Caller, JsonPointer, Memberships, Standing, Token, UserId};
+use crate::domain::{Actor, AgentId, Attribute, AttributeKind, Caller, JsonPointer, Memberships, Standing, Token, UserId};
 use claims::{attribute, names, text, words};
 
 /// How deep `act` claims may be nested when nobody says otherwise.
@@ -69,25 +69,6 @@ pub struct AttributeRule {
     pub kind: AttributeKind,
     /// A token without it is refused.
     pub required: bool,
-}
-
-/// The kinds of attributes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AttributeKind {
-    /// A text.
-    Text,
-    /// Texts without order.
-    Texts,
-    /// Yes or no.
-    Flag,
-    /// A whole number.
-    Number,
-}
-
-impl AttributeKind {
-    /// All kinds, and how the configuration names them.
-    pub const NAMES: [(&'static str, Self); 4] =
-        [("string", Self::Text), ("list", Self::Texts), ("bool", Self::Flag), ("long", Self::Number)];
 }
 
 impl Mapping {

@@ -35,7 +35,7 @@ pub use authenticate::{Identified, Identity, Unidentified};
 pub use credentials::{ACTOR_TOKEN, Certificate, Credentials, Proof, Scheme};
 pub use flaw::{Flaw, ProofFlaw};
 pub use jwt::{Algorithm, BadKeySet, BadSigner, TokenType};
-pub use mapping::{AttributeKind, AttributeRule, Condition, MAX_CHAIN, Mapping, Preset, Test};
+pub use mapping::{AttributeRule, Condition, MAX_CHAIN, Mapping, Preset, Test};
 pub use metrics::Metrics;
 pub use open::{OpenError, Upkeep};
 pub use protected::{Protected, Refusal};

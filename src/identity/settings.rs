@@ -7,8 +7,9 @@ use std::time::Duration;
 use http::Uri;
 
 use super::jwt::{Algorithm, TokenType};
+use super::kubernetes;
 use super::mapping::Mapping;
-use crate::domain::Caller;
+use crate::domain::{AttributeKind, Caller};
 
 /// How callers of one listener are identified.
 #[derive(Debug, Clone)]
@@ -31,6 +32,26 @@ pub struct Settings {
     pub actor: ActorTokens,
     /// What proofs of possession must be like.
     pub proofs: ProofSettings,
+}
+
+impl Settings {
+    /// What tokens tell policies besides names, memberships and scopes: each name once.
+    #[must_use]
+    pub fn attributes(&self) -> Vec<(Arc<str>, AttributeKind)> {
+        Self::attributes_of(&self.issuers)
+    }
+
+    /// The same of these issuers.
+    #[must_use]
+    pub fn attributes_of(issuers: &[IssuerSettings]) -> Vec<(Arc<str>, AttributeKind)> {
+        let mapped = issuers.iter().flat_map(|issuer| &issuer.mapping.attributes).map(|rule| (Arc::clone(&rule.name), rule.kind));
+        let has_cluster = issuers.iter().any(|issuer| issuer.kind == IssuerKind::Kubernetes);
+        let of_pods = kubernetes::ATTRIBUTES.into_iter().filter(|_| has_cluster).map(|name| (name.into(), AttributeKind::Text));
+        let mut attributes: Vec<_> = mapped.chain(of_pods).collect();
+        attributes.sort_by(|(one, _), (other, _)| one.cmp(other));
+        attributes.dedup_by(|(one, _), (other, _)| one == other);
+        attributes
+    }
 }
 
 /// The ways in which callers may be identified.

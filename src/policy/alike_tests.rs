@@ -60,7 +60,7 @@ fn the_same_is_said_as_when_each_policy_is_looked_at() {
     let files = world.files();
     let mut problems = Vec::new();
     let policies = Policies::parse(&files.policies, &mut problems);
-    let vocabulary = schema::build(&files.schema, &mut problems).unwrap().unwrap();
+    let vocabulary = schema::build(&files.schema, &[], &mut problems).unwrap().unwrap();
     assert!(problems.is_empty(), "{problems:?}");
     let ids = || policies.set.policies().map(cedar_policy::Policy::id);
     let alike = validate(&policies, &vocabulary, ids());
@@ -120,7 +120,7 @@ fn only_names_in_scopes_make_no_difference() {
         let world = World::new(format!("{some}\n{other}")).schema(SCHEMA);
         let files = world.files();
         let policies = Policies::parse(&files.policies, &mut Vec::new());
-        let vocabulary = schema::build(&files.schema, &mut Vec::new()).unwrap().unwrap();
+        let vocabulary = schema::build(&files.schema, &[], &mut Vec::new()).unwrap().unwrap();
         let forms: Vec<_> = policies.set.policies().map(|policy| form(&policies, &vocabulary, policy)).collect();
         assert_eq!(forms[0] == forms[1], expected, "{some} {other}");
     }

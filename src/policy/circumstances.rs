@@ -5,7 +5,7 @@
 //! entries of a list. Hence the resolution of `context.time.now` is a second. Forgetting them costs time and nothing else.
 //! Where it is known what the policies read, only that is made.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use cedar_policy::{Context, RestrictedExpression};
@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 
 use super::entities::Names;
 use super::residual::Needs;
-use crate::domain::{Caller, Source, Timestamp};
+use crate::domain::{Attribute, Caller, Source, Timestamp, Token};
 
 /// Of how many callers the circumstances are kept within a second.
 const MAX_KEPT: usize = 256;
@@ -74,6 +74,9 @@ impl Occasion<'_> {
             let id = self.source.session.iter().map(|id| ("id".to_owned(), text(id)));
             facts.push(record("session", id.collect())?);
         }
+        if let Some(said) = self.caller.token.as_deref().filter(|_| needs.has(Needs::TOKEN)) {
+            facts.push(record("token", token(said)?)?);
+        }
         if needs.has(Needs::AGENT) {
             facts.push(("agent".to_owned(), RestrictedExpression::new_entity_uid(self.names.agent(&self.caller.agent))));
         }
@@ -114,6 +117,24 @@ fn source(source: &Source, needs: Needs) -> Vec<Fact> {
         facts.push(("ip".to_owned(), RestrictedExpression::new_ip(ip.to_canonical().to_string())));
     }
     facts
+}
+
+fn token(token: &Token) -> Result<Vec<Fact>, String> {
+    let claims = token.attributes.iter().map(|(name, value)| (name.to_string(), attribute(value))).collect();
+    Ok(vec![("issuer".to_owned(), text(&token.issuer)), ("scopes".to_owned(), texts(&token.scopes)), record("claims", claims)?])
+}
+
+fn attribute(value: &Attribute) -> RestrictedExpression {
+    match value {
+        Attribute::Text(value) => text(value),
+        Attribute::Texts(values) => texts(values),
+        Attribute::Flag(value) => RestrictedExpression::new_bool(*value),
+        Attribute::Number(value) => RestrictedExpression::new_long(*value),
+    }
+}
+
+fn texts(values: &BTreeSet<Arc<str>>) -> RestrictedExpression {
+    RestrictedExpression::new_set(values.iter().map(|value| text(value)))
 }
 
 fn text(text: &str) -> RestrictedExpression {

@@ -236,15 +236,16 @@ impl Declared {
     }
 
     /// A principal with what it brings, on top of what the files and the configuration say about it; and the roles and teams among
-    /// that which nothing declares. Nothing when it brings nothing.
+    /// that which nothing declares. Nothing when it brings nothing, unless somebody vouches for it and no file has heard of it.
     pub(super) fn principal(
         &self,
         names: &Names,
         vocabulary: &Vocabulary,
         principal: EntityUid,
         brings: &Memberships,
+        vouched: bool,
     ) -> Result<Vec<Addition>, String> {
-        if brings.is_empty() {
+        if brings.is_empty() && (!vouched || self.drafts.contains_key(&principal)) {
             return Ok(Vec::new());
         }
         let roles = brings.roles.iter().map(|role| uid(&names.role, role));

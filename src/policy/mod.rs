@@ -74,6 +74,8 @@ pub mod store;
 mod suggest;
 mod syntax;
 mod text;
+#[cfg(test)]
+mod token_tests;
 mod ty;
 mod types;
 mod verdict;

@@ -60,6 +60,8 @@ pub(super) struct Asked {
     /// The principals, and whoever else the context names.
     pub(super) named: Vec<EntityUid>,
     pub(super) standing: Option<Arc<Standing>>,
+    /// Whether the principals are somebody although no file has heard of them.
+    pub(super) vouched: bool,
     pub(super) action: EntityUid,
     pub(super) resource: EntityUid,
 }

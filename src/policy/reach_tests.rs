@@ -149,7 +149,7 @@ fn answer(response: &Response) -> (bool, BTreeSet<String>, BTreeSet<String>) {
 
 fn asked(principal: &EntityUid, by: &EntityUid, action: &EntityUid, resource: &EntityUid, standing: Standing) -> Asked {
     let named = vec![principal.clone(), by.clone()];
-    Asked { named, standing: Some(Arc::new(standing)), action: action.clone(), resource: resource.clone() }
+    Asked { named, standing: Some(Arc::new(standing)), vouched: false, action: action.clone(), resource: resource.clone() }
 }
 
 #[test]

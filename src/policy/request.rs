@@ -92,14 +92,17 @@ impl PolicySnapshot {
         Ok(prepared)
     }
 
-    /// The entities to decide with, unless those that are there already will do: when the caller brings memberships, or the target is
-    /// in no file.
+    /// The entities to decide with, unless those that are there already will do: when the caller brings memberships or is in no file, or
+    /// the target is in none.
     fn reach(&self, prepared: &Prepared<'_>) -> Result<Option<Reach>, String> {
         let Question { caller, server, target, .. } = prepared.question;
         let Prepared { action, resource, agent, actor, more, .. } = prepared;
         let is_new = matches!(target, Target::Resource(_) | Target::Prompt(_)) && self.entities.get(resource).is_none();
         let standing = Some(&caller.standing).filter(|standing| !standing.is_empty()).cloned();
-        if !is_new && standing.is_none() {
+        // Somebody for whom a verified token vouches is somebody, also when no file has heard of them.
+        let unknown = |uid: &EntityUid| self.entities.get(uid).is_none();
+        let vouched = caller.token.is_some() && (unknown(agent) || actor.as_ref().is_some_and(unknown));
+        if !is_new && standing.is_none() && !vouched {
             return Ok(None);
         }
         let mut named = vec![agent.clone()];
@@ -108,10 +111,11 @@ impl PolicySnapshot {
         let approval = Context::from_pairs(more.iter().filter(|(name, _)| name == "approval").cloned());
         let approval = approval.map_err(|error| error.to_string())?.get("approval");
         approval.iter().for_each(|approval| reach::named(approval, &mut named));
-        let asked = Asked { named, standing, action: action.clone(), resource: resource.clone() };
+        let asked = Asked { named, standing, vouched, action: action.clone(), resource: resource.clone() };
         let core = &*self.core;
         let reach = self.reaches.of(asked, &self.entities, &core.looked_up, || {
-            let principal = |uid: &EntityUid, brings| core.declared.principal(&core.names, &core.vocabulary, uid.clone(), brings);
+            let principal =
+                |uid: &EntityUid, brings| core.declared.principal(&core.names, &core.vocabulary, uid.clone(), brings, vouched);
             let mut additions = principal(agent, &caller.standing.agent)?;
             if let Some(actor) = actor {
                 additions.extend(principal(actor, &caller.standing.actor)?);

@@ -5,6 +5,7 @@
 //! that was reviewed against the base vocabulary keeps its meaning.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use cedar_policy::{EntityTypeName, Schema, SchemaFragment};
 use serde_json::{Map, Value};
@@ -13,6 +14,7 @@ use super::load::SourceFile;
 use super::report::{LoadError, Problem};
 use super::ty::{Fields, Record, Ty};
 use super::types::{MAX_NESTING, Types, members, qualified};
+use crate::domain::AttributeKind;
 
 /// The base vocabulary's text.
 pub(super) const BASE: &str = include_str!("../../schema/cedarpost.cedarschema");
@@ -108,8 +110,13 @@ pub(super) enum Arguments<'a> {
 
 /// Builds the vocabulary from the author's fragments. Every problem found is added to `problems`; `None` when there is no schema
 /// to go on with.
-pub(super) fn build(files: &[SourceFile], problems: &mut Vec<Problem>) -> Result<Option<Vocabulary>, LoadError> {
+pub(super) fn build(
+    files: &[SourceFile],
+    token_claims: &[(Arc<str>, AttributeKind)],
+    problems: &mut Vec<Problem>,
+) -> Result<Option<Vocabulary>, LoadError> {
     let mut merged = Merged::base()?;
+    merged.describe_tokens(token_claims);
     let before = problems.len();
     for file in files {
         match parse(file) {
@@ -170,6 +177,22 @@ impl Merged {
         let base_context =
             members(base, "commonTypes").get("CallContext").map(|ty| members(ty, "attributes")).unwrap_or_default();
         Ok(Self { base_actions, base_context, namespaces, actions: BTreeMap::new() })
+    }
+
+    /// Says what the configuration takes from tokens.
+    fn describe_tokens(&mut self, claims: &[(Arc<str>, AttributeKind)]) {
+        let ty = |kind: AttributeKind| match kind {
+            AttributeKind::Text => serde_json::json!({ "type": "String", "required": false }),
+            AttributeKind::Texts => serde_json::json!({ "type": "Set", "element": { "type": "String" }, "required": false }),
+            AttributeKind::Flag => serde_json::json!({ "type": "Boolean", "required": false }),
+            AttributeKind::Number => serde_json::json!({ "type": "Long", "required": false }),
+        };
+        let types = self.namespaces.get_mut(NAMESPACE).and_then(|base| base.get_mut("commonTypes"));
+        if let Some(attributes) =
+            types.and_then(|types| types.pointer_mut("/TokenClaims/attributes")).and_then(Value::as_object_mut)
+        {
+            attributes.extend(claims.iter().map(|(name, kind)| (name.to_string(), ty(*kind))));
+        }
     }
 
     fn add(&mut self, file: &SourceFile, namespaces: &Map<String, Value>, problems: &mut Vec<Problem>) {

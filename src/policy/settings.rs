@@ -1,10 +1,11 @@
 //! What the room is told at the start: where the files are, and whom and what the configuration declares.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::meta::MetaTool;
-use crate::domain::ServerName;
+use crate::domain::{AttributeKind, ServerName};
 
 /// Where policies come from, and what is known besides them.
 #[derive(Debug, Clone)]
@@ -22,6 +23,8 @@ pub struct Settings {
     pub timezone: String,
     /// Agents and users that the configuration names.
     pub principals: Vec<DeclaredPrincipal>,
+    /// What tokens tell policies (`context.token.claims`).
+    pub token_claims: Vec<(Arc<str>, AttributeKind)>,
     /// The configured upstream servers.
     pub servers: Vec<ServerName>,
     /// Tools that call other tools.
@@ -43,6 +46,7 @@ impl Settings {
             lock: None,
             timezone: "UTC".to_owned(),
             principals: Vec::new(),
+            token_claims: Vec::new(),
             servers: Vec::new(),
             meta_tools: Vec::new(),
             poll_interval: Duration::from_millis(500),

@@ -1,6 +1,7 @@
 //! The vocabulary as text, for authors: what the files declare, and what the tools of servers add to it.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -10,12 +11,14 @@ use super::load::{PolicyFiles, SourceFile};
 use super::report::LoadError;
 use super::schema::{self, Arguments, BASE, Vocabulary};
 use super::schema_text;
-use crate::domain::{ServerName, ToolDefinition};
+use super::settings::Settings;
+use crate::domain::{AttributeKind, ServerName, ToolDefinition};
 
 /// The vocabulary of an author's files and of the tools of servers.
 #[derive(Debug)]
 pub struct Shown {
     files: Vec<SourceFile>,
+    token_claims: Vec<(Arc<str>, AttributeKind)>,
     vocabulary: Vocabulary,
     tools: Vec<Tools>,
 }
@@ -33,9 +36,10 @@ impl Shown {
     /// # Errors
     ///
     /// [`LoadError::Invalid`] with everything that is wrong with the schema files.
-    pub fn of(files: &PolicyFiles, catalog: &Catalog) -> Result<Self, LoadError> {
+    pub fn of(settings: &Settings, files: &PolicyFiles, catalog: &Catalog) -> Result<Self, LoadError> {
         let mut problems = Vec::new();
-        let vocabulary = schema::build(&files.schema, &mut problems)?;
+        let token_claims = settings.token_claims.clone();
+        let vocabulary = schema::build(&files.schema, &token_claims, &mut problems)?;
         let Some(vocabulary) = vocabulary.filter(|_| problems.is_empty()) else { return Err(problems.into()) };
         let mut tools: Vec<Tools> = Vec::new();
         for (server, tool) in catalog.tools() {
@@ -45,7 +49,7 @@ impl Shown {
                 _ => tools.push(Tools { server: server.clone(), tools: vec![typed] }),
             }
         }
-        Ok(Self { files: files.schema.clone(), vocabulary, tools })
+        Ok(Self { files: files.schema.clone(), token_claims, vocabulary, tools })
     }
 
     /// The same with the tools of one server only.
@@ -64,7 +68,8 @@ impl Shown {
     /// As text in Cedar's schema syntax: the base vocabulary, the author's files as they are, and the actions of tools.
     #[must_use]
     pub fn to_cedar(&self) -> String {
-        let mut text = heading("The base vocabulary, built in") + BASE;
+        let base = BASE.replace("type TokenClaims = {};", &token_claims(&self.token_claims));
+        let mut text = heading("The base vocabulary, built in") + &base;
         for file in &self.files {
             text.push_str(&heading(&file.name));
             text.push_str(&file.text);
@@ -84,13 +89,32 @@ impl Shown {
     }
 }
 
+/// The type of what the configuration takes from tokens, in Cedar's schema syntax.
+fn token_claims(claims: &[(Arc<str>, AttributeKind)]) -> String {
+    let attribute = |(name, kind): &(Arc<str>, AttributeKind)| {
+        let ty = match kind {
+            AttributeKind::Text => "String",
+            AttributeKind::Texts => "Set<String>",
+            AttributeKind::Flag => "Bool",
+            AttributeKind::Number => "Long",
+        };
+        format!("{name}?: {ty}")
+    };
+    let attributes: Vec<String> = claims.iter().map(attribute).collect();
+    if attributes.is_empty() {
+        "type TokenClaims = {};".to_owned()
+    } else {
+        format!("type TokenClaims = {{ {} }};", attributes.join(", "))
+    }
+}
+
 /// A schema file with the actions of a server's tools, to be kept with the policies.
 ///
 /// # Errors
 ///
 /// [`LoadError::Vocabulary`] when the base vocabulary is broken, which would be a defect of this program.
 pub fn generate(server: &ServerName, tools: &[ToolDefinition]) -> Result<String, LoadError> {
-    let Some(base) = schema::build(&[], &mut Vec::new())? else { return Err(LoadError::Vocabulary("not valid".to_owned())) };
+    let Some(base) = schema::build(&[], &[], &mut Vec::new())? else { return Err(LoadError::Vocabulary("not valid".to_owned())) };
     let mut typed: Vec<(String, Mapped)> = tools.iter().filter_map(|tool| typed(server, tool, &base)).collect();
     typed.sort_by(|(a, _), (b, _)| a.cmp(b));
     Ok(format!(

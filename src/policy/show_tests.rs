@@ -27,7 +27,7 @@ fn server(name: &str) -> ServerName {
 fn vocabulary(text: &str) -> Result<Vocabulary, String> {
     let file = SourceFile { name: "s.cedarschema".into(), text: text.into() };
     let mut problems = Vec::new();
-    let built = schema::build(&[file], &mut problems).map_err(|error| error.to_string())?;
+    let built = schema::build(&[file], &[], &mut problems).map_err(|error| error.to_string())?;
     built.ok_or_else(|| format!("{problems:?}"))
 }
 
@@ -107,7 +107,7 @@ fn what_is_shown_has_the_base_the_files_and_the_tools_of_servers() {
         .schema(own)
         .lists("fs", "read", r#"{"properties":{"path":{"type":"string"},"x":{}}}"#)
         .lists("tools", "call", "{}");
-    let shown = Shown::of(&world.files(), &world.catalog).unwrap();
+    let shown = Shown::of(&world.settings, &world.files(), &world.catalog).unwrap();
     let text = shown.to_cedar();
     let places = [
         "entity Role in [Role];",
@@ -125,7 +125,7 @@ fn what_is_shown_has_the_base_the_files_and_the_tools_of_servers() {
         "String"
     );
     assert!(cedar_policy::Schema::from_json_value(json).is_ok());
-    let only = Shown::of(&world.files(), &world.catalog).unwrap().only(&shop());
+    let only = Shown::of(&world.settings, &world.files(), &world.catalog).unwrap().only(&shop());
     assert!(only.has_tools() && !only.to_cedar().contains("fs/read") && only.to_cedar().contains("shop/search"));
     assert!(!only.only(&server("none")).has_tools());
 }

@@ -90,7 +90,7 @@ impl PolicySnapshot {
         let mut problems = Vec::new();
         let mut policies = Policies::parse(&files.policies, &mut problems);
         policies.link(&files.links, &mut problems);
-        let Some(vocabulary) = schema::build(&files.schema, &mut problems)? else {
+        let Some(vocabulary) = schema::build(&files.schema, &settings.token_claims, &mut problems)? else {
             // The author should hear of these in the same run, not once the schema is mended.
             files.entities.iter().for_each(|file| drop(entity_file::read(file, None, &mut problems)));
             in_order(&mut problems);
@@ -329,6 +329,10 @@ fn settings_digest(settings: &Settings, files: &PolicyFiles) -> [u8; 32] {
         });
         add(principal.id.as_bytes());
         principal.roles.iter().for_each(|role| add(role.as_bytes()));
+    }
+    add(b"token-claims");
+    for (name, kind) in &settings.token_claims {
+        [name, &*format!("{kind:?}")].iter().for_each(|part| add(part.as_bytes()));
     }
     add(b"servers");
     settings.servers.iter().for_each(|server| add(server.as_str().as_bytes()));

@@ -33,7 +33,7 @@ pub(super) fn check(flags: &PolicyCheckFlags, environment: Environment) -> anyho
 fn outcome(flags: &PolicyCheckFlags, environment: Environment) -> anyhow::Result<Outcome> {
     let sources = Sources { file: flags.set.file.config.as_deref(), environment, flags: flags.set.overrides() };
     let check = Config::for_policy_check(&sources)?;
-    let settings = app::policy_settings(&check.policy, check.identity.as_ref(), check.servers);
+    let settings = app::policy_settings(&check.policy, check.identity.as_ref(), check.token_claims, check.servers);
     let loaded = policy::read(&settings).and_then(|files| {
         let settings = settings.or_servers_of(&files);
         PolicySnapshot::build(&settings, &files, &files.reviewed(&settings.servers))

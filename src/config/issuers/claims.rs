@@ -5,8 +5,16 @@ use std::sync::Arc;
 
 use super::super::raw::{Given, Value};
 use super::super::reader::{Reader, list, text};
-use crate::domain::JsonPointer;
-use crate::identity::{AttributeKind, AttributeRule, Condition, Mapping, Preset, Test};
+use crate::domain::{AttributeKind, JsonPointer};
+use crate::identity::{AttributeRule, Condition, Mapping, Preset, Test};
+
+/// The types of attributes.
+const KINDS: [(&str, AttributeKind); 4] = [
+    ("string", AttributeKind::Text),
+    ("list", AttributeKind::Texts),
+    ("bool", AttributeKind::Flag),
+    ("long", AttributeKind::Number),
+];
 
 /// The mapping of an issuer.
 pub(super) fn mapping(reader: &mut Reader<'_>, preset: Preset) -> Option<Mapping> {
@@ -95,7 +103,7 @@ fn attributes(given: &Given) -> Result<Vec<AttributeRule>, String> {
             return Err(format!("there are two attributes `{name}`"));
         }
         let word = text("type")?;
-        let kind = AttributeKind::NAMES.into_iter().find(|(name, _)| name == word).map(|(_, kind)| kind);
+        let kind = KINDS.into_iter().find(|(name, _)| name == word).map(|(_, kind)| kind);
         let kind = kind.ok_or_else(|| format!("`{word}` is not one of string, list, bool, long"))?;
         let required = match table.get("presence").map_or("optional", String::as_str) {
             "required" => true,

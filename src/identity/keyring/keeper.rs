@@ -70,6 +70,10 @@ impl Keeper {
                 () = tokio::time::sleep_until(pace.due(refresh)) => false,
                 () = async { self.keyring.wanted().await; tokio::time::sleep_until(pace.earliest()).await } => true,
             };
+            // Whoever asked may have got what they need from the look before, or have left.
+            if asked && !self.keyring.is_awaited() {
+                continue;
+            }
             let changed = tokio::select! {
                 () = stop.wait() => return,
                 changed = self.look(&mut pace) => changed,

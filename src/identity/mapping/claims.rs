@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{AttributeKind, AttributeRule};
-use crate::domain::{Attribute, JsonPointer};
+use super::AttributeRule;
+use crate::domain::{Attribute, AttributeKind, JsonPointer};
 use crate::identity::flaw::Flaw;
 
 /// The longest name of anybody or anything, in bytes.

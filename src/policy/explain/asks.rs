@@ -42,7 +42,7 @@ fn of_path(var: &Var, attribute: Option<&str>) -> About {
         (Var::Context, Some("actor")) => About::Person,
         (Var::Context, Some("time")) => About::Time,
         (Var::Context, Some("source" | "session")) => About::Source,
-        (Var::Context, Some("agent")) | (Var::Principal, _) => About::Principal,
+        (Var::Context, Some("agent" | "token")) | (Var::Principal, _) => About::Principal,
         (Var::Context, Some("method")) | (Var::Action, _) => About::Action,
         (Var::Resource, _) => About::Resource,
         _ => About::Other,

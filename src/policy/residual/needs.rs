@@ -22,6 +22,7 @@ impl Needs {
     pub(in crate::policy) const ACTOR: Self = Self(1 << 10);
     /// Whatever is not among the others: the arguments, the method, and what is yet to come.
     pub(in crate::policy) const MORE: Self = Self(1 << 11);
+    pub(in crate::policy) const TOKEN: Self = Self(1 << 12);
 
     /// The parts that must be there for policies that read this.
     pub(in crate::policy) fn of(reads: &Reads) -> Self {
@@ -43,6 +44,7 @@ impl Needs {
             }
             "source" => inside(Self::SOURCE, &[("transport", Self::TRANSPORT), ("ip", Self::IP)]),
             "session" => Self::SESSION,
+            "token" => Self::TOKEN,
             "agent" => Self::AGENT,
             "actor" => Self::ACTOR,
             _ => Self::MORE,
@@ -77,6 +79,8 @@ mod tests {
             ("context.source has ip && context has actor", Needs::SOURCE.and(Needs::IP).and(Needs::ACTOR)),
             ("context.source.transport == \"http\"", Needs::SOURCE.and(Needs::TRANSPORT)),
             ("context.agent in resource || context.session has id", Needs::AGENT.and(Needs::SESSION)),
+            ("context has token && context.token.scopes.contains(\"x\")", Needs::TOKEN),
+            ("context has token.claims.department", Needs::TOKEN),
             ("context.input.amount > 1", Needs::MORE),
             ("context has approval", Needs::MORE),
             ("context has something.yet.to.come", Needs::MORE),

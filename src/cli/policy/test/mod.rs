@@ -32,7 +32,7 @@ pub(in crate::cli) fn test(flags: &PolicyTestFlags, environment: &Environment) -
     for overrides in flags.overrides() {
         let sources = Sources { file: flags.file.config.as_deref(), environment: environment.clone(), flags: overrides };
         let check = Config::for_policy_check(&sources)?;
-        let settings = app::policy_settings(&check.policy, check.identity.as_ref(), check.servers);
+        let settings = app::policy_settings(&check.policy, check.identity.as_ref(), check.token_claims, check.servers);
         let plan = Plan { settings, filter: flags.filter.as_deref().map(str::to_lowercase) };
         progress.show(&plan.name());
         let set = set::run(plan)?;
