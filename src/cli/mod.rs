@@ -10,6 +10,7 @@ mod completions;
 mod config;
 mod demo;
 mod exit;
+mod identity;
 mod line_diff;
 mod live;
 mod output;
@@ -41,6 +42,7 @@ pub fn run(command: Command, environment: Environment) -> anyhow::Result<Exit> {
         Command::Schema(command) => schema::schema(&command, environment),
         Command::Catalog(command) => catalog::catalog(&command, environment),
         Command::Check(flags) => check::check(&flags, environment),
+        Command::Identity(command) => identity::identity(&command, environment),
         Command::Audit(command) => audit::audit(&command, environment),
         Command::Completions { shell } => completions::print(shell),
         Command::Version => output::print(concat!("cedarpost ", env!("CARGO_PKG_VERSION"), "\n").as_bytes()),

@@ -32,16 +32,15 @@ fn settings() -> &'static str {
 
 const SERVER: &str = "\n[[server]]\nname = \"shop\"\nurl = \"http://127.0.0.1:9000/mcp\"\n";
 
+const NO_DEFAULT: [&str; 6] = ["directory", "lock", "resource", "documentation", "deny", "actor_token_file"];
+
 #[test]
 fn the_commented_lines_are_the_defaults() {
-    // The log's directory depends on the user, and there is no lock unless somebody names one: their lines show no default.
+    // The log's directory depends on the user, and of the others there is none unless somebody names one: their lines show no default.
     let uncommented: String = settings()
         .lines()
         .map(|line| {
-            commented(line)
-                .filter(|setting| !["directory", "lock"].iter().any(|name| setting.starts_with(name)))
-                .unwrap_or(line)
-                .to_owned()
+            commented(line).filter(|setting| !NO_DEFAULT.iter().any(|name| setting.starts_with(name))).unwrap_or(line).to_owned()
                 + "\n"
         })
         .collect();

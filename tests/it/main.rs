@@ -20,6 +20,8 @@ mod examples;
 #[cfg(test)]
 mod http;
 #[cfg(test)]
+mod identity;
+#[cfg(test)]
 mod operations;
 #[cfg(test)]
 mod policies;

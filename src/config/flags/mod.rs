@@ -3,6 +3,7 @@
 mod audit;
 mod catalog;
 mod check;
+mod identity;
 mod policy;
 mod policy_test;
 mod schema;
@@ -21,6 +22,7 @@ use super::servers::CommandLineServer;
 pub use audit::{AuditCommand, AuditFlags, AuditShowFlags, AuditVerifyFlags};
 pub use catalog::{AskFlags, CatalogCommand, CatalogDiffFlags, CatalogLockFlags};
 pub use check::{CheckFlags, TransportFlag};
+pub use identity::{IdentityCommand, IdentityTestFlags};
 pub use policy::{OutputFormat, PolicyCheckFlags, PolicyCommand, PolicyFlags, PolicyFmtFlags, PolicySetFlags};
 pub use policy_test::{PolicyTestFlags, TestFormatFlag};
 pub use schema::{SchemaCommand, SchemaGenerateFlags, SchemaShowFlags};
@@ -42,6 +44,8 @@ Examples:
       note the servers' tools as they are now; what changes later is refused
   cedarpost check policies --agent helper --actor alice --tool shop/refund --input '{\"amount\":20000}'
       how would this call be decided, and why?
+  cedarpost identity test --config cedarpost.toml -
+      whom does the token on standard input tell of, and why not?
   cedarpost audit verify --config cedarpost.toml
       has the log been tampered with?
 
@@ -56,7 +60,7 @@ Exit codes:
     2  the command line cannot be understood
     3  the answer is no: policies are invalid (also at the start of a sidecar) or fail their
        tests, the log does not verify, tools differ from the lock (catalog diff
-       --fail-on-drift), or `check` says anything but allow
+       --fail-on-drift), `check` says anything but allow, or `identity test` lets nobody in
    78  the configuration is wrong
   130  stopped at once by a second signal
   `stdio` passes on the exit code of the server.";
@@ -118,6 +122,9 @@ pub enum Command {
     Catalog(CatalogCommand),
     /// Say how one call would be decided, why, and what would change that.
     Check(Box<CheckFlags>),
+    /// Say who somebody is for this sidecar.
+    #[command(subcommand)]
+    Identity(IdentityCommand),
     /// Read the log of decisions.
     #[command(subcommand)]
     Audit(AuditCommand),

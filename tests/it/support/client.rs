@@ -152,20 +152,31 @@ pub(crate) struct Mcp {
     pub(crate) connection: Connection,
     era: Era,
     host: String,
-    session: Option<String>,
+    pub(crate) session: Option<String>,
+    /// Headers of every request besides those of the protocol.
+    pub(crate) shows: HeaderMap,
 }
 
 impl Mcp {
     pub(crate) async fn connect(address: SocketAddr, era: Era) -> io::Result<Self> {
-        let mut client = Self::shake_hands(address, era).await?;
+        Self::connect_showing(address, era, HeaderMap::new()).await
+    }
+
+    /// A client whose every request has these headers, credentials say.
+    pub(crate) async fn connect_showing(address: SocketAddr, era: Era, shows: HeaderMap) -> io::Result<Self> {
+        let mut client = Self::shake_hands_showing(address, era, shows).await?;
         client.request("tools", "tools/list", None, json!({})).await?;
         Ok(client)
     }
 
     /// The same without asking for the tools.
     pub(crate) async fn shake_hands(address: SocketAddr, era: Era) -> io::Result<Self> {
+        Self::shake_hands_showing(address, era, HeaderMap::new()).await
+    }
+
+    async fn shake_hands_showing(address: SocketAddr, era: Era, shows: HeaderMap) -> io::Result<Self> {
         let connection = Connection::open(address).await?;
-        let mut client = Self { connection, era, host: address.to_string(), session: None };
+        let mut client = Self { connection, era, host: address.to_string(), session: None, shows };
         if era == Era::Legacy {
             let hello = json!({"protocolVersion": LEGACY, "capabilities": {}, "clientInfo": {"name": "lab", "version": "1"}});
             let reply = client.request("hello", "initialize", None, hello).await?;
@@ -228,7 +239,11 @@ impl Mcp {
         headers.extend(name.filter(|_| self.era == Era::Modern).map(|name| ("mcp-name", name)));
         headers.extend(self.session.as_deref().map(|session| ("mcp-session-id", session)));
         let header = |(name, value)| (HeaderName::from_static(name), HeaderValue::from_str(value).unwrap());
-        headers.into_iter().map(header).collect()
+        let mut headers: HeaderMap = headers.into_iter().map(header).collect();
+        for (name, value) in &self.shows {
+            headers.append(name.clone(), value.clone());
+        }
+        headers
     }
 }
 

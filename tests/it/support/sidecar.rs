@@ -6,10 +6,13 @@ use std::path::PathBuf;
 use std::process::{Output, Stdio};
 use std::time::Duration;
 
+use http::{HeaderMap, Method};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStderr, Command};
+
+use super::Connection;
 
 /// The path on which the sidecar serves the server of these tests.
 pub(crate) const PATH: &str = "/lab";
@@ -54,6 +57,20 @@ impl Home {
         home
     }
 
+    /// Identifies callers in another way than by saying who they all are, in TOML.
+    pub(crate) fn with_identity(self, section: &str) -> Self {
+        let config = fs::read_to_string(self.config()).unwrap();
+        let (before, rest) = config.split_once("[identity]").unwrap();
+        let (_, after) = rest.split_once("[policy]").unwrap();
+        fs::write(self.config(), format!("{before}[identity]\n{section}\n[policy]{after}")).unwrap();
+        self
+    }
+
+    /// A file in it.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
     /// Says more about the server, in TOML.
     pub(crate) fn with_server(self, keys: &str) -> Self {
         let config = fs::read_to_string(self.config()).unwrap();
@@ -79,6 +96,7 @@ impl Home {
 pub(crate) struct Sidecar {
     process: Child,
     pub(crate) address: SocketAddr,
+    admin: Option<SocketAddr>,
 }
 
 impl Sidecar {
@@ -101,10 +119,21 @@ impl Sidecar {
             .spawn()
             .unwrap();
         let mut log = BufReader::new(process.stderr.take().unwrap()).lines();
-        let address = tokio::time::timeout(DEADLINE, listening(&mut log)).await.expect("the sidecar says where it listens");
+        let (address, admin) =
+            tokio::time::timeout(DEADLINE, listening(&mut log)).await.expect("the sidecar says where it listens");
         // A pipe that nobody reads would stop the sidecar.
         tokio::spawn(async move { while let Ok(Some(_)) = log.next_line().await {} });
-        Self { process, address }
+        Self { process, address, admin }
+    }
+
+    /// The value of a metric with these labels; 0 while there is none.
+    pub(crate) async fn metric(&self, name: &str) -> u64 {
+        let headers = HeaderMap::from_iter([(http::header::HOST, "localhost".parse().unwrap())]);
+        let mut connection = Connection::open(self.admin.unwrap()).await.unwrap();
+        let metrics = connection.send(Method::GET, "/metrics", &headers, b"").await.unwrap();
+        let text = String::from_utf8(metrics.body.to_vec()).unwrap();
+        let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok());
+        value.unwrap_or(0)
     }
 
     /// SIGKILL: no handler runs, no buffer is flushed.
@@ -127,14 +156,17 @@ pub(crate) async fn cedarpost(arguments: &[&str]) -> Output {
     tokio::time::timeout(DEADLINE, run).await.expect("the command ends in time").unwrap()
 }
 
-/// Reads the log up to the line that tells where MCP is served. The admin listener, which says so too, is not it.
-async fn listening(log: &mut Lines<BufReader<ChildStderr>>) -> SocketAddr {
-    let mut said = Vec::new();
+/// Reads the log up to the line that tells where MCP is served. The admin listener, which says so too, comes before.
+async fn listening(log: &mut Lines<BufReader<ChildStderr>>) -> (SocketAddr, Option<SocketAddr>) {
+    let (mut said, mut admin) = (Vec::new(), None);
     while let Some(line) = log.next_line().await.unwrap() {
         let parsed: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
         let attributes = &parsed["attributes"];
         if attributes["event"] == "listening" && attributes["face"] == "mcp" {
-            return attributes["address"].as_str().unwrap().parse().unwrap();
+            return (attributes["address"].as_str().unwrap().parse().unwrap(), admin);
+        }
+        if attributes["event"] == "listening" {
+            admin = attributes["address"].as_str().and_then(|address| address.parse().ok());
         }
         said.push(line);
     }
