@@ -17,7 +17,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use cedarpost::audit::{self, AuditWriter, DecisionRecord, Outcome, OutcomeRecord, Record, Settings};
+use cedarpost::audit::{
+    self, AuditWriter, Content, DecisionRecord, Detail, DetailSettings, Outcome, OutcomeRecord, Part, Record, Settings,
+};
 use cedarpost::clock::Clock;
 use cedarpost::domain::{
     Action, Actor, AgentId, Arguments, Call, Caller, Cause, Decision, DecisionId, Fingerprint, Grounds, Judgement, PolicyRef,
@@ -27,6 +29,8 @@ use prometheus_client::registry::Registry;
 
 const ROUNDS: usize = 5;
 const ROUND: Duration = Duration::from_secs(2);
+/// What a call comes back with.
+const RESULT: [u8; 1_150] = [b'r'; 1_150];
 
 /// One measured round.
 #[derive(Clone, Copy)]
@@ -97,24 +101,46 @@ async fn audit_log(path: &Path, writers: usize) -> Seen {
 
 /// Makes calls one after the other until told to stop; hands back how long each decision's record took.
 async fn calls(writer: AuditWriter, stop: Arc<AtomicBool>) -> Vec<Duration> {
-    let (caller, call, decision) = scene();
+    let ((caller, call, decision), keeping) = (scene(), Detail::new(&DetailSettings::default()).of(&server(), &Target::Server));
     let mut latencies = Vec::new();
     while !stop.load(Ordering::Relaxed) {
         let id = DecisionId::from_parts(1_795_342_514_000, latencies.len() as u128);
         let began = Instant::now();
-        let record = DecisionRecord { id, caller: &caller, call: &call, via: None, decision: &decision, micros: 12 };
+        let args = call.arguments.json().map(|arguments| Content::of(arguments, &keeping, Part::Arguments));
+        let record = DecisionRecord {
+            id,
+            caller: &caller,
+            call: &call,
+            via: None,
+            args: args.as_ref(),
+            catalog: None,
+            decision: &decision,
+            micros: 12,
+        };
         let receipt = writer.append(Record::Decision(record)).await.unwrap();
         latencies.push(began.elapsed());
-        let outcome = OutcomeRecord { decision: id, seq: receipt.seq(), outcome: Outcome::Ok, micros: 900, bytes: 1_200 };
+        let result = Content::of(&RESULT, &keeping, Part::Result);
+        let outcome = OutcomeRecord {
+            decision: id,
+            seq: receipt.seq(),
+            outcome: Outcome::Ok,
+            micros: 900,
+            bytes: 1_200,
+            result: Some(result),
+        };
         writer.note(&Record::Outcome(outcome)).unwrap();
     }
     latencies
 }
 
+fn server() -> ServerName {
+    ServerName::new("shop").unwrap()
+}
+
 fn scene() -> (Caller, Call, Decision) {
     let caller = Caller::new(AgentId::new("planner"), Actor::Person(UserId::new("ann@shop.example")));
     let call = Call {
-        server: ServerName::new("shop").unwrap(),
+        server: server(),
         action: Action::ToolsCall,
         target: Target::Tool("refund".into()),
         arguments: Arguments::from_checked_json(Bytes::from_static(br#"{"order":"A-10045","amount":25,"currency":"EUR"}"#)),

@@ -6,6 +6,7 @@ use anyhow::Context;
 use prometheus_client::registry::Registry;
 
 use super::log::Log;
+use crate::audit::Detail;
 use crate::clock::Clock;
 use crate::config::{Config, IdentitySettings, MetaToolSettings, PolicyServer, PolicySettings};
 use crate::domain::{Actor, AgentId, Caller, UserId};
@@ -42,7 +43,8 @@ impl Rooms {
         let files = policy::read(&settings).map_err(AdoptError::Invalid).context("failed to load the policies")?;
         let watch = Watch::new(&settings, &files);
         let metrics = (gate::Metrics::new(registry), policy::Metrics::new(registry));
-        let gate = Gate::open(settings, files, log.writer.clone(), clock.clone(), metrics.0, metrics.1)
+        let detail = Detail::new(&config.audit.detail);
+        let gate = Gate::open(settings, files, log.writer.clone(), detail, clock.clone(), metrics.0, metrics.1)
             .await
             .context("failed to load the policies")?;
         for warning in gate.snapshot().warnings() {

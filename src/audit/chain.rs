@@ -5,8 +5,7 @@
 //! - `L` + number of the first leaf (u64, big-endian) -> chunk: a format byte, the hash of the chunk's last leaf, then each leaf as
 //!   u16 length (big-endian) and bytes, which is the C2SP entry bundle. One chunk holds what was committed together, so that the
 //!   chunk that is written last *is* the head of the log: head and leaves cannot disagree after a crash, and a commit is one write.
-//! - `P` + the same number -> the salts of that chunk: for each u64 number of its leaf (big-endian) and 32 bytes. They are private:
-//!   removing a salt erases what its commitment could prove, and leaves the chain whole.
+//! - `P` + number of a leaf + part (u8) -> a piece of what was kept of its call, enciphered (see [`super::private`]).
 //!
 //! A later form adds its own keys (`T` tiles, `C` checkpoints, `X` cursors); readers here look only at theirs.
 
@@ -23,8 +22,8 @@ const FORMAT: u8 = 1;
 const CHUNK_HEADER: usize = 33;
 /// A chunk is closed before it grows beyond this; one longest leaf fits.
 pub(super) const CHUNK: usize = super::encode::MAX_LEAF + 64;
-/// Leaf number and salt.
-pub(super) const SALT_ENTRY: usize = 40;
+/// Kept bytes are stored in pieces of this length.
+pub(super) const KEPT_PART: usize = 32 << 10;
 
 /// The hash of a leaf, and with it of everything before it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -87,10 +86,10 @@ impl Head {
 
 /// The letter before the number in the keys of chunks.
 pub(super) const LEAVES: u8 = b'L';
-/// The letter before the number in the keys of salts.
-pub(super) const SALTS: u8 = b'P';
+/// The letter before the number in the keys of kept bytes.
+pub(super) const KEPT: u8 = b'P';
 
-/// The key of a chunk or its salts.
+/// The key of a chunk, or the beginning of the keys of what was kept of one call.
 pub(super) fn key(letter: u8, first: u64) -> [u8; 9] {
     let mut key = [letter; 9];
     for (to, from) in key.iter_mut().skip(1).zip(first.to_be_bytes()) {
@@ -99,9 +98,18 @@ pub(super) fn key(letter: u8, first: u64) -> [u8; 9] {
     key
 }
 
+/// The key of a piece of what was kept of one call.
+pub(super) fn kept_key(seq: u64, part: u8) -> [u8; 10] {
+    let mut whole = [part; 10];
+    for (to, from) in whole.iter_mut().zip(key(KEPT, seq)) {
+        *to = from;
+    }
+    whole
+}
+
 /// The number in a key.
 pub(super) fn number(key: &[u8]) -> Option<u64> {
-    Some(u64::from_be_bytes(key.get(1..)?.try_into().ok()?))
+    Some(u64::from_be_bytes(*key.get(1..)?.first_chunk()?))
 }
 
 /// A chunk being put together. Its buffers are used again.

@@ -12,9 +12,11 @@ use crate::domain::Timestamp;
 use crate::storage::{Batch, Database, StorageError};
 
 use super::anchor;
-use super::chain::{CHUNK, ChunkWriter, Head, LEAVES, SALTS, key};
+use super::chain::{CHUNK, ChunkWriter, Head, KEPT_PART, LEAVES, kept_key, key};
 use super::encode::{Draft, EncodeError};
 use super::metrics::Metrics;
+use super::private::content::PrivateError;
+use super::private::salts::Salts;
 use super::queue::{Pending, Queue};
 use super::record::{ClockRecord, Kind, Record};
 use super::time::{TimeText, micros_between};
@@ -33,6 +35,8 @@ pub(super) enum CommitError {
     Storage(#[from] StorageError),
     #[error("failed to encode a record")]
     Encode(#[from] EncodeError),
+    #[error("failed to seal what is private in a record")]
+    Private(#[from] PrivateError),
 }
 
 /// The thread's state. INVARIANT: `head` is what is durable, or an error has ended the work.
@@ -44,6 +48,7 @@ pub(super) struct Committer {
     pub(super) head: Head,
     /// The latest time that any record carries.
     pub(super) reached: Timestamp,
+    pub(super) salts: Salts,
     pub(super) scratch: Scratch,
 }
 
@@ -52,7 +57,6 @@ pub(super) struct Committer {
 pub(super) struct Scratch {
     time: TimeText,
     chunk: ChunkWriter,
-    salts: Vec<u8>,
 }
 
 /// A record whose place is decided; acknowledged once the group is durable.
@@ -127,11 +131,11 @@ impl Committer {
                 tracing::warn!(back_us = micros_between(step.now, step.reached), "the wall clock was set back");
                 let draft = Draft::of(&Record::Clock(step))?;
                 let clock = Pending { draft, at: pending.at, id: None, waiter: None };
-                placed.push(self.scratch.place(&clock, &mut head, &mut batch));
+                placed.push(self.scratch.place(&clock, &mut head, &mut self.salts, &mut batch)?);
                 self.reached = pending.at;
             }
             self.reached = self.reached.max(pending.at);
-            placed.push(self.scratch.place(pending, &mut head, &mut batch));
+            placed.push(self.scratch.place(pending, &mut head, &mut self.salts, &mut batch)?);
         }
         self.scratch.close(&head, &mut batch);
         Ok((batch, head, placed))
@@ -155,34 +159,34 @@ impl Committer {
 
 impl Scratch {
     /// Appends a record to the chunk, closing the chunk before it when it is full.
-    fn place(&mut self, pending: &Pending, head: &mut Head, batch: &mut Batch) -> Placed {
-        if !self.chunk.is_empty() && self.chunk.len() + pending.draft.max_len() > CHUNK {
+    fn place(
+        &mut self,
+        pending: &Pending,
+        head: &mut Head,
+        salts: &mut Salts,
+        batch: &mut Batch,
+    ) -> Result<Placed, PrivateError> {
+        if !self.chunk.is_empty() && self.chunk.len() + pending.draft.max_leaf() > CHUNK {
             self.close(head, batch);
             self.chunk.begin(head.size);
         }
         let seq = head.size;
         let (prev, ts) = (head.hash, self.time.of(pending.at));
-        let leaf_hash = self.chunk.push(|out| pending.draft.finish(&prev, seq, ts, out));
-        if let Some(salt) = &pending.draft.salt {
-            self.salts.extend_from_slice(&seq.to_be_bytes());
-            self.salts.extend_from_slice(salt);
+        let sealed = pending.draft.seal(salts, seq)?;
+        let leaf_hash = self.chunk.push(|out| pending.draft.finish(&prev, seq, ts, &sealed, out));
+        // What is kept comes first: a crash in between leaves it without its leaf, which the next start removes, and never the reverse.
+        for (part, bytes) in (0..).zip(sealed.kept.iter().flat_map(|kept| kept.chunks(KEPT_PART))) {
+            batch.insert(&kept_key(seq, part), bytes);
         }
         *head = Head { size: seq + 1, hash: leaf_hash };
-        Placed { kind: pending.draft.kind, receipt: Receipt::new(seq, leaf_hash, pending.id), waiter: None }
+        Ok(Placed { kind: pending.draft.kind, receipt: Receipt::new(seq, leaf_hash, pending.id), waiter: None })
     }
 
-    /// Puts the chunk and its salts into the batch.
+    /// Puts the chunk into the batch.
     fn close(&mut self, head: &Head, batch: &mut Batch) {
-        if self.chunk.is_empty() {
-            return;
+        if !self.chunk.is_empty() {
+            batch.insert(&key(LEAVES, self.chunk.first()), self.chunk.finish(&head.hash));
         }
-        let first = self.chunk.first();
-        // Salts first: a crash in between leaves salts without leaves, which the next start removes, and never the reverse.
-        if !self.salts.is_empty() {
-            batch.insert(&key(SALTS, first), &self.salts);
-            self.salts.clear();
-        }
-        batch.insert(&key(LEAVES, first), self.chunk.finish(&head.hash));
     }
 }
 

@@ -5,13 +5,16 @@
 //! [`verify()`] and [`show()`] read a log that a sidecar has open.
 //!
 //! What this form does not do: a local chain shows edits by anyone who cannot rewrite all of it and the anchor file. Whoever can
-//! write to the directory can; signed checkpoints and copies elsewhere are for that. Argument values are not in the log.
+//! write to the directory can; signed checkpoints and copies elsewhere are for that.
 //!
-//! In the directory: `log/` (the database), `anchor` (the last head, at most a second old), `ballast` (room to give back).
+//! Arguments and results are not in the records; what is kept of them is beside, enciphered, and can be erased: [`private`].
+//!
+//! In the directory: `log/` (the database), `private/` (the secrets), `anchor` (the last head, at most a second old), `ballast` (room to
+//! give back).
 //!
 //! [`tlog`] has what will make the log provable to others; so far [`verify()`] computes the root of its Merkle tree with it.
 //!
-//! Read in this order: [`record`], [`encode`], [`chain`], [`writer`], `committer`, [`verify`](mod@verify).
+//! Read in this order: [`record`], [`encode`], [`private`], [`chain`], [`writer`], `committer`, [`verify`](mod@verify).
 
 mod anchor;
 mod ballast;
@@ -21,6 +24,7 @@ pub mod encode;
 mod json;
 mod metrics;
 pub mod open;
+pub mod private;
 mod queue;
 pub mod reader;
 pub mod record;
@@ -34,9 +38,11 @@ pub use anchor::AnchorError;
 pub use chain::{Head, LeafHash};
 pub use metrics::Metrics;
 pub use open::{AnchorMismatch, OpenError, Settings, open};
+pub use private::{Content, Detail, DetailSettings, Keeping, Level, Part, SaltReader};
 pub use reader::{AuditReader, ReadError, Records, StoredRecord, Summary};
 pub use record::{
-    ClockRecord, DecisionRecord, Kind, Outcome, OutcomeRecord, PolicyRecord, Problem, Record, RecoveryRecord, StartRecord,
+    ApprovalRecord, ClockRecord, DecisionRecord, EraseRecord, KeyRecord, Kind, Outcome, OutcomeRecord, PolicyRecord, Problem,
+    PruneRecord, Record, RecoveryRecord, Ruling, StartRecord,
 };
 pub use show::{Filter, ShowError, show};
 pub use verify::{Fault, TreeHead, Verified, VerifyError, verify};

@@ -13,10 +13,11 @@ use crate::storage::{self, Batch, Database, Disk, LocalDisk, StorageError};
 
 use super::anchor::{self, AnchorError};
 use super::ballast;
-use super::chain::{Head, SALTS, key};
+use super::chain::{Head, KEPT, key};
 use super::committer::{CommitError, Committer, Scratch};
 use super::encode::Draft;
 use super::metrics::Metrics;
+use super::private::salts::Salts;
 use super::queue::{Pending, Queue};
 use super::reader::{AuditReader, ReadError, StoredRecord};
 use super::record::{Kind, Record, RecoveryRecord, StartRecord};
@@ -134,7 +135,7 @@ pub(super) fn open_on(
     let directory = &settings.directory;
     let prepare = |source| OpenError::Prepare { path: directory.clone(), source };
     storage::make_private_directory(directory).map_err(prepare)?;
-    let (database, anchored) = open_database(directory, disk)?;
+    let (database, anchored) = open_database(directory, Arc::clone(&disk))?;
     let reader = AuditReader::new(database.clone());
     let head = reader.head()?;
     if let Some(mismatch) = compare_with_anchor(&reader, head, anchored)? {
@@ -152,6 +153,7 @@ pub(super) fn open_on(
         metrics: Arc::new(Metrics::new(registry)),
         head,
         reached: end.at,
+        salts: Salts::new(directory, disk),
         scratch: Scratch::default(),
     };
     record_start(&mut committer, settings, clock, end.orderly)?;
@@ -203,10 +205,10 @@ pub(super) fn compare_with_anchor(reader: &AuditReader, head: Head, anchored: He
     Ok((found != Some(anchored.hash)).then_some(AnchorMismatch::Forked { seq }))
 }
 
-/// Removes salts whose leaves a crash has kept from being written: their numbers are given out again.
+/// Removes what was kept of records that a crash has kept from being written: their numbers are given out again.
 fn remove_orphans(database: &Database, head: Head) -> Result<(), OpenError> {
     let mut batch = Batch::default();
-    for entry in database.range(&[SALTS], &key(SALTS, head.size)) {
+    for entry in database.range(&[KEPT], &key(KEPT, head.size)) {
         batch.remove(&entry.map_err(ReadError::from)?.0);
     }
     if batch.is_empty() { Ok(()) } else { database.commit(batch).map_err(OpenError::Start) }
@@ -246,5 +248,6 @@ fn record_start(committer: &mut Committer, settings: &Settings, clock: &Clock, o
     committer.write_all(&mut first).map_err(|error| match error {
         CommitError::Storage(source) => OpenError::Start(source),
         CommitError::Encode(error) => OpenError::Encode(error.to_string()),
+        CommitError::Private(error) => OpenError::Encode(error.to_string()),
     })
 }

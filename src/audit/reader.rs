@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::storage::{Database, StorageError};
 
-use super::chain::{Chunk, ChunkError, Head, LEAVES, LeafHash, SALT_ENTRY, SALTS, key};
+use super::chain::{Chunk, ChunkError, Head, KEPT, LEAVES, LeafHash, key, number};
 
 /// Why a record could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -77,7 +77,7 @@ impl AuditReader {
     /// [`ReadError`]; also when the stored head is not its hash.
     pub fn last(&self) -> Result<Option<StoredRecord>, ReadError> {
         let Some((chunk_key, value)) = self.database.last_until(&[LEAVES], &key(LEAVES, u64::MAX))? else { return Ok(None) };
-        let first = super::chain::number(&chunk_key).unwrap_or(0);
+        let first = number(&chunk_key).unwrap_or(0);
         let damaged = |source| ReadError::Chunk { first, source };
         let chunk = Chunk::read(&chunk_key, &value).map_err(damaged)?;
         let last = chunk.leaves().last().transpose().map_err(damaged)?;
@@ -98,16 +98,19 @@ impl AuditReader {
         Ok(record.filter(|record| record.seq() == seq))
     }
 
-    /// The salt with which the arguments of a decision were committed to; `None` when it has none, or it was erased.
+    /// What was kept of a record, enciphered as it is stored; `None` when nothing was. [`super::private::unseal`] deciphers it with the
+    /// record's salt.
     ///
     /// # Errors
     ///
     /// [`ReadError`].
-    pub fn salt(&self, seq: u64) -> Result<Option<[u8; 32]>, ReadError> {
-        let Some((_, salts)) = self.database.last_until(&[SALTS], &key(SALTS, seq))? else { return Ok(None) };
-        let wanted = seq.to_be_bytes();
-        let entry = salts.chunks_exact(SALT_ENTRY).find_map(|entry| entry.strip_prefix(&wanted));
-        Ok(entry.and_then(|salt| salt.try_into().ok()))
+    pub fn kept(&self, seq: u64) -> Result<Option<Vec<u8>>, ReadError> {
+        let parts = self.database.range(&key(KEPT, seq), &key(KEPT, seq));
+        let mut kept = None;
+        for part in parts {
+            kept.get_or_insert_with(Vec::new).extend_from_slice(&part?.1);
+        }
+        Ok(kept)
     }
 
     /// The records from a number on, as far as they were durable when each is read.
@@ -133,7 +136,7 @@ pub struct Records {
 
 impl Records {
     fn read_chunk(&self, chunk_key: &[u8], value: &[u8]) -> Result<Vec<StoredRecord>, ReadError> {
-        let first = super::chain::number(chunk_key).unwrap_or(0);
+        let first = number(chunk_key).unwrap_or(0);
         let damaged = |source| ReadError::Chunk { first, source };
         let leaves = Chunk::read(chunk_key, value).map_err(damaged)?.leaves();
         let wanted = leaves.filter(|leaf| leaf.as_ref().map_or(true, |(seq, _)| *seq >= self.from));

@@ -21,6 +21,8 @@ use crate::storage::{Batch, Database, Disk, LocalDisk, StorageError};
 
 #[path = "crash_tests.rs"]
 mod crash;
+#[path = "private_tests.rs"]
+mod private_side;
 #[path = "verify_tests.rs"]
 mod verifying;
 
@@ -82,6 +84,7 @@ impl Disk for TestDisk {
 pub(super) struct Scene {
     caller: Caller,
     call: Call,
+    args: Option<Content>,
     allow: Decision,
 }
 
@@ -99,7 +102,9 @@ impl Scene {
         };
         let judgement = Judgement { principal: Principal::Agent, cause: Cause::Permitted, policies: vec![], faults: vec![] };
         let allow = Decision::from_grounds(Grounds { snapshot: Fingerprint::new([1; 32]), judgements: vec![judgement] });
-        Self { caller: Caller::new(AgentId::new("planner"), Actor::Unattended), call, allow }
+        let keeping = Detail::new(&DetailSettings::default()).of(&call.server, &call.target);
+        let args = call.arguments.json().map(|arguments| Content::of(arguments, &keeping, Part::Arguments));
+        Self { caller: Caller::new(AgentId::new("planner"), Actor::Unattended), call, args, allow }
     }
 
     pub(super) fn decided(&self, number: u128) -> Record<'_> {
@@ -109,6 +114,8 @@ impl Scene {
             caller: &self.caller,
             call: &self.call,
             via: None,
+            args: self.args.as_ref(),
+            catalog: None,
             decision: &self.allow,
             micros: 3,
         })
@@ -117,7 +124,7 @@ impl Scene {
 
 fn ended(receipt: &Receipt) -> Record<'static> {
     let (decision, seq) = (receipt.id().unwrap(), receipt.seq());
-    Record::Outcome(OutcomeRecord { decision, seq, outcome: Outcome::Ok, micros: 9, bytes: 2 })
+    Record::Outcome(OutcomeRecord { decision, seq, outcome: Outcome::Ok, micros: 9, bytes: 2, result: None })
 }
 
 pub(super) fn settings(directory: &Path) -> Settings {
@@ -155,7 +162,7 @@ async fn what_is_acknowledged_is_in_the_log_after_closing_and_opening_again() {
     assert_eq!(kinds(&reader), ["start", "decision", "outcome", "stop", "start"]);
     let record = reader.get(receipt.seq()).unwrap().unwrap();
     assert_eq!((record.hash(), record.summary().id), (receipt.leaf_hash(), DecisionId::from_parts(1, 7).to_string()));
-    assert!(reader.salt(receipt.seq()).unwrap().is_some() && reader.salt(receipt.seq() + 1).unwrap().is_none());
+    assert!(reader.kept(receipt.seq()).unwrap().is_some() && reader.kept(receipt.seq() + 1).unwrap().is_none());
     drop((writer, reader));
     assert_eq!(check(dir.path()).unwrap().without_outcome, 0);
 }
@@ -271,23 +278,6 @@ async fn below_the_low_water_mark_calls_are_refused_and_outcomes_are_still_writt
     assert!(matches!(writer.health(), Health::Failed(_)));
     writer.append(ended(&receipt)).await.unwrap();
     assert_eq!(kinds(&reader), ["start", "decision", "outcome"]);
-}
-
-#[tokio::test]
-async fn salts_whose_leaves_were_cut_off_by_a_crash_are_gone_after_the_next_start() {
-    let dir = tempfile::tempdir().unwrap();
-    let (writer, reader) = start(dir.path());
-    writer.close().await.unwrap();
-    drop(reader);
-    let database = Database::open(&open::database_path(dir.path()), Arc::new(LocalDisk)).unwrap();
-    let mut batch = Batch::default();
-    let entry = [&3_u64.to_be_bytes()[..], &[9; 32]].concat();
-    batch.insert(&chain::key(chain::SALTS, 2), &entry);
-    database.commit(batch).unwrap();
-    assert_eq!(AuditReader::new(database.clone()).salt(3).unwrap(), Some([9; 32]));
-    drop(database);
-    let (_writer, reader) = start(dir.path());
-    assert_eq!(reader.salt(3).unwrap(), None);
 }
 
 #[test]

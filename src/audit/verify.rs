@@ -284,7 +284,15 @@ impl<'a> Check<'a> {
         match kind {
             Kind::Decision => self.decision(seq, &view)?,
             Kind::Outcome => self.outcome(seq, &view)?,
-            Kind::Policy | Kind::Start | Kind::Stop | Kind::Recovery | Kind::Clock => {}
+            Kind::Policy
+            | Kind::Start
+            | Kind::Stop
+            | Kind::Recovery
+            | Kind::Clock
+            | Kind::Key
+            | Kind::Prune
+            | Kind::Erase
+            | Kind::Approval => {}
         }
         let hash = LeafHash::of(leaf);
         self.head = Head { size: seq + 1, hash };

@@ -55,7 +55,7 @@ const fn open(path: &'static str, kind: Kind) -> Key {
     Key { path, kind, default: None, replaces: &[] }
 }
 
-/// All settings except those of the servers, in the order of the example file.
+/// All settings except those of lists of tables, in the order of the example file.
 pub(super) const KEYS: &[Key] = &[
     key("listen.address", Kind::Text, "127.0.0.1:8080"),
     key("listen.plaintext_non_loopback", Kind::Bool, "false"),
@@ -99,6 +99,9 @@ pub(super) const KEYS: &[Key] = &[
     key("audit.append_deadline", Kind::Text, "2s"),
     key("audit.queue", Kind::Integer, "4096"),
     key("audit.low_water", Kind::Text, "64MiB"),
+    key("audit.detail", Kind::Text, "arguments"),
+    key("audit.keep_limit", Kind::Text, "64KiB"),
+    key("audit.mask", Kind::List, ""),
     key("log.format", Kind::Text, "auto"),
     key("log.level", Kind::Text, "info"),
 ];
@@ -115,6 +118,9 @@ pub(super) const SERVER_KEYS: &[Key] = &[
     key("extensions", Kind::List, ""),
     open("meta_tools", Kind::Tables),
 ];
+
+/// The settings of one `[[audit.tool]]` table.
+pub(super) const AUDIT_TOOL_KEYS: &[Key] = &[open("name", Kind::Text), open("detail", Kind::Text), open("mask", Kind::List)];
 
 /// The key of this name.
 pub(super) fn find(keys: &'static [Key], path: &str) -> Option<&'static Key> {

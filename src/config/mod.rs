@@ -4,10 +4,11 @@
 //! `app` and have never heard of files. A key that is not in the table (`keys.rs`) is refused; a default is safe, or it does not
 //! exist and the message says what to set.
 //!
-//! Read in this order: `keys.rs` (all settings), [`settings`] (what they become), `resolve.rs` (how), `parts.rs` and `servers.rs`
-//! (bounds and what must hold between them).
+//! Read in this order: `keys.rs` (all settings), [`settings`] (what they become), `resolve.rs` (how), `parts.rs`, `detail.rs` and
+//! `servers.rs` (bounds and what must hold between them).
 
 pub mod cases;
+mod detail;
 mod environment;
 pub mod flags;
 mod keys;

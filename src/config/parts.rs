@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
-use super::raw::{Given, Value};
+use super::detail;
+use super::raw::{Given, Table, Value};
 use super::reader::{Reader, address, text, within};
 use super::report::{Origin, Problem};
 use super::settings::{
@@ -157,8 +158,13 @@ fn catalog_ttl(reader: &mut Reader<'_>) -> Option<Option<Duration>> {
     })
 }
 
-/// `default` is where the log goes when nobody says it.
-pub(super) fn audit(reader: &mut Reader<'_>, default: Option<PathBuf>) -> Option<AuditSettings> {
+/// `default` is where the log goes when nobody says it; `tools` are the `[[audit.tool]]` tables, and `servers` the names that they may name.
+pub(super) fn audit(
+    reader: &mut Reader<'_>,
+    default: Option<PathBuf>,
+    tools: Vec<Table>,
+    servers: Option<&[String]>,
+) -> Option<AuditSettings> {
     let directory = match default {
         Some(default) if !reader.given.contains_key("audit.directory") => {
             let value = Value::Text(default.display().to_string());
@@ -174,12 +180,14 @@ pub(super) fn audit(reader: &mut Reader<'_>, default: Option<PathBuf>) -> Option
     let append_deadline = reader.duration("audit.append_deadline", Duration::from_millis(10)..=HOUR);
     let queue = reader.count("audit.queue", 1..=1_000_000);
     let low_water = reader.size("audit.low_water", 0..=GIB * 1_024 * 1_024);
+    let detail = detail::detail(reader, tools, servers);
     Some(AuditSettings {
         directory: directory?,
         origin: origin?,
         append_deadline: append_deadline?,
         queue: queue?,
         low_water_bytes: low_water?,
+        detail: detail?,
     })
 }
 

@@ -5,9 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeArray, DeTable, DeValue};
 
-use super::keys::{self, KEYS, Key, Kind, SERVER_KEYS};
+use super::keys::{self, AUDIT_TOOL_KEYS, KEYS, Key, Kind, SERVER_KEYS};
 use super::report::{Origin, Place, Problem};
 use crate::domain::nearest;
 
@@ -49,9 +49,9 @@ pub(super) struct Given {
 /// The values given for one table of keys.
 pub(super) type Section = BTreeMap<&'static str, Given>;
 
-/// One `[[server]]` table and where it begins.
+/// One table of a list (`[[server]]`, `[[audit.tool]]`) and where it begins.
 #[derive(Debug)]
-pub(super) struct ServerTable {
+pub(super) struct Table {
     pub(super) origin: Origin,
     pub(super) given: Section,
 }
@@ -60,7 +60,8 @@ pub(super) struct ServerTable {
 #[derive(Debug, Default)]
 pub(super) struct RawConfig {
     pub(super) settings: Section,
-    pub(super) servers: Vec<ServerTable>,
+    pub(super) servers: Vec<Table>,
+    pub(super) audit_tools: Vec<Table>,
 }
 
 /// Reads the text of a settings file; what cannot be read is left out and named in `problems`.
@@ -88,15 +89,11 @@ impl Reader<'_> {
             let origin = self.origin(name.span());
             match value.get_ref() {
                 DeValue::Array(tables) if word == "server" => {
-                    for table in tables {
-                        let origin = self.origin(table.span());
-                        self.server(&origin, table.get_ref());
-                    }
+                    let tables = self.tables("server", SERVER_KEYS, tables);
+                    self.raw.servers.extend(tables);
                 }
                 DeValue::Table(table) if word != "server" && is_section(word) => self.section(word, table),
-                _ if word == "server" => self
-                    .problems
-                    .push(Problem::new(&origin, "`server` is not a list of tables").help("begin each server with [[server]]")),
+                _ if word == "server" => self.not_tables(&origin, "server"),
                 _ if is_section(word) => self.problems.push(Problem::new(&origin, format!("`{word}` is not a table"))),
                 _ => self.unknown(&origin, word, sections().chain(["server"])),
             }
@@ -107,6 +104,16 @@ impl Reader<'_> {
         for (name, value) in table {
             let path = format!("{section}.{}", name.get_ref());
             let origin = self.origin(name.span());
+            if path == "audit.tool" {
+                match value.get_ref() {
+                    DeValue::Array(tables) => {
+                        let tables = self.tables("audit.tool", AUDIT_TOOL_KEYS, tables);
+                        self.raw.audit_tools.extend(tables);
+                    }
+                    _ => self.not_tables(&origin, "audit.tool"),
+                }
+                continue;
+            }
             match keys::find(KEYS, &path) {
                 None => self.unknown(&origin, &path, KEYS.iter().map(|key| key.path)),
                 Some(key) => {
@@ -118,23 +125,36 @@ impl Reader<'_> {
         }
     }
 
-    fn server(&mut self, origin: &Origin, value: &DeValue<'_>) {
-        let DeValue::Table(table) = value else {
-            self.problems
-                .push(Problem::new(origin, "`server` is not a list of tables").help("begin each server with [[server]]"));
-            return;
-        };
+    /// The tables of a list, as far as they are tables.
+    fn tables(&mut self, name: &str, keys: &'static [Key], tables: &DeArray<'_>) -> Vec<Table> {
+        let mut read = Vec::new();
+        for table in tables {
+            let origin = self.origin(table.span());
+            match table.get_ref() {
+                DeValue::Table(table) => read.push(self.table(keys, origin, table)),
+                _ => self.not_tables(&origin, name),
+            }
+        }
+        read
+    }
+
+    fn table(&mut self, keys: &'static [Key], origin: Origin, table: &DeTable<'_>) -> Table {
         let mut given = Section::new();
         for (name, value) in table {
             let origin = self.origin(name.span());
-            match keys::find(SERVER_KEYS, name.get_ref()) {
-                None => self.unknown(&origin, name.get_ref(), SERVER_KEYS.iter().map(|key| key.path)),
+            match keys::find(keys, name.get_ref()) {
+                None => self.unknown(&origin, name.get_ref(), keys.iter().map(|key| key.path)),
                 Some(key) => {
                     given.extend(self.given(key, &origin, value.get_ref()).map(|value| (key.path, value)));
                 }
             }
         }
-        self.raw.servers.push(ServerTable { origin: origin.clone(), given });
+        Table { origin, given }
+    }
+
+    fn not_tables(&mut self, origin: &Origin, name: &str) {
+        let problem = Problem::new(origin, format!("`{name}` is not a list of tables"));
+        self.problems.push(problem.help(format!("begin each with [[{name}]]")));
     }
 
     fn given(&mut self, key: &Key, origin: &Origin, value: &DeValue<'_>) -> Option<Given> {

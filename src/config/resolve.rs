@@ -62,7 +62,8 @@ impl Config {
     /// Every problem of file, environment and flags that concerns the log or cannot be read at all.
     pub fn for_audit(sources: &Sources<'_>) -> Result<AuditSettings, ConfigReport> {
         let mut layers = Layers::read(sources);
-        let audit = parts::audit(&mut layers.reader(), default_log(&sources.environment));
+        let tools = std::mem::take(&mut layers.raw.audit_tools);
+        let audit = parts::audit(&mut layers.reader(), default_log(&sources.environment), tools, None);
         layers.finish(audit)
     }
 
@@ -109,6 +110,15 @@ enum Face<'a> {
     Stdio(&'a CommandLineServer),
 }
 
+impl<'a> Face<'a> {
+    const fn command_line(self) -> Option<&'a CommandLineServer> {
+        match self {
+            Face::Http => None,
+            Face::Stdio(server) => Some(server),
+        }
+    }
+}
+
 /// What all sources said, the strongest value of each key on top.
 struct Layers {
     raw: RawConfig,
@@ -153,7 +163,8 @@ impl Layers {
     }
 
     fn build(mut self, environment: &Environment, face: Face<'_>) -> Result<Config, ConfigReport> {
-        let tables = std::mem::take(&mut self.raw.servers);
+        let (tables, tools) = (std::mem::take(&mut self.raw.servers), std::mem::take(&mut self.raw.audit_tools));
+        let names = servers::names(&tables, face.command_line());
         let log = match face {
             Face::Http => default_log(environment),
             // A log has one writer, and a client may start several servers: each gets its own.
@@ -168,7 +179,7 @@ impl Layers {
         let limits = parts::limits(&mut reader);
         let identity = parts::identity(&mut reader);
         let policy = parts::policy(&mut reader);
-        let audit = parts::audit(&mut reader, log);
+        let audit = parts::audit(&mut reader, log, tools, Some(&names));
         let log = parts::log(&mut reader);
         let (servers, admin) = match face {
             Face::Http => {

@@ -9,6 +9,7 @@ use http::Uri;
 
 use super::environment::Environment;
 use super::show::Shown;
+use crate::audit::DetailSettings;
 use crate::domain::{JsonPointer, ServerName};
 
 /// Everything the sidecar is told at the start.
@@ -145,6 +146,8 @@ pub struct AuditSettings {
     pub queue: usize,
     /// Free space below which the log refuses to grow, in bytes.
     pub low_water_bytes: u64,
+    /// How much is kept of arguments and results.
+    pub detail: DetailSettings,
 }
 
 /// What is logged.

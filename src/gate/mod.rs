@@ -12,6 +12,7 @@
 
 mod admit;
 mod adopt;
+mod content;
 mod door;
 mod drift;
 mod explain;
@@ -28,7 +29,7 @@ pub use door::Gate;
 pub use metrics::Metrics;
 pub use permit::Permit;
 pub use refusal::{Doubt, Refusal};
-pub use settle::Settlement;
+pub use settle::{Answer, Settlement};
 pub use visible::View;
 
 #[cfg(test)]

@@ -26,6 +26,8 @@ mod policies;
 #[cfg(test)]
 mod policy;
 #[cfg(test)]
+mod private;
+#[cfg(test)]
 mod stdio;
 #[cfg(test)]
 mod support;

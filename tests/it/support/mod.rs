@@ -1,6 +1,7 @@
 //! What the tests of the whole binary share: a sidecar, an MCP client, and servers without any scruples.
 
 mod client;
+mod private;
 mod records;
 mod scripted;
 mod served;
@@ -9,6 +10,7 @@ mod stdio;
 mod upstream;
 
 pub(crate) use client::{Connection, Era, LEGACY, MODERN, Mcp, Reply, Stream, modern_meta};
+pub(crate) use private::{assert_commits, assert_recorded, event_data, kept, records_of, result_text};
 pub(crate) use records::{Entry, entries};
 pub(crate) use scripted::{Answer, Ear, Scripted};
 pub(crate) use served::Served;
