@@ -24,6 +24,7 @@ pub mod open;
 mod queue;
 pub mod reader;
 pub mod record;
+pub mod ship;
 pub mod show;
 mod time;
 pub mod tlog;

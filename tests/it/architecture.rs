@@ -67,6 +67,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("toml::", &["config"]),
     ("clap::", &["config"]),
     ("tracing_subscriber", &["telemetry"]),
+    ("object_store::", &["audit/ship"]),
     ("rustls::", &["outbound", "proxy/upstream"]),
     ("client::legacy", &["outbound", "proxy/upstream", "demo"]),
     ("load_native_certs", &["outbound"]),
@@ -119,7 +120,8 @@ impl<'a> File<'a> {
     }
 
     fn is_test(&self) -> bool {
-        self.0.ends_with("/tests.rs") || self.0.ends_with("_tests.rs") || self.0.contains("/tests/")
+        let folder = self.0.contains("/tests/") || self.0.contains("/fixtures/");
+        self.0.ends_with("/tests.rs") || self.0.ends_with("_tests.rs") || folder
     }
 
     fn is_at_home(&self, homes: &[&str]) -> bool {
