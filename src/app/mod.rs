@@ -13,6 +13,7 @@ mod serve;
 mod servers;
 mod status;
 mod stdio;
+mod witness;
 
 pub use ask::{Answers, list_tools};
 pub use inquiry::{BadInquiry, Inquiry, Question, TransportName};

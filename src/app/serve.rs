@@ -13,6 +13,7 @@ use super::admin::Admin;
 use super::log::Log;
 use super::rooms::{Rooms, keep_policies, policy_settings};
 use super::servers;
+use super::witness::WitnessFace;
 use crate::clock::Clock;
 use crate::config::{Config, ListenSettings};
 use crate::lifecycle::{Reload, Signals, Stop, TaskError, Tasks};
@@ -32,6 +33,7 @@ pub async fn serve(config: Config, stop: Stop, ready: impl FnOnce(SocketAddr)) -
     let listener = Listener::bind(&listen_settings(&config.listen)).await.context("failed to open the MCP listener")?;
     let admin = Admin::bind(config.admin.as_ref()).await?;
     let (address, clock, mut registry) = (listener.local_addr(), Clock::System, telemetry::registry());
+    let witness = WitnessFace::open(config.witness.as_ref(), &clock).await?;
     let log = Log::open(&config, &clock, &mut registry)?;
     let rooms = Rooms::open(&config, log, clock, &mut registry).await?;
     let (gate, writer, reader) = (rooms.gate.clone(), rooms.log.writer.clone(), rooms.log.reader.clone());
@@ -39,6 +41,7 @@ pub async fn serve(config: Config, stop: Stop, ready: impl FnOnce(SocketAddr)) -
     let signals = Signals::catch().context("failed to catch signals")?;
 
     let mut parts = Tasks::new(stop.clone());
+    witness.start(&mut parts, &stop);
     let endpoints = start(&config, rooms, &mut registry, listener, requested, &stop, &mut parts)?;
     let admin = admin.start(&gate, reader, endpoints, registry, &stop);
     tracing::info!(event = "listening", face = "mcp", %address, "the sidecar is ready for clients");

@@ -4,7 +4,7 @@
 //! `app` and have never heard of files. A key that is not in the table (`keys.rs`) is refused; a default is safe, or it does not
 //! exist and the message says what to set.
 //!
-//! Read in this order: `keys.rs` (all settings), [`settings`] (what they become), `resolve.rs` (how), `parts.rs` and `servers.rs`
+//! Read in this order: `keys.rs` (all settings), [`settings`] (what they become), `resolve.rs` (how), `parts.rs`, `servers.rs` and `ship.rs`
 //! (bounds and what must hold between them).
 
 pub mod cases;
@@ -18,6 +18,7 @@ mod report;
 mod resolve;
 mod servers;
 pub mod settings;
+mod ship;
 mod show;
 mod units;
 
@@ -28,7 +29,8 @@ pub use resolve::{PolicyCheck, Sources};
 pub use servers::{AskedServers, CommandLineServer};
 pub use settings::{
     AdminSettings, AuditSettings, CatalogSettings, Config, IdentitySettings, LimitSettings, ListenSettings, LogFormat,
-    LogSettings, MetaToolSettings, PolicyServer, PolicySettings, ServerSettings, ServerTarget,
+    LogSettings, MetaToolSettings, PolicyServer, PolicySettings, ServerSettings, ServerTarget, ShipSettings,
+    WitnessServerSettings,
 };
 
 #[cfg(test)]

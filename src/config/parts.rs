@@ -197,7 +197,7 @@ pub(super) fn log(reader: &mut Reader<'_>) -> Option<LogSettings> {
     Some(LogSettings { format: format?, level: level? })
 }
 
-fn guard_plaintext(reader: &mut Reader<'_>, section: &str, origin: &Origin, address: SocketAddr, allowed: bool) {
+pub(super) fn guard_plaintext(reader: &mut Reader<'_>, section: &str, origin: &Origin, address: SocketAddr, allowed: bool) {
     if !address.ip().to_canonical().is_loopback() && !allowed {
         let message = format!("`{section}.address` is `{address}`, which other machines may reach, and this listener has no TLS");
         let help = format!("bind a loopback address, or set `plaintext_non_loopback = true` in [{section}]");

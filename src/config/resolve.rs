@@ -15,6 +15,7 @@ use super::reader::Reader;
 use super::report::{ConfigReport, Origin, Problem, SourceFile};
 use super::servers::{self, AskedServers, CommandLineServer};
 use super::settings::{AuditSettings, CatalogSettings, Config, IdentitySettings, PolicyServer, PolicySettings};
+use super::ship;
 use super::show;
 
 /// Where settings come from.
@@ -168,7 +169,16 @@ impl Layers {
         let limits = parts::limits(&mut reader);
         let identity = parts::identity(&mut reader);
         let policy = parts::policy(&mut reader);
+        // Logs that nobody named share these settings, and each needs places of its own.
+        let suffix = match face {
+            Face::Stdio(server) if !reader.given.contains_key("audit.directory") => Some(server.name_or_default()),
+            Face::Stdio(_) | Face::Http => None,
+        };
         let audit = parts::audit(&mut reader, log);
+        let directory = audit.as_ref().map(|audit| audit.directory.as_path());
+        let ship = ship::shipping(&mut reader, environment, directory, suffix);
+        let witness = ship::witness_server(&mut reader);
+        let outbound = ship::outbound(&mut reader);
         let log = parts::log(&mut reader);
         let (servers, admin) = match face {
             Face::Http => {
@@ -184,8 +194,25 @@ impl Layers {
         let config = (|| {
             let (listen, admin, limits) = (listen?, admin?, limits?);
             let (identity, policy, audit) = (identity?, policy?, audit?);
-            Some(Config { listen, admin, limits, identity, policy, audit, log: log?, servers: servers?, shown })
+            let (ship, witness, outbound) = (ship?, witness?, outbound?);
+            Some(Config {
+                listen,
+                admin,
+                limits,
+                identity,
+                policy,
+                audit,
+                ship,
+                witness,
+                outbound,
+                log: log?,
+                servers: servers?,
+                shown,
+            })
         })();
+        if let Some(config) = &config {
+            ship::around_the_witness(&mut self.reader(), config);
+        }
         self.finish(config)
     }
 

@@ -304,7 +304,7 @@ fn path(text: &str) -> Result<String, String> {
 }
 
 /// `http` or `https` with a host. A password in a URL would end up in logs.
-fn url(text: &str) -> Result<Uri, String> {
+pub(super) fn url(text: &str) -> Result<Uri, String> {
     let uri: Uri = text.parse().map_err(|_| "this is not a URL".to_owned())?;
     let scheme = matches!(uri.scheme_str(), Some("http" | "https"));
     let host = uri.host().is_some_and(|host| !host.is_empty());

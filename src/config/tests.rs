@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use super::flags::Command;
 use super::*;
 
-const MINIMAL: &str = r#"
+pub(super) const MINIMAL: &str = r#"
 [identity]
 agent = "assistant"
 actor = "alice"
@@ -30,7 +30,7 @@ fn file(text: &str) -> (TempDir, PathBuf) {
 }
 
 /// Resolves `text` with the environment and the words after `cedarpost` (`serve --listen …`, `stdio … -- …`).
-fn resolve(text: &str, variables: &[(&str, &str)], words: &[&str]) -> Result<Config, ConfigReport> {
+pub(super) fn resolve(text: &str, variables: &[(&str, &str)], words: &[&str]) -> Result<Config, ConfigReport> {
     let (_directory, path) = file(text);
     let environment = variables.iter().copied().collect();
     match Flags::try_parse_from(["cedarpost"].iter().chain(words)).unwrap().command {
@@ -42,18 +42,18 @@ fn resolve(text: &str, variables: &[(&str, &str)], words: &[&str]) -> Result<Con
     }
 }
 
-fn serve(text: &str) -> Result<Config, ConfigReport> {
+pub(super) fn serve(text: &str) -> Result<Config, ConfigReport> {
     resolve(text, &[], &["serve"])
 }
 
 /// The problems as lines, without the directory of the file.
-fn problems(result: Result<Config, ConfigReport>) -> String {
+pub(super) fn problems(result: Result<Config, ConfigReport>) -> String {
     let lines = result.expect_err("there should be a problem").lines();
     let short = |line: &str| line.split_once("cedarpost.toml").map_or_else(|| line.to_owned(), |(_, rest)| format!("file{rest}"));
     lines.lines().map(short).collect::<Vec<_>>().join("\n")
 }
 
-fn with(section: &str, line: &str) -> String {
+pub(super) fn with(section: &str, line: &str) -> String {
     let header = format!("[{section}]\n");
     match MINIMAL.contains(&header) {
         true => MINIMAL.replace(&header, &format!("{header}{line}\n")),

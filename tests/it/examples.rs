@@ -34,14 +34,12 @@ const SERVER: &str = "\n[[server]]\nname = \"shop\"\nurl = \"http://127.0.0.1:90
 
 #[test]
 fn the_commented_lines_are_the_defaults() {
-    // The log's directory depends on the user, and there is no lock unless somebody names one: their lines show no default.
+    // The log's directory depends on the user, and some things are not there unless somebody names them: their lines show no default.
+    let no_defaults = ["directory", "lock", "witness_quorum", "name", "ca_file"];
     let uncommented: String = settings()
         .lines()
         .map(|line| {
-            commented(line)
-                .filter(|setting| !["directory", "lock"].iter().any(|name| setting.starts_with(name)))
-                .unwrap_or(line)
-                .to_owned()
+            commented(line).filter(|setting| !no_defaults.iter().any(|name| setting.starts_with(name))).unwrap_or(line).to_owned()
                 + "\n"
         })
         .collect();

@@ -26,6 +26,8 @@ mod policies;
 #[cfg(test)]
 mod policy;
 #[cfg(test)]
+mod ship;
+#[cfg(test)]
 mod stdio;
 #[cfg(test)]
 mod support;

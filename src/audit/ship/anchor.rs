@@ -6,7 +6,8 @@
 
 use std::convert::Infallible;
 use std::error::Error;
-use std::path::PathBuf;
+use std::fmt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -45,7 +46,35 @@ pub struct AnchorPathError {
     pub source: LocationError,
 }
 
+impl fmt::Display for AnchorPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => path.display().fmt(f),
+            Self::Store(location) => location.fmt(f),
+        }
+    }
+}
+
 impl AnchorPlace {
+    /// The anchor of this name below a store, or beside a file.
+    #[must_use]
+    pub fn below(&self, name: &str) -> Option<Self> {
+        match self {
+            Self::File(path) => Some(Self::File(with_end(path, &format!("-{name}")))),
+            Self::Store(location) => location.below(name).ok().map(Self::Store),
+        }
+    }
+
+    /// The anchor of the copy of a log with this number; itself for the first.
+    #[must_use]
+    pub fn numbered(&self, number: u32) -> Option<Self> {
+        match self {
+            Self::File(path) if number > 1 => Some(Self::File(with_end(path, &format!(".{number}")))),
+            Self::File(_) => Some(self.clone()),
+            Self::Store(location) => location.numbered(number).ok().map(Self::Store),
+        }
+    }
+
     /// The store that it is in, and the name of the file there, if it is a single one.
     pub(super) fn resolve(&self) -> Result<(Location, Option<String>), AnchorPathError> {
         let path = match self {
@@ -57,6 +86,12 @@ impl AnchorPlace {
         let location = path.parent().map_or(Err(LocationError::Relative), Location::directory).map_err(wrong)?;
         Ok((location, Some(name.to_owned())))
     }
+}
+
+fn with_end(path: &Path, end: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(end);
+    name.into()
 }
 
 /// Keeps one anchor.

@@ -82,6 +82,25 @@ impl Location {
         path.to_str().ok_or(LocationError::Characters).and_then(|path| format!("file://{path}").parse())
     }
 
+    /// The place of this name below this one.
+    ///
+    /// # Errors
+    ///
+    /// When that cannot be written as a location.
+    pub fn below(&self, name: &str) -> Result<Self, LocationError> {
+        format!("{self}/{name}").parse()
+    }
+
+    /// The place beside this one that belongs to the copy with this number; itself for the first.
+    ///
+    /// # Errors
+    ///
+    /// When that cannot be written as a location.
+    pub fn numbered(&self, number: u32) -> Result<Self, LocationError> {
+        let name = if self.path.is_empty() { "/log" } else { "" };
+        if number <= 1 { Ok(self.clone()) } else { format!("{self}{name}.{number}").parse() }
+    }
+
     /// Who keeps the objects.
     #[must_use]
     pub const fn keeper(&self) -> Keeper {

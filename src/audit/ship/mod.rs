@@ -19,6 +19,7 @@ mod meter;
 mod objects;
 mod open;
 mod place;
+mod probe;
 pub mod shipping;
 pub mod source;
 pub mod store;

@@ -14,6 +14,7 @@ use tokio::sync::Semaphore;
 
 use super::connector::Connector;
 use super::location::{Keeper, Location, StoreOptions};
+use super::probe::Conditions;
 use super::store::{MAX_OBJECT, SLOTS, Store};
 use crate::outbound::{Limits, Outbound, PlainHttp};
 use crate::storage;
@@ -84,6 +85,7 @@ impl Store {
             deadline,
             slots: Arc::new(Semaphore::new(SLOTS)),
             with_attributes: !on_disk,
+            conditions: if location.keeper() == Keeper::S3 { Conditions::unknown() } else { Conditions::honoured() },
         })
     }
 }

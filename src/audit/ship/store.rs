@@ -15,6 +15,8 @@ use object_store::{Attribute, Attributes, GetOptions, ObjectStore, PutMode, PutO
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
+use super::probe::Conditions;
+
 /// How many operations may be under way at once.
 pub(super) const SLOTS: usize = 8;
 /// The longest object that is read: an entry bundle of the longest records.
@@ -80,6 +82,7 @@ pub struct Store {
     pub(super) slots: Arc<Semaphore>,
     /// File systems keep bytes and nothing else.
     pub(super) with_attributes: bool,
+    pub(super) conditions: Conditions,
 }
 
 impl Store {
@@ -95,6 +98,10 @@ impl Store {
     ///
     /// [`StoreError::Different`] when there is one with other bytes, else why nobody knows whether it is there.
     pub async fn create(&self, name: &str, bytes: Bytes, kind: ContentKind) -> Result<Made, StoreError> {
+        self.probe().await?;
+        if self.conditions.are_ignored() {
+            return self.create_after_looking(name, bytes, kind).await;
+        }
         match self.put(name, bytes.clone(), PutMode::Create, kind).await {
             Ok(()) => return Ok(Made::Now),
             Err(Put::Exists) => {}
@@ -183,7 +190,7 @@ impl Store {
         }
     }
 
-    async fn put(&self, name: &str, bytes: Bytes, mode: PutMode, kind: ContentKind) -> Result<(), Put> {
+    pub(super) async fn put(&self, name: &str, bytes: Bytes, mode: PutMode, kind: ContentKind) -> Result<(), Put> {
         let (objects, path) = (Arc::clone(&self.objects), self.path(name).map_err(Put::Failed)?);
         let attributes = if self.with_attributes { kind.attributes() } else { Attributes::new() };
         let options = PutOptions { mode, attributes, ..PutOptions::default() };
@@ -225,10 +232,12 @@ impl Store {
 }
 
 /// Why a put did not put anything.
-enum Put {
+pub(super) enum Put {
+    /// There is something.
     Exists,
     /// The store cannot do it on a condition.
     Unconditional,
+    /// Anything else.
     Failed(StoreError),
 }
 

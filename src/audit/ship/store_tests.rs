@@ -87,6 +87,7 @@ async fn faults_of_a_server_are_errors_and_the_next_try_succeeds() {
     for (trouble, expected) in table {
         let first = move |number, _: &http::Method, _: &str| if number == 0 { trouble } else { Trouble::None };
         let (server, store) = s3(first, Duration::from_millis(400)).await;
+        let store = Store { conditions: Conditions::honoured(), ..store };
         let bytes = Bytes::from_static(b"bytes");
         let error = store.create("tile/0/000", bytes.clone(), ContentKind::Tile).await.unwrap_err();
         let told = super::super::hitch::told(&error);

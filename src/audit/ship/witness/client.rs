@@ -14,10 +14,10 @@ use ring::digest;
 
 use crate::audit::ship::cursor::{CursorFile, Position};
 use crate::audit::ship::hold::{HoldError, hold_root};
-use crate::audit::ship::source::{Hashes, Source, SourceError, of_proof, reading};
+use crate::audit::ship::source::{Hashes, Source, SourceError, of_proof, reading, root_at};
 use crate::audit::tlog::merkle::prove_consistency;
 use crate::audit::tlog::witness::{AnswerError, RequestError, SIZE_TYPE, parse_size};
-use crate::audit::tlog::{AddCheckpoint, Signature, SignedCheckpoint, VerifierKey};
+use crate::audit::tlog::{AddCheckpoint, Signature, SignedCheckpoint, TreeHash, VerifierKey};
 use crate::outbound::{Limits, Outbound, OutboundError};
 
 /// How often a witness may tell us to start from another size before we give it a rest.
@@ -232,11 +232,16 @@ impl Peer {
             // The log has grown since; the next round asks for a newer checkpoint.
             return Err(AskError::Restless);
         }
-        let root = reading(source, move |source| crate::audit::ship::source::root_at(source, seen)).await?;
+        if seen < self.position.next {
+            let (cosigned, url) = (self.position.next, &self.url);
+            // It could cosign another history now; we go on telling it ours.
+            tracing::warn!(event = "audit_witness_forgot", witness = %url, cosigned, seen, "a witness has forgotten what it cosigned");
+        }
+        let root = reading(source, move |source| root_at(source, seen)).await?;
         self.keep(seen, root).await
     }
 
-    async fn keep(&mut self, next: u64, root: crate::audit::tlog::TreeHash) -> Result<(), AskError> {
+    async fn keep(&mut self, next: u64, root: TreeHash) -> Result<(), AskError> {
         let (position, cursor) = (Position { next, root, skipped: 0 }, self.cursor.clone());
         let written = tokio::task::spawn_blocking(move || cursor.write(&position)).await;
         written.unwrap_or_else(|panicked| Err(io::Error::other(panicked))).map_err(AskError::Cursor)?;
