@@ -28,6 +28,7 @@ pub mod policy;
 pub mod gate;
 
 // Faces: speak to the world; translate, never decide.
+pub mod control;
 pub mod proxy;
 pub mod rest;
 

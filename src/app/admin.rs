@@ -8,6 +8,7 @@ use prometheus_client::registry::Registry;
 
 use super::status;
 use crate::audit::AuditReader;
+use crate::audit::ship::Board;
 use crate::config::AdminSettings;
 use crate::gate::Gate;
 use crate::lifecycle::{Stop, Tasks};
@@ -45,6 +46,7 @@ impl Admin {
         self,
         gate: &Gate,
         reader: AuditReader,
+        board: Board,
         endpoints: Vec<Arc<Endpoint>>,
         registry: Registry,
         stop: &Stop,
@@ -52,7 +54,7 @@ impl Admin {
         let last = Stop::new();
         let mut tasks = Tasks::new(last.clone());
         if let Some((listener, settings)) = self.0 {
-            let sources = status::sources(gate, reader, endpoints, registry, &settings, stop.clone());
+            let sources = status::sources(gate, reader, board, endpoints, registry, &settings, stop.clone());
             tracing::info!(event = "listening", face = "admin", address = %listener.local_addr(), "the admin face is ready");
             tasks.spawn("the admin face", rest::Admin::new(listener, router(sources)).run(last.clone()));
         }

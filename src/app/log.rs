@@ -5,18 +5,16 @@
 //! log of its own, which goes on when its place is taken again.
 
 use std::ffi::OsString;
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use prometheus_client::registry::Registry;
 use ring::digest::{SHA256, digest};
 
+use crate::audit::tlog::KeyName;
 use crate::audit::{self, AuditReader, AuditWriter, OpenError};
 use crate::clock::Clock;
-use crate::config::Config;
-use crate::storage;
+use crate::config::{AuditSettings, Config};
 
 /// How many `stdio` processes may share a configured directory.
 const PLACES: u32 = 16;
@@ -25,8 +23,8 @@ const PLACES: u32 = 16;
 pub(super) struct Log {
     pub(super) writer: AuditWriter,
     pub(super) reader: AuditReader,
-    /// Keeps the place until the process ends.
-    _place: Option<File>,
+    /// Which of the places of its configuration it has, from 1.
+    pub(super) place: u32,
 }
 
 impl Log {
@@ -35,27 +33,31 @@ impl Log {
         let settings = settings(config);
         let (writer, reader) = audit::open(&settings, clock, registry).with_context(|| failure(&settings.directory))?;
         tracing::info!(directory = %settings.directory.display(), "decisions are recorded");
-        Ok(Self { writer, reader, _place: None })
+        Ok(Self { writer, reader, place: 1 })
     }
 
     /// Opens the first log that no other process writes.
     pub(super) fn open_free(config: &Config, clock: &Clock, registry: &mut Registry) -> anyhow::Result<Self> {
         let configured = settings(config);
-        for directory in places(&configured.directory) {
-            // The place is taken before the log is opened: two processes that made the same log at the same time would collide.
-            let Some(place) = take(&directory).with_context(|| failure(&directory))? else { continue };
-            let settings = audit::Settings { directory, ..configured.clone() };
+        for (directory, number) in places(&configured.directory).zip(1..) {
+            let settings = of_place(&configured, directory, number)?;
             match audit::open(&settings, clock, registry) {
                 Ok((writer, reader)) => {
                     tracing::info!(directory = %settings.directory.display(), "decisions are recorded");
-                    return Ok(Self { writer, reader, _place: Some(place) });
+                    return Ok(Self { writer, reader, place: number });
                 }
-                // A `serve` has it.
-                Err(OpenError::Database(storage::OpenError::Locked(_))) => {}
+                Err(OpenError::InUse(_)) => {}
                 Err(error) => return Err(error).with_context(|| failure(&settings.directory)),
             }
         }
         bail!("{}: it and its {} siblings are in use by other processes", failure(&configured.directory), PLACES - 1)
+    }
+}
+
+/// Records the stop and closes a log; says so when that does not work, since nothing else can be done about it.
+pub(super) async fn close(writer: AuditWriter) {
+    if let Err(error) = writer.close().await {
+        tracing::error!(error = &error as &dyn std::error::Error, "the stop could not be recorded");
     }
 }
 
@@ -72,15 +74,15 @@ fn numbered(directory: &Path, number: u32) -> PathBuf {
     name.into()
 }
 
-/// Takes a place for this process; `None` when another has it. The system gives it back when a process ends, however it ends.
-fn take(directory: &Path) -> io::Result<Option<File>> {
-    storage::make_private_directory(directory)?;
-    let file = OpenOptions::new().write(true).create(true).truncate(false).open(directory.join("place"))?;
-    match file.try_lock() {
-        Ok(()) => Ok(Some(file)),
-        Err(TryLockError::WouldBlock) => Ok(None),
-        Err(TryLockError::Error(error)) => Err(error),
+/// The settings of the log in one of the places: each has a name and keys of its own.
+fn of_place(configured: &audit::Settings, directory: PathBuf, number: u32) -> anyhow::Result<audit::Settings> {
+    if number == 1 {
+        return Ok(audit::Settings { directory, ..configured.clone() });
     }
+    let origin = configured.origin.as_ref().map(|origin| KeyName::new(format!("{origin}/{number}")));
+    let origin = origin.transpose().context("`audit.origin` is too long")?;
+    let keys = configured.keys.as_ref().map(|keys| keys.join(number.to_string()));
+    Ok(audit::Settings { directory, origin, keys, ..configured.clone() })
 }
 
 fn failure(directory: &Path) -> String {
@@ -88,14 +90,20 @@ fn failure(directory: &Path) -> String {
 }
 
 fn settings(config: &Config) -> audit::Settings {
-    let audit = &config.audit;
     let digest = digest(&SHA256, config.show().as_bytes());
     let digest: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    audit::Settings { config: format!("sha256:{digest}"), ..log_settings(&config.audit) }
+}
+
+/// The settings of a log as the configuration has them.
+pub fn log_settings(audit: &AuditSettings) -> audit::Settings {
     audit::Settings {
-        config: format!("sha256:{digest}"),
         append_deadline: audit.append_deadline,
         queue: audit.queue,
         low_water: audit.low_water_bytes,
-        ..audit::Settings::new(audit.directory.clone(), audit.origin.clone())
+        origin: audit.origin.clone(),
+        keys: audit.keys.clone(),
+        epochs: audit.epochs,
+        ..audit::Settings::new(audit.directory.clone())
     }
 }

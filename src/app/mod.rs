@@ -6,6 +6,8 @@
 
 mod admin;
 mod ask;
+mod carriers;
+mod control;
 mod inquiry;
 mod log;
 mod rooms;
@@ -13,10 +15,12 @@ mod serve;
 mod servers;
 mod status;
 mod stdio;
+mod witness;
 
 pub use ask::{Answers, list_tools};
+pub use control::socket;
 pub use inquiry::{BadInquiry, Inquiry, Question, TransportName};
-pub use log::places;
+pub use log::{log_settings, places};
 pub use rooms::policy_settings;
 pub use serve::serve;
 pub use stdio::stdio;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use anyhow::Context;
 use prometheus_client::registry::Registry;
 
-use super::log::Log;
+use super::log::{self, Log};
+use crate::audit::Detail;
 use crate::clock::Clock;
 use crate::config::{Config, IdentitySettings, MetaToolSettings, PolicyServer, PolicySettings};
 use crate::domain::AttributeKind;
@@ -30,10 +31,8 @@ impl Rooms {
     pub(super) async fn open(config: &Config, log: Log, clock: Clock, registry: &mut Registry) -> anyhow::Result<Self> {
         let writer = log.writer.clone();
         let opened = Self::open_gate(config, log, clock, registry).await;
-        if opened.is_err()
-            && let Err(error) = writer.close().await
-        {
-            tracing::error!(error = &error as &dyn std::error::Error, "the stop could not be recorded");
+        if opened.is_err() {
+            log::close(writer).await;
         }
         opened
     }
@@ -44,7 +43,8 @@ impl Rooms {
         let files = policy::read(&settings).map_err(AdoptError::Invalid).context("failed to load the policies")?;
         let watch = Watch::new(&settings, &files);
         let metrics = (gate::Metrics::new(registry), policy::Metrics::new(registry));
-        let gate = Gate::open(settings, files, log.writer.clone(), clock.clone(), metrics.0, metrics.1)
+        let detail = Detail::new(&config.audit.detail);
+        let gate = Gate::open(settings, files, log.writer.clone(), detail, clock.clone(), metrics.0, metrics.1)
             .await
             .context("failed to load the policies")?;
         for warning in gate.snapshot().warnings() {

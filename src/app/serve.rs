@@ -10,9 +10,12 @@ use prometheus_client::registry::Registry;
 
 use super::Ended;
 use super::admin::Admin;
-use super::log::Log;
+use super::carriers::Carriers;
+use super::control;
+use super::log::{self, Log};
 use super::rooms::{Rooms, keep_policies, policy_settings};
 use super::servers;
+use super::witness::WitnessFace;
 use crate::clock::Clock;
 use crate::config::{Config, ListenSettings, ServerSettings};
 use crate::lifecycle::{Reload, Signals, Stop, TaskError, Tasks};
@@ -32,15 +35,19 @@ pub async fn serve(config: Config, stop: Stop, ready: impl FnOnce(SocketAddr)) -
     let listener = Listener::bind(&listen_settings(&config.listen)).await.context("failed to open the MCP listener")?;
     let admin = Admin::bind(config.admin.as_ref()).await?;
     let (address, clock, mut registry) = (listener.local_addr(), Clock::System, telemetry::registry());
+    let witness = WitnessFace::open(config.witness.as_ref(), &clock).await?;
     let log = Log::open(&config, &clock, &mut registry)?;
+    let carriers = Carriers::start(&config, &log, &clock, &mut registry).await?;
     let rooms = Rooms::open(&config, log, clock, &mut registry).await?;
     let (gate, writer, reader) = (rooms.gate.clone(), rooms.log.writer.clone(), rooms.log.reader.clone());
     let (reload, requested) = Reload::channel();
     let signals = Signals::catch().context("failed to catch signals")?;
 
     let mut parts = Tasks::new(stop.clone());
+    control::start(&gate, &reader, &stop, &mut parts)?;
+    witness.start(&mut parts, &stop);
     let endpoints = start(&config, rooms, &mut registry, listener, requested, &stop, &mut parts)?;
-    let admin = admin.start(&gate, reader, endpoints, registry, &stop);
+    let admin = admin.start(&gate, reader, carriers.board(), endpoints, registry, &stop);
     tracing::info!(event = "listening", face = "mcp", %address, "the sidecar is ready for clients");
     ready(address);
 
@@ -48,9 +55,8 @@ pub async fn serve(config: Config, stop: Stop, ready: impl FnOnce(SocketAddr)) -
         drained = drain(parts, config.limits.shutdown_grace) => drained,
         () = signals.run(stop.clone(), reload) => return Ok(Ended::Interrupted),
     };
-    if let Err(error) = writer.close().await {
-        tracing::error!(error = &error as &dyn std::error::Error, "the stop could not be recorded");
-    }
+    log::close(writer).await;
+    carriers.end().await;
     admin.end().await;
     drained.context("the sidecar did not end in order")?;
     Ok(Ended::Drained)

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use prometheus_client::registry::Registry;
 use serde_json::{Value, json};
 
-use super::inquiry;
+use super::{carriers, inquiry};
+use crate::audit::ship::Board;
 use crate::audit::{AuditReader, Health};
 use crate::config::AdminSettings;
 use crate::domain::Timestamp;
@@ -20,6 +21,7 @@ use crate::rest::{Check, ExplainSource, MAX_INQUIRY, Readiness, Sources, Verdict
 pub(super) fn sources(
     gate: &Gate,
     reader: AuditReader,
+    board: Board,
     endpoints: Vec<Arc<Endpoint>>,
     registry: Registry,
     admin: &AdminSettings,
@@ -27,9 +29,9 @@ pub(super) fn sources(
 ) -> Sources {
     let status_gate = gate.clone();
     Sources {
-        readiness: readiness(gate),
+        readiness: readiness(gate, board.clone()),
         registry,
-        status: Box::new(move || status(&status_gate, &reader, &endpoints)),
+        status: Box::new(move || status(&status_gate, &reader, &board, &endpoints)),
         explain: explain(gate),
         stop,
         allowed_hosts: admin.allowed_hosts.clone(),
@@ -43,8 +45,8 @@ fn explain(gate: &Gate) -> ExplainSource {
     Box::new(move |body| inquiry::answer(&gate, &body, limits))
 }
 
-/// Ready with policies in force and a log that can be written.
-fn readiness(gate: &Gate) -> Readiness {
+/// Ready with policies in force and a log that can be written and that nothing contradicts.
+fn readiness(gate: &Gate, board: Board) -> Readiness {
     let (policies, log) = (gate.clone(), gate.clone());
     Readiness::new(vec![
         Check::new("policies", move || {
@@ -55,10 +57,11 @@ fn readiness(gate: &Gate) -> Readiness {
             Health::Writable => Verdict::Holds("writable".to_owned()),
             Health::Failed(reason) => Verdict::Fails(reason.to_string()),
         }),
+        Check::new("audit_anchors", move || carriers::verdict(&board)),
     ])
 }
 
-fn status(gate: &Gate, reader: &AuditReader, endpoints: &[Arc<Endpoint>]) -> Value {
+fn status(gate: &Gate, reader: &AuditReader, board: &Board, endpoints: &[Arc<Endpoint>]) -> Value {
     let policy = gate.policy_status();
     let health = match gate.audit_health() {
         Health::Writable => json!({ "writable": true }),
@@ -78,7 +81,10 @@ fn status(gate: &Gate, reader: &AuditReader, endpoints: &[Arc<Endpoint>]) -> Val
                 "problems": strings(&policy.last_report.problems),
             },
         },
-        "audit": { "records": reader.len().ok(), "health": health },
+        "audit": {
+            "records": reader.len(), "first": reader.first(), "archived": reader.archived(), "health": health,
+            "places": carriers::status(board),
+        },
         "servers": endpoints.iter().map(|endpoint| endpoint.state()).collect::<Vec<_>>(),
         "tools": tools,
         "drifted": drifted(&policy.drift),

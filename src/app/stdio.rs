@@ -7,14 +7,16 @@ use anyhow::Context;
 
 use super::Ended;
 use super::admin::Admin;
-use super::log::Log;
+use super::carriers::Carriers;
+use super::control;
+use super::log::{self, Log};
 use super::rooms::{Rooms, keep_policies, policy_settings};
 use super::serve::LAST_GRACE;
 use super::servers;
 use crate::clock::Clock;
 use crate::config::{ActorTokenSource, Config};
 use crate::identity::{Credentials, Identified, Identity};
-use crate::lifecycle::{Reload, Signals, Stop};
+use crate::lifecycle::{Reload, Signals, Stop, Tasks};
 use crate::proxy::{Metrics, StdioEnd, StdioFace};
 use crate::telemetry;
 
@@ -27,6 +29,7 @@ pub async fn stdio(config: Config) -> anyhow::Result<Ended> {
     let admin = Admin::bind(config.admin.as_ref()).await?;
     let (clock, mut registry) = (Clock::System, telemetry::registry());
     let log = Log::open_free(&config, &clock, &mut registry)?;
+    let carriers = Carriers::start(&config, &log, &clock, &mut registry).await?;
     let rooms = Rooms::open(&config, log, clock, &mut registry).await?;
     let metrics = Metrics::new(&mut registry);
     let stop = Stop::new();
@@ -35,7 +38,10 @@ pub async fn stdio(config: Config) -> anyhow::Result<Ended> {
     let settings = Arc::new(policy_settings(&config.policy, config.identity.as_ref(), config.callers.ways.attributes(), servers));
     let (reload, requested) = Reload::channel();
     let keeping = tokio::spawn(keep_policies(rooms.gate.clone(), settings, rooms.watch, requested, stop.clone()));
-    let admin = admin.start(&rooms.gate, rooms.log.reader.clone(), vec![Arc::clone(&endpoint)], registry, &stop);
+    let mut parts = Tasks::new(stop.clone());
+    control::start(&rooms.gate, &rooms.log.reader, &stop, &mut parts)?;
+    let admin =
+        admin.start(&rooms.gate, rooms.log.reader.clone(), carriers.board(), vec![Arc::clone(&endpoint)], registry, &stop);
 
     let upkeep = tokio::spawn(rooms.upkeep.run(stop.clone()));
     let signals = Signals::catch().context("failed to catch signals")?;
@@ -56,9 +62,11 @@ pub async fn stdio(config: Config) -> anyhow::Result<Ended> {
     upkeep.abort();
     // It ends with the stop; a file system that hangs must not keep the process.
     let _ = tokio::time::timeout(Duration::from_secs(1), keeping).await;
-    if let Err(error) = rooms.log.writer.close().await {
-        tracing::error!(error = &error as &dyn std::error::Error, "the stop could not be recorded");
+    if let Err(error) = parts.wait(Duration::from_secs(1)).await {
+        tracing::debug!(%error, "the control face was cut off");
     }
+    log::close(rooms.log.writer).await;
+    carriers.end().await;
     admin.end().await;
     Ok(match end? {
         Some(StdioEnd::Closed(code)) => Ended::Server(code),

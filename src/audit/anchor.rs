@@ -1,4 +1,4 @@
-//! The last head, kept in a file beside the database, at most a second old.
+//! The newest signed checkpoint, kept in a file beside the databases, at most a second old.
 //!
 //! A damaged database can come back as a valid older log: every link holds, only the newest records are gone. The anchor tells. It is
 //! written after the records it stands for, so that it is never ahead of a log that is whole.
@@ -9,12 +9,13 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
-use serde::Deserialize;
 
 use crate::storage;
 
-use super::chain::{Head, LeafHash};
-use super::json::Json;
+use super::epoch::Durable;
+use super::tlog::SignedCheckpoint;
+use super::tlog::checkpoint::CheckpointError;
+use super::tlog::trust::DistrustError;
 
 /// How old the file may be while records are written.
 const PERIOD: Duration = Duration::from_secs(1);
@@ -34,48 +35,43 @@ pub enum AnchorError {
         #[source]
         source: std::io::Error,
     },
-    /// It does not have the form of an anchor.
-    #[error("`{0}` is damaged: restore it, or move the whole directory away to begin a new log")]
-    Damaged(PathBuf),
+    /// It is not a signed checkpoint.
+    #[error("`{path}` is damaged: restore it, or move the whole directory away to begin a new log")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        source: CheckpointError,
+    },
+    /// The log has not signed it.
+    #[error("the log has not signed the anchor in `{directory}`")]
+    Forged {
+        /// The log's directory.
+        directory: PathBuf,
+        /// What is wrong with the signature.
+        #[source]
+        source: DistrustError,
+    },
 }
 
-#[derive(Deserialize)]
-struct Text<'a> {
-    hash: &'a str,
-    size: u64,
-    v: u64,
-}
-
-/// Reads the anchor of the log in `directory`.
+/// Reads the anchor of the log in `directory`. Nobody has looked at its signature yet.
 ///
 /// # Errors
 ///
 /// [`AnchorError`].
-pub(super) fn read(directory: &Path) -> Result<Head, AnchorError> {
+pub(super) fn read(directory: &Path) -> Result<SignedCheckpoint, AnchorError> {
     let path = file(directory);
-    let text = match std::fs::read(&path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(AnchorError::Missing(path)),
-        Err(source) => return Err(AnchorError::Read { path, source }),
-    };
-    let head = serde_json::from_slice::<Text<'_>>(&text)
-        .ok()
-        .filter(|anchor| anchor.v == 1)
-        .and_then(|anchor| Some(Head { size: anchor.size, hash: LeafHash::parse(anchor.hash)? }));
-    head.ok_or(AnchorError::Damaged(path))
+    match std::fs::read(&path) {
+        Ok(note) => SignedCheckpoint::parse(&note).map_err(|source| AnchorError::Damaged { path, source }),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(AnchorError::Missing(path)),
+        Err(source) => Err(AnchorError::Read { path, source }),
+    }
 }
 
 /// Writes the anchor of the log in `directory` durably.
-pub(super) fn write(directory: &Path, head: Head) -> std::io::Result<()> {
-    let mut json = Json::default();
-    json.open_object();
-    json.key("hash").base64(head.hash.as_bytes());
-    json.key("size").integer(head.size);
-    json.key("v").integer(1);
-    json.close_object();
-    let mut text = json.into_text();
-    text.push(b'\n');
-    storage::replace_file(&file(directory), &text)
+pub(super) fn write(directory: &Path, checkpoint: &SignedCheckpoint) -> std::io::Result<()> {
+    storage::replace_file(&file(directory), checkpoint.to_string().as_bytes())
 }
 
 fn file(directory: &Path) -> PathBuf {
@@ -94,16 +90,17 @@ struct Shared {
 }
 
 struct State {
-    head: Head,
-    written: Head,
+    newest: Arc<Durable>,
+    /// The size that the file stands for.
+    written: u64,
     sleeps: bool,
     stop: bool,
 }
 
 impl Keeper {
-    /// Starts the thread for the log in `directory`, whose anchor says `head`.
-    pub(super) fn start(directory: PathBuf, head: Head) -> std::io::Result<Self> {
-        let state = State { head, written: head, sleeps: false, stop: false };
+    /// Starts the thread for the log in `directory`, which goes as far as `newest`, and whose anchor stands for `written` records.
+    pub(super) fn start(directory: PathBuf, newest: Arc<Durable>, written: u64) -> std::io::Result<Self> {
+        let state = State { newest, written, sleeps: false, stop: false };
         let shared = Arc::new(Shared { state: Mutex::new(state), bell: Condvar::new() });
         let of_thread = Arc::clone(&shared);
         let thread = std::thread::Builder::new().name("audit-anchor".into()).spawn(move || of_thread.run(&directory))?;
@@ -111,9 +108,9 @@ impl Keeper {
     }
 
     /// Tells the keeper how far the log goes durably.
-    pub(super) fn advance(&self, head: Head) {
+    pub(super) fn advance(&self, newest: &Arc<Durable>) {
         let mut state = self.shared.state.lock();
-        state.head = head;
+        state.newest = Arc::clone(newest);
         let wake = std::mem::take(&mut state.sleeps);
         drop(state);
         if wake {
@@ -137,12 +134,12 @@ impl Drop for Keeper {
 impl Shared {
     fn run(&self, directory: &Path) {
         let mut next = Instant::now();
-        while let Some(head) = self.due(next) {
-            let written = write(directory, head);
+        while let Some(newest) = self.due(next) {
+            let written = write(directory, &newest.edge.checkpoint);
             let mut state = self.state.lock();
             match written {
                 // There may be a newer head by now, which is due even if this is the end.
-                Ok(()) => state.written = head,
+                Ok(()) => state.written = newest.head.size,
                 Err(error) => {
                     tracing::warn!(%error, "failed to write the anchor of the audit log");
                     if state.stop {
@@ -155,12 +152,12 @@ impl Shared {
     }
 
     /// Waits until there is a new head and the time `next` has come; `None` when the thread is to end and nothing is left to write.
-    fn due(&self, next: Instant) -> Option<Head> {
+    fn due(&self, next: Instant) -> Option<Arc<Durable>> {
         let mut state = self.state.lock();
         loop {
-            let current = state.head == state.written;
+            let current = state.newest.head.size == state.written;
             if state.stop {
-                return (!current).then_some(state.head);
+                return (!current).then(|| Arc::clone(&state.newest));
             }
             if current {
                 state.sleeps = true;
@@ -168,7 +165,7 @@ impl Shared {
             } else if Instant::now() < next {
                 self.bell.wait_until(&mut state, next);
             } else {
-                return Some(state.head);
+                return Some(Arc::clone(&state.newest));
             }
         }
     }

@@ -3,15 +3,15 @@
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 
-use crate::storage::Database;
+use crate::storage::Disk;
 
 /// How much room it holds, in bytes: enough for the database to open.
 const SIZE: u64 = 16 << 20;
 
 /// Makes the file when it is missing and the disk has room for it well above the low-water mark. The log works without it.
-pub(super) fn ensure(directory: &Path, database: &Database, low_water: u64) {
+pub(super) fn ensure(directory: &Path, disk: &dyn Disk, low_water: u64) {
     let path = file(directory);
-    let room = database.free_bytes().is_ok_and(|free| free > low_water.saturating_add(4 * SIZE));
+    let room = disk.free_bytes(directory).is_ok_and(|free| free > low_water.saturating_add(4 * SIZE));
     if path.exists() || !room {
         return;
     }

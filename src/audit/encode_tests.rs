@@ -2,29 +2,45 @@
 
 use std::net::IpAddr;
 use std::path::Path;
+use std::sync::Arc;
 
-use bytes::Bytes;
 use proptest::prelude::*;
 use serde_json::Value;
 
 use super::super::chain::LeafHash;
-use super::super::json::Hex;
-use super::super::record::{ClockRecord, RecoveryRecord};
+use super::super::json::{Hex, encode_base64};
+use super::super::private::content::{Part, Sealed};
+use super::super::private::detail::{Keeping, Level};
+use super::super::private::mask::Masks;
+use super::super::private::salts::{SaltReader, Salts};
+use super::super::private::{commitment, digest_of, unseal};
+use super::super::record::{ClockRecord, Problem, RecoveryRecord, Ruling};
 use super::super::time::TimeText;
 use super::*;
 use crate::domain::{
-    Action, AgentId, Arguments, Call, Caller, Cause, Decision, DecisionId, Fingerprint, Grounds, Memberships, Principal,
-    ServerName, Standing, Timestamp, TraceId, Transport, UserId,
+    Action, AgentId, Arguments, Call, Caller, Cause, Decision, DecisionId, Fingerprint, Grounds, JsonPointer, Judgement,
+    Memberships, PolicyFault, PolicyRef, Principal, ServerName, Source, Standing, Timestamp, TraceId, Transport, UserId,
 };
+use crate::storage::LocalDisk;
 
 const AT: Timestamp = Timestamp::from_micros(1_795_342_514_000_012);
 
 fn leaf(record: &Record<'_>) -> String {
     let draft = Draft::of(record).unwrap();
+    let sealed = Sealed { commit: Some([0x5a; 32]), kept: None };
     let mut out = Vec::new();
-    draft.finish(&LeafHash::of(b"before"), 7421, TimeText::default().of(AT), &mut out);
-    assert!(out.len() <= draft.max_len() && out.len() <= MAX_LEAF, "{}", out.len());
+    draft.finish(&LeafHash::of(b"before"), 7421, TimeText::default().of(AT), &sealed, &mut out);
+    assert!(out.len() <= draft.max_leaf() && out.len() <= MAX_LEAF, "{}", out.len());
     String::from_utf8(out).unwrap()
+}
+
+fn keeping(level: Level, mask: &[&str]) -> Keeping {
+    let pointers: Vec<JsonPointer> = mask.iter().map(|pointer| pointer.parse().unwrap()).collect();
+    Keeping { level, limit: 100, masks: Masks::new(&pointers) }
+}
+
+fn content(text: &str, level: Level, mask: &[&str], part: Part) -> Content {
+    Content::of(text.as_bytes(), &keeping(level, mask), part)
 }
 
 /// The RFC 8785 form of what a leaf says. serde_json keeps members sorted by bytes, which for our ASCII keys is the RFC's order, and
@@ -63,8 +79,13 @@ fn decided(caller: &Caller, call: &Call, judgements: Vec<Judgement>) -> String {
 }
 
 fn decided_via(via: Option<&str>, caller: &Caller, call: &Call, judgements: Vec<Judgement>) -> String {
+    decided_with(via, None, caller, call, judgements)
+}
+
+fn decided_with(via: Option<&str>, args: Option<&Content>, caller: &Caller, call: &Call, judgements: Vec<Judgement>) -> String {
     let decision = Decision::from_grounds(Grounds { snapshot: Fingerprint::new([0xab; 32]), judgements });
-    leaf(&Record::Decision(DecisionRecord { id: id(), caller, call, via, decision: &decision, micros: 412 }))
+    let catalog = args.map(|_| Fingerprint::new([0xef; 32]));
+    leaf(&Record::Decision(DecisionRecord { id: id(), caller, call, via, args, catalog, decision: &decision, micros: 412 }))
 }
 
 fn memberships(roles: &[&str], teams: &[&str]) -> Memberships {
@@ -86,7 +107,24 @@ fn every_kind() -> Vec<(&'static str, String)> {
     let permitted = vec![Judgement { faults: vec![], ..judgement(Principal::Agent, Cause::Permitted) }];
     let bare = Call { trace: None, request: None, ..call(Target::Server) };
     let bare = Call { source: Source { transport: Transport::Stdio, ip: None, session: None }, ..bare };
-    let outcome = |outcome| OutcomeRecord { decision: id(), seq: 7420, outcome, micros: 80_411, bytes: 1_204 };
+    let outcome = |outcome| OutcomeRecord { decision: id(), seq: 7420, outcome, micros: 80_411, bytes: 1_204, result: None };
+    let refund = call(Target::Tool("refund".into()));
+    let arguments = r#"{"order":"A-10045","amount":25,"card":"4111111111111111"}"#;
+    let kept = content(arguments, Level::Arguments, &["/card", "/note"], Part::Arguments);
+    let committed = content(arguments, Level::Commitment, &[], Part::Arguments);
+    let withheld = content("{\"order\":", Level::Results, &["/card"], Part::Arguments);
+    let result = content(r#"{"content":[]}"#, Level::Results, &[], Part::Result);
+    let answered = OutcomeRecord { result: Some(result), ..outcome(Outcome::ToolError) };
+    let key = KeyRecord { old: "audit.example/host-7+23e2f5a1+AepK", new: "audit.example/host-7+11aabbcc+AbCd", from: 7_421 };
+    let ruled = ApprovalRecord {
+        ticket: "T-17",
+        decision: id(),
+        seq: 7_420,
+        ruling: Ruling::Granted,
+        ruler: Some("olga@shop.example"),
+        comment: Some("once, for \"A-10045\""),
+    };
+    let expired = ApprovalRecord { ruling: Ruling::Expired, ruler: None, comment: None, ..ruled };
     let problems = [Problem { file: "shop.cedar", line: 3, column: 9, message: "unexpected `;`" }];
     let fingerprint = Fingerprint::new([0xcd; 32]);
     let start = StartRecord { version: "0.1.0", config: "sha256:00ff", origin: "audit.example/host-7", boot: "0d9c2e4a" };
@@ -101,8 +139,12 @@ fn every_kind() -> Vec<(&'static str, String)> {
         ("decision-allow-unattended", decided(&unattended, &bare, permitted.clone())),
         ("decision-resource", decided(&attended(), &call(Target::Resource("file:///a?b=\"c\"".into())), permitted.clone())),
         ("decision-prompt", decided(&attended(), &call(Target::Prompt("greet\u{1}\u{7f}ä😀".into())), permitted.clone())),
-        ("decision-method", decided(&attended(), &call(Target::Method("com.example/do".into())), permitted)),
+        ("decision-method", decided(&attended(), &call(Target::Method("com.example/do".into())), permitted.clone())),
+        ("decision-args-kept", decided_with(None, Some(&kept), &attended(), &refund, permitted.clone())),
+        ("decision-args-committed", decided_with(None, Some(&committed), &attended(), &refund, permitted.clone())),
+        ("decision-args-withheld", decided_with(None, Some(&withheld), &attended(), &refund, permitted)),
         ("outcome-ok", leaf(&Record::Outcome(outcome(Outcome::Ok)))),
+        ("outcome-result", leaf(&Record::Outcome(answered))),
         ("outcome-failed", leaf(&Record::Outcome(outcome(Outcome::Failed("connection reset".into()))))),
         ("policy-accepted", leaf(&Record::Policy(PolicyRecord::Accepted { fingerprint, policies: 12 }))),
         ("policy-refused", leaf(&Record::Policy(PolicyRecord::Refused { in_force: Some(fingerprint), problems: &problems }))),
@@ -110,6 +152,12 @@ fn every_kind() -> Vec<(&'static str, String)> {
         ("stop", leaf(&Record::Stop)),
         ("recovery", leaf(&Record::Recovery(RecoveryRecord { found: 7421 }))),
         ("clock", leaf(&Record::Clock(clock))),
+        ("key", leaf(&Record::Key(key))),
+        ("prune", leaf(&Record::Prune(PruneRecord { min_index: 7_168, before: Some(AT) }))),
+        ("erase", leaf(&Record::Erase(EraseRecord { seq: 7_001, reason: Some("request 2026/118 of ann@shop.example") }))),
+        ("erase-without-reason", leaf(&Record::Erase(EraseRecord { seq: 0, reason: None }))),
+        ("approval-granted", leaf(&Record::Approval(ruled))),
+        ("approval-expired", leaf(&Record::Approval(expired))),
     ]
 }
 
@@ -130,25 +178,42 @@ fn every_kind_of_leaf_is_in_canonical_form() {
 }
 
 #[test]
-fn arguments_are_committed_to_and_never_shown() {
-    let arguments = br#"{"card":"4111111111111111"}"#;
-    let call =
-        Call { arguments: Arguments::from_checked_json(Bytes::from_static(arguments)), ..call(Target::Tool("pay".into())) };
+fn every_kind_has_a_golden_file() {
+    let seen: std::collections::BTreeSet<String> = every_kind()
+        .iter()
+        .map(|(_, leaf)| serde_json::from_str::<Value>(leaf).unwrap()["t"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(seen, Kind::ALL.iter().map(|kind| kind.name().to_owned()).collect());
+}
+
+#[test]
+fn texts_are_committed_to_and_never_shown() {
+    let log = tempfile::tempdir().unwrap();
+    let (mut salts, reader) = (Salts::new(log.path(), Arc::new(LocalDisk)), SaltReader::new(log.path()));
+    let text = r#"{"card":"4111111111111111"}"#;
+    let call = call(Target::Tool("pay".into()));
     let decision = Decision::from_grounds(Grounds { snapshot: Fingerprint::new([0; 32]), judgements: vec![] });
-    let draft = |()| {
-        let record = DecisionRecord { id: id(), caller: &attended(), call: &call, via: None, decision: &decision, micros: 1 };
-        Draft::of(&Record::Decision(record)).unwrap()
-    };
-    let (one, other) = (draft(()), draft(()));
-    assert_ne!(one.salt, other.salt);
-    let mut text = Vec::new();
-    one.finish(&LeafHash::ZERO, 0, "", &mut text);
-    let text = String::from_utf8(text).unwrap();
-    assert!(!text.contains("4111"), "{text}");
-    let said: Value = serde_json::from_str(&text).unwrap();
-    let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &one.salt.unwrap()), arguments);
-    let commit = String::from_utf8(encode_base64(tag.as_ref().try_into().unwrap()).to_vec()).unwrap();
-    assert_eq!(said["args"], serde_json::json!({"alg": "hmac-sha256-salted", "commit": commit, "len": arguments.len()}));
+    let args = content(text, Level::Arguments, &[], Part::Arguments);
+    let (id, caller, args) = (id(), &attended(), Some(&args));
+    let decided = DecisionRecord { id, caller, call: &call, via: None, args, catalog: None, decision: &decision, micros: 1 };
+    let result = Some(content(text, Level::Results, &[], Part::Result));
+    let outcome = OutcomeRecord { decision: id, seq: 0, outcome: Outcome::Ok, micros: 1, bytes: 99, result };
+    for (seq, key, record) in [(0, "args", Record::Decision(decided)), (1, "result", Record::Outcome(outcome))] {
+        let draft = Draft::of(&record).unwrap();
+        assert_eq!(draft.max_len() - draft.max_leaf(), text.len() + 16);
+        let sealed = draft.seal(&mut salts, seq).unwrap();
+        let mut leaf = Vec::new();
+        draft.finish(&LeafHash::ZERO, seq, "", &sealed, &mut leaf);
+        let leaf = String::from_utf8(leaf).unwrap();
+        assert!(!leaf.contains("4111"), "{leaf}");
+        let said: Value = serde_json::from_str(&leaf).unwrap();
+        let salt = reader.salt(seq).unwrap().unwrap();
+        let commit = String::from_utf8(encode_base64(&commitment(&salt, &digest_of(text.as_bytes()))).to_vec()).unwrap();
+        assert_eq!(said[key], serde_json::json!({"alg": "hmac-sha256", "commit": commit, "kept": true, "len": text.len()}));
+        assert_eq!(unseal(&salt, seq, &sealed.kept.unwrap()).unwrap(), text.as_bytes());
+    }
+    let sealed = Draft::of(&Record::Stop).unwrap().seal(&mut salts, 2).unwrap();
+    assert!(sealed.commit.is_none() && sealed.kept.is_none());
 }
 
 #[test]
@@ -194,6 +259,7 @@ proptest! {
     #[test]
     fn any_leaf_is_canonical_and_bounded_and_says_what_was_asked(
         agent in hostile(), actor in hostile(), target in hostile(), request in hostile(), session in hostile(), detail in hostile(),
+        keys in proptest::collection::vec(hostile(), 0..6),
     ) {
         let names = [&actor, &request, &session, &detail].map(|text| (0..30).map(|n| format!("{n}{text}").into()).collect());
         let [first, second, third, fourth] = names;
@@ -212,12 +278,46 @@ proptest! {
             policies: vec![policy.clone(); 20],
             faults: vec![fault.clone(); 20],
         };
-        let leaf = decided_via(Some(&hostile), &caller, &call, vec![judge(Principal::Agent), judge(Principal::Actor)]);
+        let pointers: Vec<String> =
+            keys.iter().enumerate().map(|(at, key)| format!("/{at}{}", key.replace('~', "~0").replace('/', "~1"))).collect();
+        let members = keys.iter().enumerate().map(|(at, key)| (format!("{at}{key}"), Value::Bool(true)));
+        let text = Value::Object(members.collect()).to_string();
+        let pointers: Vec<&str> = pointers.iter().map(String::as_str).collect();
+        let args = content(&text, Level::Results, &pointers, Part::Arguments);
+        let judgements = vec![judge(Principal::Agent), judge(Principal::Actor)];
+        let leaf = decided_with(Some(&hostile), Some(&args), &caller, &call, judgements);
+        let said: Value = serde_json::from_str(&leaf).unwrap();
+        let masked = said["args"]["masked"].as_array().map_or(0, |masked| {
+            let more = masked.last().and_then(|last| last["more"].as_u64());
+            more.map_or(masked.len() as u64, |more| masked.len() as u64 - 1 + more)
+        });
+        prop_assert_eq!(masked, keys.len() as u64);
         prop_assert_eq!(&canonical(&leaf), &leaf);
         let said: Value = serde_json::from_str(&leaf).unwrap();
         match &said["agent"] {
             Value::String(said) => prop_assert_eq!(said, &agent),
             cut => prop_assert!(agent.starts_with(cut["cut"].as_str().unwrap()) && cut["len"] == agent.len()),
+        }
+    }
+
+    #[test]
+    fn any_ruling_erasure_and_key_is_canonical_and_bounded(one in hostile(), other in hostile(), third in hostile(), seq: u64) {
+        let records = [
+            Record::Approval(ApprovalRecord {
+                ticket: &one,
+                decision: id(),
+                seq,
+                ruling: Ruling::Rejected,
+                ruler: Some(&other),
+                comment: Some(&third),
+            }),
+            Record::Erase(EraseRecord { seq, reason: Some(&one) }),
+            Record::Key(KeyRecord { old: &one, new: &other, from: seq }),
+            Record::Prune(PruneRecord { min_index: seq, before: Some(Timestamp::from_micros(seq.cast_signed())) }),
+        ];
+        for record in records {
+            let leaf = leaf(&record);
+            prop_assert_eq!(&canonical(&leaf), &leaf);
         }
     }
 }

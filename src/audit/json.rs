@@ -81,10 +81,9 @@ impl Json {
         self.text.push(b'"');
     }
 
-    pub(super) fn base64(&mut self, value: &[u8; 32]) {
-        self.text.push(b'"');
-        self.text.extend_from_slice(&encode_base64(value));
-        self.text.push(b'"');
+    /// JSON text that is already written.
+    pub(super) fn raw(&mut self, json: &[u8]) {
+        self.text.extend_from_slice(json);
     }
 
     /// A string of any content. When its escaped form is longer than `limit` bytes, an object stands in its place:
@@ -165,6 +164,17 @@ pub(super) fn encode_base64(value: &[u8; 32]) -> [u8; 44] {
     // 32 bytes always fill exactly 44.
     let _ = base64::engine::general_purpose::STANDARD.encode_slice(value, &mut text);
     text
+}
+
+/// An object without those of its members that are `null`: what is not known is not said.
+pub(super) fn present(value: serde_json::Value) -> serde_json::Value {
+    match value {
+        serde_json::Value::Object(mut members) => {
+            members.retain(|_, member| !member.is_null());
+            serde_json::Value::Object(members)
+        }
+        other => other,
+    }
 }
 
 /// Bytes as lower-case hexadecimal digits.

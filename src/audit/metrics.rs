@@ -25,6 +25,8 @@ pub struct Metrics {
     pub(super) queue: Gauge,
     /// 1 when nothing can be recorded any more.
     pub(super) failed: Gauge,
+    /// How many durable records are not archived yet.
+    pub(super) archive_lag: Gauge,
 }
 
 impl Metrics {
@@ -33,12 +35,13 @@ impl Metrics {
         let family = Family::<TypeLabel, Counter>::default();
         let records = Kind::ALL.map(|kind| (kind, family.get_or_create_owned(&TypeLabel { r#type: kind.name() }))).into();
         let commit_seconds = Histogram::new(exponential_buckets(0.000_1, 2.0, 16));
-        let (queue, failed) = (Gauge::default(), Gauge::default());
+        let (queue, failed, archive_lag) = (Gauge::default(), Gauge::default(), Gauge::default());
         registry.register("audit_records", "Records made durable in the audit log", family);
         registry.register("audit_commit_seconds", "Time to make a group of records durable", commit_seconds.clone());
         registry.register("audit_queue", "Records that were waiting when the last group was taken", queue.clone());
         registry.register("audit_failed", "1 when the audit log cannot be written and every call is refused", failed.clone());
-        Self { records, commit_seconds, queue, failed }
+        registry.register("audit_archive_lag_records", "Records that are not in the archive's files yet", archive_lag.clone());
+        Self { records, commit_seconds, queue, failed, archive_lag }
     }
 
     /// Counts a durable record.

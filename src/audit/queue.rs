@@ -15,10 +15,14 @@ use crate::clock::Clock;
 use crate::domain::{DecisionId, Timestamp};
 
 use super::encode::Draft;
+use super::rotate::RotateAnswer;
 use super::writer::{AppendError, Receipt};
 
 /// How many bytes of records may wait.
 const MAX_BYTES: usize = 16 << 20;
+
+/// How many commands may wait.
+const MAX_COMMANDS: usize = 16;
 
 /// How long a record that nobody waits for may lie before it is written.
 const LINGER: Duration = Duration::from_millis(100);
@@ -31,6 +35,23 @@ pub(super) struct Pending {
     pub(super) id: Option<DecisionId>,
     /// Who waits for it; nobody, for a note.
     pub(super) waiter: Option<oneshot::Sender<Result<Receipt, AppendError>>>,
+}
+
+/// Something else that only the committer can do, between two groups.
+#[derive(Debug)]
+pub(super) enum Command {
+    /// Let another key sign.
+    RotateKey(RotateAnswer),
+    /// Remove what was kept of one call from the epoch, if it is there.
+    Forget(u64),
+}
+
+/// What the committer takes at a time.
+#[derive(Debug, Default)]
+pub(super) struct Taken {
+    pub(super) records: Vec<Pending>,
+    /// To be obeyed after the records.
+    pub(super) commands: Vec<Command>,
 }
 
 /// Why the queue takes nothing more.
@@ -52,11 +73,13 @@ enum Committer {
 }
 
 struct State {
-    pending: Vec<Pending>,
-    /// How many of them somebody waits for.
+    pending: Taken,
+    /// How many of the records somebody waits for.
     waiters: usize,
     bytes: usize,
     committer: Committer,
+    /// Nothing more is wanted: whatever else, the committer is to end.
+    closing: bool,
     shut: Option<Shut>,
 }
 
@@ -72,7 +95,8 @@ pub(super) struct Queue {
 
 impl Queue {
     pub(super) fn new(capacity: usize, clock: Clock) -> Self {
-        let state = State { pending: Vec::new(), waiters: 0, bytes: 0, committer: Committer::Busy, shut: None };
+        let pending = Taken::default();
+        let state = State { pending, waiters: 0, bytes: 0, committer: Committer::Busy, closing: false, shut: None };
         Self {
             state: Mutex::new(state),
             bell: Condvar::new(),
@@ -91,14 +115,10 @@ impl Queue {
         waiter: Option<oneshot::Sender<Result<Receipt, AppendError>>>,
     ) -> Result<(), AppendError> {
         let mut state = self.state.lock();
-        match &state.shut {
-            None => {}
-            Some(Shut::Closed) => return Err(AppendError::Closed),
-            Some(Shut::Failed(reason)) => return Err(AppendError::Failed(Arc::clone(reason))),
-        }
+        state.require_open()?;
         // Outcomes may use twice the room: the calls they end were let in while there was room for calls.
         let capacity = if waiter.is_some() { self.capacity } else { 2 * self.capacity };
-        if state.pending.len() >= capacity || state.bytes >= MAX_BYTES {
+        if state.pending.records.len() >= capacity || state.bytes >= MAX_BYTES {
             return Err(AppendError::QueueFull);
         }
         let wake = match state.committer {
@@ -111,7 +131,7 @@ impl Queue {
         }
         state.bytes += draft.max_len();
         state.waiters += usize::from(waiter.is_some());
-        state.pending.push(Pending { draft, at: self.clock.now(), id, waiter });
+        state.pending.records.push(Pending { draft, at: self.clock.now(), id, waiter });
         drop(state);
         if wake {
             self.bell.notify_one();
@@ -119,13 +139,33 @@ impl Queue {
         Ok(())
     }
 
+    /// Has the committer do something else.
+    pub(super) fn command(&self, command: Command) -> Result<(), AppendError> {
+        let mut state = self.state.lock();
+        state.require_open()?;
+        if state.pending.commands.len() >= MAX_COMMANDS {
+            return Err(AppendError::QueueFull);
+        }
+        state.pending.commands.push(command);
+        state.committer = Committer::Busy;
+        drop(state);
+        self.bell.notify_one();
+        Ok(())
+    }
+
+    /// The time, as records get it.
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
     /// Takes everything that waits into `into`, waiting for it if necessary; `false` when the queue is closed and empty.
-    pub(super) fn take(&self, into: &mut Vec<Pending>) -> bool {
+    pub(super) fn take(&self, into: &mut Taken) -> bool {
         let mut state = self.state.lock();
         let lingers_until = Instant::now() + LINGER;
         loop {
             let lingered = Instant::now() >= lingers_until;
-            if state.waiters > 0 || state.shut.is_some() || (lingered && !state.pending.is_empty()) {
+            let urgent = state.waiters > 0 || !state.pending.commands.is_empty() || state.shut.is_some();
+            if urgent || (lingered && !state.pending.records.is_empty()) {
                 break;
             }
             if lingered {
@@ -141,7 +181,7 @@ impl Queue {
         (state.bytes, state.waiters) = (0, 0);
         drop(state);
         self.room.notify_waiters();
-        !into.is_empty()
+        !into.records.is_empty() || !into.commands.is_empty()
     }
 
     /// Is ready when the committer has taken what was in the queue.
@@ -166,13 +206,35 @@ impl Queue {
 
     /// Lets nothing more in; what waits is still written.
     pub(super) fn close(&self) {
-        self.shut(Shut::Closed);
+        self.shut(|state| {
+            state.closing = true;
+            // A failure is not forgotten by closing.
+            state.shut.get_or_insert(Shut::Closed);
+        });
     }
 
     /// Lets nothing more in, and hands back what waits.
-    pub(super) fn fail(&self, reason: &Arc<str>) -> Vec<Pending> {
-        self.shut(Shut::Failed(Arc::clone(reason)));
-        std::mem::take(&mut self.state.lock().pending)
+    pub(super) fn fail(&self, reason: &Arc<str>) -> Taken {
+        self.shut(|state| state.shut = Some(Shut::Failed(Arc::clone(reason))));
+        let mut state = self.state.lock();
+        (state.bytes, state.waiters) = (0, 0);
+        std::mem::take(&mut state.pending)
+    }
+
+    /// Lets records in again after a failure.
+    pub(super) fn reopen(&self) {
+        let mut state = self.state.lock();
+        state.shut = state.closing.then_some(Shut::Closed);
+    }
+
+    /// Whether the queue is closed before this time has passed.
+    pub(super) fn closes_within(&self, time: Duration) -> bool {
+        let until = Instant::now() + time;
+        let mut state = self.state.lock();
+        while !state.closing && Instant::now() < until {
+            self.bell.wait_until(&mut state, until);
+        }
+        state.closing
     }
 
     /// Why nothing can be written any more, if so.
@@ -184,14 +246,19 @@ impl Queue {
         }
     }
 
-    fn shut(&self, how: Shut) {
-        let mut state = self.state.lock();
-        // A failure is not forgotten by closing.
-        if !matches!(state.shut, Some(Shut::Failed(_))) {
-            state.shut = Some(how);
-        }
-        drop(state);
+    fn shut(&self, how: impl FnOnce(&mut State)) {
+        how(&mut self.state.lock());
         self.bell.notify_one();
         self.room.notify_waiters();
+    }
+}
+
+impl State {
+    fn require_open(&self) -> Result<(), AppendError> {
+        match &self.shut {
+            None => Ok(()),
+            Some(Shut::Closed) => Err(AppendError::Closed),
+            Some(Shut::Failed(reason)) => Err(AppendError::Failed(Arc::clone(reason))),
+        }
     }
 }

@@ -1,12 +1,25 @@
-//! Reads records back: the one with a number, or all from a number on.
+//! Reads records back: the one with a number, or all from a number on, wherever they are by now.
 
 use std::borrow::Cow;
+use std::collections::VecDeque;
+use std::path::Path;
+use std::sync::Arc;
 
 use serde_json::Value;
+use tokio::sync::watch;
 
-use crate::storage::{Database, StorageError};
+use crate::storage::StorageError;
 
-use super::chain::{Chunk, ChunkError, Head, LEAVES, LeafHash, SALT_ENTRY, SALTS, key};
+use super::archive::{ArchiveError, ArchiveReader, BUNDLE, Query};
+use super::chain::{Head, LeafHash};
+use super::chunk::{Chunk, ChunkError, LEAVES, number};
+use super::epoch::Durable;
+use super::hashes::Hashes;
+use super::store::Store;
+use super::tlog::{SignedCheckpoint, TileHashes, TreeHash};
+
+/// How many records are read ahead at a time, roughly.
+const AHEAD: usize = 256;
 
 /// Why a record could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -23,69 +36,91 @@ pub enum ReadError {
         #[source]
         source: ChunkError,
     },
-    /// The head of the log does not belong to its last records.
-    #[error("the hash of record {seq} is not the one stored as the head")]
+    /// The hash that a chunk names is not that of its last record.
+    #[error("the last record of the chunk that begins with record {first} is not the one that the chunk names")]
     Head {
-        /// The last record.
+        /// The number of its first record.
+        first: u64,
+    },
+    /// A database does not say where it begins.
+    #[error("epoch {epoch} does not say where it begins")]
+    Seed {
+        /// Which.
+        epoch: u64,
+    },
+    /// The archive could not be read.
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
+    /// The tree could not be put together.
+    #[error("{0}")]
+    Tree(String),
+    /// A record is missing.
+    #[error("record {seq} is missing")]
+    Gap {
+        /// Which.
         seq: u64,
     },
 }
 
-/// Reads the log. Clones share the database and keep it open.
+/// The hashes of the log's Merkle tree.
+pub type LogHashes = Hashes<TileHashes<ArchiveReader>>;
+
+/// Reads the log. Clones share it.
 #[derive(Clone)]
 pub struct AuditReader {
-    database: Database,
+    store: Arc<Store>,
 }
 
 impl AuditReader {
-    pub(super) const fn new(database: Database) -> Self {
-        Self { database }
+    pub(super) const fn new(store: Arc<Store>) -> Self {
+        Self { store }
     }
 
-    /// The number of records.
-    ///
-    /// # Errors
-    ///
-    /// [`ReadError`].
-    pub fn len(&self) -> Result<u64, ReadError> {
-        Ok(self.head()?.size)
+    /// The number of the oldest record that is still there: those before it were pruned.
+    #[must_use]
+    pub fn first(&self) -> u64 {
+        self.store.archive().pruned()
+    }
+
+    /// The number of durable records, pruned ones included.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        self.head().size
     }
 
     /// Whether there are no records.
-    ///
-    /// # Errors
-    ///
-    /// [`ReadError`].
-    pub fn is_empty(&self) -> Result<bool, ReadError> {
-        Ok(self.len()? == 0)
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
-    /// How far the log goes.
-    ///
-    /// # Errors
-    ///
-    /// [`ReadError`]; also when the stored head is not the hash of the last record.
-    pub fn head(&self) -> Result<Head, ReadError> {
-        let Some(last) = self.last()? else { return Ok(Head::EMPTY) };
-        Ok(Head { size: last.seq() + 1, hash: last.hash() })
+    /// How far the log goes durably.
+    #[must_use]
+    pub fn head(&self) -> Head {
+        self.store.durable().head
     }
 
-    /// The newest record.
-    ///
-    /// # Errors
-    ///
-    /// [`ReadError`]; also when the stored head is not its hash.
-    pub fn last(&self) -> Result<Option<StoredRecord>, ReadError> {
-        let Some((chunk_key, value)) = self.database.last_until(&[LEAVES], &key(LEAVES, u64::MAX))? else { return Ok(None) };
-        let first = super::chain::number(&chunk_key).unwrap_or(0);
-        let damaged = |source| ReadError::Chunk { first, source };
-        let chunk = Chunk::read(&chunk_key, &value).map_err(damaged)?;
-        let last = chunk.leaves().last().transpose().map_err(damaged)?;
-        let record = last.map(|(seq, leaf)| StoredRecord::new(seq, leaf));
-        match record {
-            Some(record) if record.hash() != chunk.last_hash => Err(ReadError::Head { seq: record.seq() }),
-            record => Ok(record),
-        }
+    /// The newest checkpoint that was signed for it.
+    #[must_use]
+    pub fn checkpoint(&self) -> Arc<SignedCheckpoint> {
+        Arc::clone(&self.store.durable().edge.checkpoint)
+    }
+
+    /// The newest checkpoint, whenever there is another.
+    pub(super) fn checkpoints(&self) -> watch::Receiver<Arc<SignedCheckpoint>> {
+        self.store.checkpoints()
+    }
+
+    /// Where the log is.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        self.store.directory()
+    }
+
+    /// Tells whenever the log has grown.
+    #[must_use]
+    pub fn growth(&self) -> Growth {
+        Growth(self.store.watch())
     }
 
     /// The record with a number; `None` when there is none.
@@ -94,50 +129,135 @@ impl AuditReader {
     ///
     /// [`ReadError`].
     pub fn get(&self, seq: u64) -> Result<Option<StoredRecord>, ReadError> {
-        let record = self.range(seq).next().transpose()?;
-        Ok(record.filter(|record| record.seq() == seq))
+        if seq >= self.len() { Ok(None) } else { self.range(seq).next().transpose() }
     }
 
-    /// The salt with which the arguments of a decision were committed to; `None` when it has none, or it was erased.
+    /// The root of the Merkle tree of the first `size` records.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`]; also when there are not so many.
+    pub fn root(&self, size: u64) -> Result<TreeHash, ReadError> {
+        // What is archived is there in hashes already; an epoch knows the tree before and at each commit.
+        if size <= self.store.archive().archived() {
+            return self.hashes(size)?.root(size).map_err(|error| ReadError::Tree(error.to_string()));
+        }
+        let gap = ReadError::Gap { seq: size };
+        let Some(epoch) = self.store.epoch_of(size).filter(|_| size <= self.len()) else { return Err(gap) };
+        let tree = epoch.up_to(size)?.edge.frontier;
+        if tree.size() == size { Ok(tree.root()) } else { Err(gap) }
+    }
+
+    /// The hashes of the Merkle tree of the first `size` records, for proofs.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`]; also when there are not so many.
+    pub fn hashes(&self, size: u64) -> Result<LogHashes, ReadError> {
+        if size > self.len() {
+            return Err(ReadError::Gap { seq: size });
+        }
+        let archive = self.store.archive();
+        // Also for a size in the middle of a bundle: its records may have been pruned, their hashes are still there.
+        let archived = archive.archived().min(size);
+        let wanted = usize::try_from(size - archived).unwrap_or(usize::MAX);
+        let tail = self.range(archived).take(wanted).map(|record| record.map(|record| record.hash().into()));
+        Ok(Hashes::new(archive.tree(), archived, tail.collect::<Result<_, _>>()?))
+    }
+
+    /// What was kept of a record, enciphered as it is stored; `None` when nothing was. [`super::private::unseal`] deciphers it with the
+    /// record's salt.
     ///
     /// # Errors
     ///
     /// [`ReadError`].
-    pub fn salt(&self, seq: u64) -> Result<Option<[u8; 32]>, ReadError> {
-        let Some((_, salts)) = self.database.last_until(&[SALTS], &key(SALTS, seq))? else { return Ok(None) };
-        let wanted = seq.to_be_bytes();
-        let entry = salts.chunks_exact(SALT_ENTRY).find_map(|entry| entry.strip_prefix(&wanted));
-        Ok(entry.and_then(|salt| salt.try_into().ok()))
+    pub fn kept(&self, seq: u64) -> Result<Option<Vec<u8>>, ReadError> {
+        // An epoch forgets at once what is erased, the archive a moment later.
+        match self.store.archive().kept(seq)? {
+            Some(kept) => Ok(Some(kept)),
+            None => Ok(self.store.kept_in_epoch(seq)?),
+        }
+    }
+
+    /// Finds records with the index of the archive; those that are not archived yet are all looked at.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`].
+    pub fn find(&self, query: &Query) -> Result<Vec<StoredRecord>, ReadError> {
+        query.run(self.store.archive(), |from| self.range(from))
+    }
+
+    /// How many records are in the archive's files.
+    #[must_use]
+    pub fn archived(&self) -> u64 {
+        self.store.archive().archived()
     }
 
     /// The records from a number on, as far as they were durable when each is read.
     #[must_use]
     pub fn range(&self, from: u64) -> Records {
-        // The record may stand in the middle of a chunk that begins earlier.
-        let begin = self.database.last_until(&[LEAVES], &key(LEAVES, from));
-        let (begin, failed) = match begin {
-            Ok(found) => (found.map_or(key(LEAVES, from).to_vec(), |(key, _)| key.to_vec()), None),
-            Err(error) => (key(LEAVES, from).to_vec(), Some(error.into())),
-        };
-        Records { chunks: self.database.range(&[LEAVES], &begin), ready: Vec::new().into_iter(), from, failed }
+        Records { store: Arc::clone(&self.store), next: from, ready: VecDeque::new(), failed: false }
     }
 }
 
-/// Records in the order of the log.
+/// Waits for a log to grow.
+pub struct Growth(watch::Receiver<Arc<Durable>>);
+
+impl Growth {
+    /// Returns when there are more records than at the last return; `false` when there will never be more.
+    pub async fn happens(&mut self) -> bool {
+        self.0.changed().await.is_ok()
+    }
+}
+
+/// Records in the order of the log. Ends after an error.
 pub struct Records {
-    chunks: crate::storage::Range,
-    ready: std::vec::IntoIter<StoredRecord>,
-    from: u64,
-    failed: Option<ReadError>,
+    store: Arc<Store>,
+    next: u64,
+    ready: VecDeque<StoredRecord>,
+    failed: bool,
 }
 
 impl Records {
-    fn read_chunk(&self, chunk_key: &[u8], value: &[u8]) -> Result<Vec<StoredRecord>, ReadError> {
-        let first = super::chain::number(chunk_key).unwrap_or(0);
-        let damaged = |source| ReadError::Chunk { first, source };
-        let leaves = Chunk::read(chunk_key, value).map_err(damaged)?.leaves();
-        let wanted = leaves.filter(|leaf| leaf.as_ref().map_or(true, |(seq, _)| *seq >= self.from));
-        wanted.map(|leaf| leaf.map(|(seq, leaf)| StoredRecord::new(seq, leaf)).map_err(damaged)).collect()
+    /// Reads ahead where the next record is.
+    fn read_ahead(&mut self) -> Result<(), ReadError> {
+        let until = self.store.durable().head.size;
+        if self.next >= until {
+            return Ok(());
+        }
+        let gap = ReadError::Gap { seq: self.next };
+        // Looked for before the archive: while somebody holds an epoch, its records are there, whatever becomes of its directory.
+        let epoch = self.store.epoch_of(self.next);
+        let pruned = self.store.archive().pruned();
+        if self.next < pruned {
+            return Err(ArchiveError::Pruned { seq: self.next, pruned }.into());
+        }
+        if let Some(bundle) = self.store.archive().bundle(self.next / BUNDLE as u64)? {
+            let end = until.min(bundle.first() + BUNDLE as u64);
+            for seq in self.next..end {
+                self.ready.push_back(bundle.record(seq)?);
+            }
+            return Ok(());
+        }
+        let Some(epoch) = epoch else { return Err(gap) };
+        for entry in epoch.database.range(&[LEAVES], &epoch.chunk_with(self.next)?) {
+            let (at, value) = entry?;
+            let damaged = |source| ReadError::Chunk { first: number(&at).unwrap_or(0), source };
+            for leaf in Chunk::read(&at, &value).map_err(damaged)?.leaves() {
+                let (seq, leaf) = leaf.map_err(damaged)?;
+                if (self.next..until).contains(&seq) {
+                    self.ready.push_back(StoredRecord::new(seq, leaf));
+                }
+            }
+            if self.ready.len() >= AHEAD {
+                break;
+            }
+        }
+        match self.ready.front() {
+            Some(record) if record.seq() == self.next => Ok(()),
+            _ => Err(gap),
+        }
     }
 }
 
@@ -145,22 +265,18 @@ impl Iterator for Records {
     type Item = Result<StoredRecord, ReadError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            if let Some(error) = self.failed.take() {
-                return Some(Err(error));
-            }
-            if let Some(record) = self.ready.next() {
-                return Some(Ok(record));
-            }
-            let read = match self.chunks.next()? {
-                Ok((chunk_key, value)) => self.read_chunk(&chunk_key, &value),
-                Err(error) => Err(error.into()),
-            };
-            match read {
-                Ok(records) => self.ready = records.into_iter(),
-                Err(error) => self.failed = Some(error),
-            }
+        if self.failed {
+            return None;
         }
+        if self.ready.is_empty()
+            && let Err(error) = self.read_ahead()
+        {
+            self.failed = true;
+            return Some(Err(error));
+        }
+        let record = self.ready.pop_front()?;
+        self.next = record.seq() + 1;
+        Some(Ok(record))
     }
 }
 
@@ -173,7 +289,9 @@ pub struct StoredRecord {
 }
 
 impl StoredRecord {
-    pub(super) fn new(seq: u64, leaf: &[u8]) -> Self {
+    /// The record with this number and these bytes.
+    #[must_use]
+    pub fn new(seq: u64, leaf: &[u8]) -> Self {
         Self { seq, hash: LeafHash::of(leaf), leaf: leaf.to_vec() }
     }
 
@@ -199,6 +317,13 @@ impl StoredRecord {
     #[must_use]
     pub fn leaf(&self) -> &[u8] {
         &self.leaf
+    }
+
+    /// Whether it commits to arguments or a result.
+    #[must_use]
+    pub fn has_content(&self) -> bool {
+        let leaf: Value = serde_json::from_slice(&self.leaf).unwrap_or(Value::Null);
+        leaf.get("args").or_else(|| leaf.get("result")).is_some()
     }
 
     /// The members that one looks for first, for filters and tables.

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use crate::domain::{Call, Caller, Decision, DecisionId, Fingerprint, Timestamp};
 
+use super::private::Content;
+
 /// One thing to write down.
 #[derive(Debug, Clone)]
 pub enum Record<'a> {
@@ -21,6 +23,14 @@ pub enum Record<'a> {
     Recovery(RecoveryRecord),
     /// The wall clock was set back; written by the log itself, before the first record that carries the new time.
     Clock(ClockRecord),
+    /// Another key signs the log from here on; written by the log itself.
+    Key(KeyRecord<'a>),
+    /// The oldest records are about to be deleted.
+    Prune(PruneRecord),
+    /// What was kept of a record, and what it committed to, is about to be erased.
+    Erase(EraseRecord<'a>),
+    /// A person has ruled on a call that needs approval, or nobody did in time.
+    Approval(ApprovalRecord<'a>),
 }
 
 /// What kind of record a record is: the member `t` of its leaf, and the label `type` of its metric.
@@ -40,12 +50,31 @@ pub enum Kind {
     Recovery,
     /// A step back of the wall clock.
     Clock,
+    /// A change of the key that signs.
+    Key,
+    /// A deletion of the oldest records.
+    Prune,
+    /// An erasure of what was kept of a record.
+    Erase,
+    /// A ruling on a call that needs approval.
+    Approval,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 7] =
-        [Self::Decision, Self::Outcome, Self::Policy, Self::Start, Self::Stop, Self::Recovery, Self::Clock];
+    pub const ALL: [Self; 11] = [
+        Self::Decision,
+        Self::Outcome,
+        Self::Policy,
+        Self::Start,
+        Self::Stop,
+        Self::Recovery,
+        Self::Clock,
+        Self::Key,
+        Self::Prune,
+        Self::Erase,
+        Self::Approval,
+    ];
 
     /// The word in leaves and metrics.
     #[must_use]
@@ -58,6 +87,10 @@ impl Kind {
             Self::Stop => "stop",
             Self::Recovery => "recovery",
             Self::Clock => "clock",
+            Self::Key => "key",
+            Self::Prune => "prune",
+            Self::Erase => "erase",
+            Self::Approval => "approval",
         }
     }
 
@@ -80,11 +113,16 @@ impl Record<'_> {
             Self::Stop => Kind::Stop,
             Self::Recovery(_) => Kind::Recovery,
             Self::Clock(_) => Kind::Clock,
+            Self::Key(_) => Kind::Key,
+            Self::Prune(_) => Kind::Prune,
+            Self::Erase(_) => Kind::Erase,
+            Self::Approval(_) => Kind::Approval,
         }
     }
 }
 
-/// What was asked by whom, and what policy said. The arguments themselves are never recorded, only a salted commitment to them.
+/// What was asked by whom, and what policy said. The leaf has no arguments, only a commitment to them; whether they are kept beside it is
+/// up to their [`Content`].
 #[derive(Debug, Clone, Copy)]
 pub struct DecisionRecord<'a> {
     /// The decision's name.
@@ -95,6 +133,10 @@ pub struct DecisionRecord<'a> {
     pub call: &'a Call,
     /// The meta-tool that was asked.
     pub via: Option<&'a str>,
+    /// The call's arguments, if it has any.
+    pub args: Option<&'a Content>,
+    /// What the tool's definition was, as the catalog knows it: the digest of its canonical form.
+    pub catalog: Option<Fingerprint>,
     /// What policy said, and why.
     pub decision: &'a Decision,
     /// How long deciding took, in microseconds.
@@ -112,8 +154,10 @@ pub struct OutcomeRecord {
     pub outcome: Outcome,
     /// How long the call took, in microseconds.
     pub micros: u64,
-    /// How many bytes of result went to the caller.
+    /// How many bytes of answer went to the caller.
     pub bytes: u64,
+    /// The result or error in that answer, exactly as it went to the caller; absent when none did.
+    pub result: Option<Content>,
 }
 
 /// How a call ended.
@@ -207,4 +251,73 @@ pub struct ClockRecord {
     pub reached: Timestamp,
     /// The time it is now said to be.
     pub now: Timestamp,
+}
+
+/// One signing key follows another. The checkpoint of size `from` is signed by both.
+#[derive(Debug, Clone, Copy)]
+pub struct KeyRecord<'a> {
+    /// The verifier key until then.
+    pub old: &'a str,
+    /// The verifier key from then on.
+    pub new: &'a str,
+    /// The size of the log from which the new key signs.
+    pub from: u64,
+}
+
+/// The oldest records are deleted. Their hashes stay, so that what is left can still be proved.
+#[derive(Debug, Clone, Copy)]
+pub struct PruneRecord {
+    /// The first record that stays.
+    pub min_index: u64,
+    /// Everything deleted is older than this, when that was asked for.
+    pub before: Option<Timestamp>,
+}
+
+/// The salt of a record is destroyed.
+#[derive(Debug, Clone, Copy)]
+pub struct EraseRecord<'a> {
+    /// Which record.
+    pub seq: u64,
+    /// Why, in the words of whoever asked for it.
+    pub reason: Option<&'a str>,
+}
+
+/// What a person said about a call that needs approval.
+#[derive(Debug, Clone, Copy)]
+pub struct ApprovalRecord<'a> {
+    /// The ticket under which approval was asked for.
+    pub ticket: &'a str,
+    /// The decision that asked for it.
+    pub decision: DecisionId,
+    /// Where that decision stands in the log.
+    pub seq: u64,
+    /// What was ruled.
+    pub ruling: Ruling,
+    /// Who ruled; nobody, when the ticket expired.
+    pub ruler: Option<&'a str>,
+    /// What they said about it.
+    pub comment: Option<&'a str>,
+}
+
+/// What becomes of a call that needs approval.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ruling {
+    /// It may go on.
+    Granted,
+    /// It may not.
+    Rejected,
+    /// Nobody ruled in time, so it may not.
+    Expired,
+}
+
+impl Ruling {
+    /// The word in leaves.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Granted => "granted",
+            Self::Rejected => "rejected",
+            Self::Expired => "expired",
+        }
+    }
 }

@@ -1,11 +1,12 @@
-//! Looks through a log, whether or not a sidecar is writing it.
+//! Looks through a log, whether or not a sidecar is writing it: record by record, or with its index.
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::path::Path;
 
+use super::archive::Query;
 use super::reader::{AuditReader, ReadError, StoredRecord};
-use super::verify::{VerifyError, with_copy};
+use super::snapshot::{SnapshotError, with_snapshot};
 
 /// Which records to show; what is empty does not narrow.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -43,7 +44,7 @@ impl Filter {
 pub enum ShowError {
     /// The log could not be opened.
     #[error(transparent)]
-    Open(#[from] VerifyError),
+    Open(#[from] SnapshotError),
     /// A record could not be read.
     #[error(transparent)]
     Read(#[from] ReadError),
@@ -61,7 +62,17 @@ pub fn show(
     filter: &Filter,
     each: &mut dyn FnMut(StoredRecord) -> ControlFlow<()>,
 ) -> Result<(), ShowError> {
-    with_copy(directory, scratch, |reader, _, _| Ok(select(reader, filter, each)))?.map_err(ShowError::from)
+    // Whoever has been shown records is not shown them again: what fails while they are read is not tried once more.
+    with_snapshot(directory, scratch, |reader| Ok::<_, ShowError>(select(reader, filter, each)))?.map_err(ShowError::from)
+}
+
+/// Finds records of the log in `directory`, whether or not a sidecar writes it, with its index. Works on a copy below `scratch`.
+///
+/// # Errors
+///
+/// [`ShowError`].
+pub fn query(directory: &Path, scratch: &Path, query: &Query) -> Result<Vec<StoredRecord>, ShowError> {
+    with_snapshot(directory, scratch, |reader| Ok(reader.find(query)?))
 }
 
 fn select(reader: &AuditReader, filter: &Filter, each: &mut dyn FnMut(StoredRecord) -> ControlFlow<()>) -> Result<(), ReadError> {

@@ -11,16 +11,23 @@ use bytes::Bytes;
 use prometheus_client::registry::Registry;
 
 use super::open::open_on;
+use super::tlog::SignedCheckpoint;
 use super::*;
 use crate::clock::Clock;
 use crate::domain::{
     Action, Actor, AgentId, Arguments, Call, Caller, Cause, Decision, DecisionId, Fingerprint, Grounds, Judgement, Principal,
     ServerName, Source, Target, Timestamp, Transport,
 };
-use crate::storage::{Batch, Database, Disk, LocalDisk, StorageError};
+use crate::storage::{Batch, Disk, LocalDisk, StorageError};
 
+#[path = "clock_tests.rs"]
+mod clock_steps;
 #[path = "crash_tests.rs"]
 mod crash;
+#[path = "private_tests.rs"]
+mod private_side;
+#[path = "recover_tests.rs"]
+mod recovering;
 #[path = "verify_tests.rs"]
 mod verifying;
 
@@ -82,6 +89,7 @@ impl Disk for TestDisk {
 pub(super) struct Scene {
     caller: Caller,
     call: Call,
+    args: Option<Content>,
     allow: Decision,
 }
 
@@ -99,7 +107,9 @@ impl Scene {
         };
         let judgement = Judgement { principal: Principal::Agent, cause: Cause::Permitted, policies: vec![], faults: vec![] };
         let allow = Decision::from_grounds(Grounds { snapshot: Fingerprint::new([1; 32]), judgements: vec![judgement] });
-        Self { caller: Caller::new(AgentId::new("planner"), Actor::Unattended), call, allow }
+        let keeping = Detail::new(&DetailSettings::default()).of(&call.server, &call.target);
+        let args = call.arguments.json().map(|arguments| Content::of(arguments, &keeping, Part::Arguments));
+        Self { caller: Caller::new(AgentId::new("planner"), Actor::Unattended), call, args, allow }
     }
 
     pub(super) fn decided(&self, number: u128) -> Record<'_> {
@@ -109,6 +119,8 @@ impl Scene {
             caller: &self.caller,
             call: &self.call,
             via: None,
+            args: self.args.as_ref(),
+            catalog: None,
             decision: &self.allow,
             micros: 3,
         })
@@ -117,11 +129,11 @@ impl Scene {
 
 fn ended(receipt: &Receipt) -> Record<'static> {
     let (decision, seq) = (receipt.id().unwrap(), receipt.seq());
-    Record::Outcome(OutcomeRecord { decision, seq, outcome: Outcome::Ok, micros: 9, bytes: 2 })
+    Record::Outcome(OutcomeRecord { decision, seq, outcome: Outcome::Ok, micros: 9, bytes: 2, result: None })
 }
 
 pub(super) fn settings(directory: &Path) -> Settings {
-    Settings { low_water: 1, ..Settings::new(directory.into(), "audit.example/test".into()) }
+    Settings { low_water: 1, ..Settings::new(directory.into()) }
 }
 
 pub(super) fn start(directory: &Path) -> (AuditWriter, AuditReader) {
@@ -132,9 +144,24 @@ fn start_on(settings: &Settings, disk: &Arc<TestDisk>) -> (AuditWriter, AuditRea
     open_on(settings, &Clock::System, &mut Registry::default(), Arc::<TestDisk>::clone(disk)).unwrap()
 }
 
-pub(super) fn check(directory: &Path) -> Result<Verified, VerifyError> {
+/// The report of a log that verifies, or what is wrong with it.
+pub(super) fn check(directory: &Path) -> Result<Report, String> {
+    check_with(directory, &[])
+}
+
+pub(super) fn check_with(directory: &Path, kept: &[TreeHead]) -> Result<Report, String> {
     let scratch = tempfile::tempdir().unwrap();
-    verify(directory, scratch.path(), TreeHead::EMPTY, &mut |_| {})
+    let mut question = Question::new(Trusted::schedule(read_schedule(directory).map_err(|error| error.to_string())?));
+    kept.iter().for_each(|head| question.add_head(*head));
+    let report = verify(directory, scratch.path(), &question, &mut |_, _| {}).map_err(|error| {
+        let chain = std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source());
+        chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+    })?;
+    match report.faults.first() {
+        Some(fault) => Err(fault.to_string()),
+        None if report.verified() => Ok(report),
+        None => Err("it is not signed".to_owned()),
+    }
 }
 
 fn kinds(reader: &AuditReader) -> Vec<String> {
@@ -155,7 +182,7 @@ async fn what_is_acknowledged_is_in_the_log_after_closing_and_opening_again() {
     assert_eq!(kinds(&reader), ["start", "decision", "outcome", "stop", "start"]);
     let record = reader.get(receipt.seq()).unwrap().unwrap();
     assert_eq!((record.hash(), record.summary().id), (receipt.leaf_hash(), DecisionId::from_parts(1, 7).to_string()));
-    assert!(reader.salt(receipt.seq()).unwrap().is_some() && reader.salt(receipt.seq() + 1).unwrap().is_none());
+    assert!(reader.kept(receipt.seq()).unwrap().is_some() && reader.kept(receipt.seq() + 1).unwrap().is_none());
     drop((writer, reader));
     assert_eq!(check(dir.path()).unwrap().without_outcome, 0);
 }
@@ -178,10 +205,10 @@ async fn a_note_becomes_durable_on_an_idle_log_without_anybody_waiting() {
     let (writer, reader) = start(dir.path());
     for idle in [0, 250] {
         tokio::time::sleep(Duration::from_millis(idle)).await;
-        let before = reader.len().unwrap();
+        let before = reader.len();
         writer.note(&scene.decided(1)).unwrap();
         let durable = async {
-            while reader.len().unwrap() == before {
+            while reader.len() == before {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
@@ -209,29 +236,7 @@ async fn records_of_many_writers_form_one_chain_and_share_commits() {
     writer.close().await.unwrap();
     drop(reader);
     let verified = check(dir.path()).unwrap();
-    assert_eq!((verified.head.size, verified.without_outcome), (2 * 64 * 20 + 2, 0));
-}
-
-#[tokio::test]
-async fn after_a_failed_write_everything_is_refused_and_what_was_acknowledged_is_still_there() {
-    for fault in [DiskFault::FailsToWrite, DiskFault::FailsAfterWriting, DiskFault::FailsToSync] {
-        let (dir, disk) = (tempfile::tempdir().unwrap(), Arc::new(TestDisk::default()));
-        let scene = Scene::new();
-        let (writer, reader) = start_on(&settings(dir.path()), &disk);
-        let kept = writer.append(scene.decided(1)).await.unwrap();
-        disk.set(fault);
-        let refused = writer.append(scene.decided(2)).await.unwrap_err();
-        assert!(refused.to_string().contains("injected"), "{fault:?}: {refused}");
-        disk.fault.store(0, Ordering::SeqCst);
-        assert!(matches!(writer.append(scene.decided(3)).await, Err(AppendError::Failed(_))), "{fault:?}");
-        assert!(matches!(writer.note(&ended(&kept)), Err(AppendError::Failed(_))), "{fault:?}");
-        assert!(matches!(writer.health(), Health::Failed(reason) if reason.contains("injected")), "{fault:?}");
-        drop((writer, reader));
-
-        let verified = check(dir.path()).unwrap();
-        let written = u64::from(!matches!(fault, DiskFault::FailsToWrite));
-        assert_eq!(verified.head.size, 2 + written, "{fault:?}: only the failed record may or may not be there");
-    }
+    assert_eq!((verified.tree.size, verified.without_outcome), (2 * 64 * 20 + 2, 0));
 }
 
 #[tokio::test]
@@ -271,23 +276,6 @@ async fn below_the_low_water_mark_calls_are_refused_and_outcomes_are_still_writt
     assert!(matches!(writer.health(), Health::Failed(_)));
     writer.append(ended(&receipt)).await.unwrap();
     assert_eq!(kinds(&reader), ["start", "decision", "outcome"]);
-}
-
-#[tokio::test]
-async fn salts_whose_leaves_were_cut_off_by_a_crash_are_gone_after_the_next_start() {
-    let dir = tempfile::tempdir().unwrap();
-    let (writer, reader) = start(dir.path());
-    writer.close().await.unwrap();
-    drop(reader);
-    let database = Database::open(&open::database_path(dir.path()), Arc::new(LocalDisk)).unwrap();
-    let mut batch = Batch::default();
-    let entry = [&3_u64.to_be_bytes()[..], &[9; 32]].concat();
-    batch.insert(&chain::key(chain::SALTS, 2), &entry);
-    database.commit(batch).unwrap();
-    assert_eq!(AuditReader::new(database.clone()).salt(3).unwrap(), Some([9; 32]));
-    drop(database);
-    let (_writer, reader) = start(dir.path());
-    assert_eq!(reader.salt(3).unwrap(), None);
 }
 
 #[test]
@@ -331,4 +319,114 @@ async fn the_metrics_say_what_was_written() {
     ] {
         assert!(text.contains(line), "{line} is not in\n{text}");
     }
+}
+
+#[tokio::test]
+async fn a_log_goes_on_through_many_epochs_and_is_one_log() {
+    let dir = tempfile::tempdir().unwrap();
+    let small = Settings { epochs: EpochLimits { records: 256, ..EpochLimits::default() }, ..settings(dir.path()) };
+    let scene = Scene::new();
+    for run in 0..3_u128 {
+        let (writer, reader) = open(&small, &Clock::System, &mut Registry::default()).unwrap();
+        for number in 0..400 {
+            writer.append(scene.decided(run * 1000 + number)).await.unwrap();
+        }
+        writer.close().await.unwrap();
+        let seqs: Vec<u64> = reader.range(0).map(|record| record.unwrap().seq()).collect();
+        assert_eq!(seqs, (0..reader.len()).collect::<Vec<_>>());
+    }
+    assert_eq!(std::fs::read_dir(dir.path().join("epochs")).unwrap().count(), 1, "what is archived is let go of");
+    assert_eq!(archive::ArchiveReader::open(dir.path()).unwrap().archived(), 1024);
+    let complete = SignedCheckpoint::parse(&std::fs::read(dir.path().join("tiles/checkpoint")).unwrap()).unwrap();
+    assert_eq!(complete.checkpoint().size(), 3 * 402);
+    assert_eq!(check(dir.path()).unwrap().tree.size, 3 * 402);
+}
+
+#[tokio::test]
+async fn a_key_that_follows_signs_from_then_on_and_both_are_known() {
+    let dir = tempfile::tempdir().unwrap();
+    let scene = Scene::new();
+    let (writer, reader) = start(dir.path());
+    writer.append(scene.decided(1)).await.unwrap();
+    let old = read_schedule(dir.path()).unwrap().current().clone();
+    let schedule = writer.rotate_key().await.unwrap();
+    assert_eq!(schedule, read_schedule(dir.path()).unwrap());
+    let from = reader.len();
+    assert_eq!(schedule.to_string(), format!("0 {from} {old}\n{from} - {}\n", schedule.current()));
+    assert!(reader.checkpoint().note().verify(&schedule.keys_at(from)).unwrap().as_slice().len() == 2);
+    writer.append(scene.decided(2)).await.unwrap();
+    let newest = reader.checkpoint();
+    assert!(newest.note().verify(&[old]).is_err() && newest.note().verify(&[schedule.current().clone()]).is_ok());
+    assert_eq!(kinds(&reader), ["start", "decision", "key", "decision"]);
+    writer.close().await.unwrap();
+    drop(reader);
+    let (_writer, reader) = start(dir.path());
+    assert_eq!(kinds(&reader), ["start", "decision", "key", "decision", "stop", "start"]);
+}
+
+#[test]
+fn a_log_of_an_earlier_form_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir(dir.path().join("log")).unwrap();
+    let refusal = open(&settings(dir.path()), &Clock::System, &mut Registry::default()).err().unwrap();
+    assert!(matches!(refusal, OpenError::OldForm(_)), "{refusal}");
+}
+
+#[tokio::test]
+async fn what_is_erased_is_gone_for_good_and_the_log_still_holds_together() {
+    let dir = tempfile::tempdir().unwrap();
+    let (writer, reader) = start(dir.path());
+    let scene = Scene::new();
+    let kept = writer.append(scene.decided(1)).await.unwrap();
+    assert!(SaltReader::new(dir.path()).salt(kept.seq()).unwrap().is_some());
+    let erased = writer.erase(kept.seq(), Some("a customer asked")).await.unwrap();
+    assert_eq!(erased, Erased { seq: kept.seq(), record: 2, was_there: true });
+    assert!(SaltReader::new(dir.path()).salt(kept.seq()).unwrap().is_none());
+    // Nobody can read it any more; that it is not there either is the committer's work, a moment later.
+    let forgotten = async {
+        while reader.kept(kept.seq()).unwrap().is_some() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), forgotten).await.unwrap();
+    assert!(!writer.erase(kept.seq(), None).await.unwrap().was_there);
+    assert!(matches!(writer.erase(0, None).await, Err(EraseError::Nothing(0))), "a start has nothing to erase");
+    assert!(matches!(writer.erase(99, None).await, Err(EraseError::NoRecord(99))));
+    assert!(reader.get(2).unwrap().unwrap().json().contains("\"reason\":\"a customer asked\""));
+    writer.close().await.unwrap();
+    drop(reader);
+    check(dir.path()).unwrap();
+}
+
+#[tokio::test]
+async fn pruning_removes_whole_archived_bundles_and_leaves_a_record() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = Clock::manual(Timestamp::from_micros(1_000_000));
+    let small = Settings { epochs: EpochLimits { records: 256, ..EpochLimits::default() }, ..settings(dir.path()) };
+    let (writer, reader) = open(&small, &clock, &mut Registry::default()).unwrap();
+    let scene = Scene::new();
+    for number in 0..1_100_i64 {
+        clock.set(Timestamp::from_micros(1_000_000 * (number + 1)));
+        writer.append(scene.decided(1)).await.unwrap();
+    }
+    while reader.archived() < 1024 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert!(matches!(writer.prune(Before::Seq(255)).await, Err(PruneError::Nothing { first: 0, archived: 1024 })));
+    // The record number 300 was written at second 300: only the first bundle is older as a whole.
+    let pruned = writer.prune(Before::Time(Timestamp::from_micros(300_000_000))).await.unwrap();
+    assert_eq!((pruned.min_index, reader.first()), (256, 256));
+    assert!(reader.get(pruned.record).unwrap().unwrap().json().contains("\"min_index\":256"));
+    let pruned = writer.prune(Before::Seq(900)).await.unwrap();
+    assert_eq!((pruned.min_index, pruned.files > 0, pruned.bytes > 0), (768, true, true));
+    assert!(matches!(reader.get(700), Err(ReadError::Archive(archive::ArchiveError::Pruned { seq: 700, pruned: 768 }))));
+    assert_eq!(reader.range(768).next().unwrap().unwrap().seq(), 768);
+    // The tree is there at every size, whatever was pruned: an anchor may stand at any.
+    for size in [0, 1, 255, 256, 300, 700, 768, 1_000, reader.len()] {
+        assert!(reader.root(size).is_ok(), "{size}: {:?}", reader.root(size));
+    }
+    std::fs::create_dir(dir.path().join("cursors")).unwrap();
+    std::fs::write(dir.path().join("cursors/a-sink"), "damaged").unwrap();
+    assert!(matches!(writer.prune(Before::Seq(1_024)).await, Err(PruneError::Unsent { sent: 0, .. })));
+    writer.close().await.unwrap();
 }

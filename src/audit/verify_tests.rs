@@ -7,9 +7,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use tempfile::TempDir;
 
-use super::super::chain::{ChunkWriter, LEAVES, LeafHash, key};
-use super::super::open::database_path;
-use super::super::tlog::TreeHash;
+use super::super::chunk::{ChunkWriter, Edge, LEAVES, Seed, key};
+use super::super::epoch::{self, Epoch};
+use super::super::keys::Signer;
+use super::super::tlog::{Frontier, TreeHash};
 use super::super::{anchor, show};
 use super::*;
 
@@ -27,31 +28,47 @@ async fn small_log(calls: u128) -> TempDir {
     dir
 }
 
-/// Replaces the log by one of these leaves, with every hash as it should be, and removes what the anchor knows.
+/// Makes a log of these leaves, with every hash and signature as it should be, and an anchor that knows nothing of them.
 fn rewrite(directory: &Path, leaves: &[String]) {
-    let database = Database::open(&database_path(directory), Arc::new(LocalDisk)).unwrap();
-    let mut chunk = ChunkWriter::default();
-    let (mut prev, mut batch) = (LeafHash::ZERO, Batch::default());
+    let signer = Signer::create(directory, &directory.join("keys"), None).unwrap();
+    let mut frontier = Frontier::new();
+    let empty = signer.sign(0, frontier.root()).unwrap();
+    anchor::write(directory, &empty).unwrap();
+    let seed =
+        Seed { frontier: frontier.clone(), prev: LeafHash::ZERO, begun: Timestamp::from_micros(0), checkpoint: Arc::new(empty) };
+    let (mut chunk, mut prev, mut batch) = (ChunkWriter::default(), LeafHash::ZERO, Batch::default());
     for (seq, leaf) in (0..).zip(leaves) {
         chunk.begin(seq);
         let leaf = leaf.replace("PREV", &prev.to_string()).replace("SEQ", &seq.to_string());
         prev = chunk.push(|out| out.extend_from_slice(leaf.as_bytes()));
-        batch.insert(&key(LEAVES, seq), chunk.finish(&prev));
+        frontier.append(prev.into(), |_, _| {}).unwrap();
+        let checkpoint = signer.sign(frontier.size(), frontier.root()).unwrap();
+        batch.insert(
+            &key(LEAVES, seq),
+            chunk.finish(&prev, Some(&Edge { frontier: frontier.clone(), checkpoint: Arc::new(checkpoint) })),
+        );
     }
-    database.commit(batch).unwrap();
-    drop(database);
-    anchor::write(directory, Head::EMPTY).unwrap();
+    drop(Epoch::create(&epoch::directory_of(directory), 0, seed, batch, &local_disk()).unwrap());
 }
 
+fn rewritten(leaves: &[String]) -> TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    rewrite(dir.path(), leaves);
+    dir
+}
+
+/// A leaf in canonical form with these members and those that every record has.
 fn leaf(members: &str) -> String {
-    format!(r#"{{"prev":"PREV","seq":SEQ,"ts":"2026-11-22T10:15:14.000000Z","v":1,{members}}}"#)
+    let whole = format!(r#"{{"prev":"PREV","seq":"SEQ","ts":"2026-11-22T10:15:14.000000Z","v":1,{members}}}"#);
+    let sorted: std::collections::BTreeMap<String, serde_json::Value> = serde_json::from_str(&whole).unwrap();
+    serde_json::to_string(&sorted).unwrap().replace("\"SEQ\"", "SEQ")
 }
 
 #[tokio::test]
 async fn a_whole_log_verifies_and_says_what_it_holds() {
     let dir = small_log(3).await;
     let verified = check(dir.path()).unwrap();
-    assert_eq!((verified.head.size, verified.without_outcome), (8, 0));
+    assert_eq!((verified.tree.size, verified.without_outcome), (8, 0));
     assert!(verified.first.unwrap() <= verified.last.unwrap());
 }
 
@@ -70,27 +87,32 @@ fn each_way_a_record_can_be_wrong_is_named_with_its_number() {
         ),
         ("later", vec![decision, outcome(1, ID)], Some("record 1: it is the outcome of record 1")),
         ("no decision", vec![stop.clone(), outcome(0, ID)], Some("record 1: it is the outcome of record 0")),
-        ("kind", vec![stop.clone(), leaf(r#""t":"gift""#)], Some("record 1: it is not a record: its kind")),
+        ("kind", vec![stop.clone(), leaf(r#""t":"gift""#)], Some("record 1: it is not a record in canonical form: its kind")),
         (
             "verdict",
             vec![leaf(&format!(r#""t":"decision","decision":"maybe","id":"{ID}""#))],
-            Some("record 0: it is not a record: a decision"),
+            Some("record 0: it is not a record in canonical form: the member `decision`"),
         ),
-        ("no id", vec![leaf(r#""t":"decision","decision":"deny""#)], Some("record 0: it is not a record: a decision without")),
-        ("version", vec![stop.replace("\"v\":1", "\"v\":2")], Some("record 0: it is not a record: its version")),
-        ("time", vec![stop.replace("2026-11-22T", "yesterday ")], Some("record 0: it is not a record: its time")),
+        (
+            "no id",
+            vec![leaf(r#""t":"decision","decision":"deny""#)],
+            Some("record 0: it is not a record in canonical form: the member `id`"),
+        ),
+        ("version", vec![stop.replace("\"v\":1", "\"v\":2")], Some("record 0: its form is version 2")),
+        (
+            "time",
+            vec![stop.replace("2026-11-22T", "yesterday ")],
+            Some("record 0: it is not a record in canonical form: the member `ts`"),
+        ),
         ("number", vec![stop.clone(), stop.replace("SEQ", "7")], Some("record 1: it says it is record 7")),
-        ("link", vec![stop.clone(), stop.replace("PREV", &LeafHash::ZERO.to_string())], Some("record 1: it does not name")),
-        ("not JSON", vec!["{".to_owned()], Some("record 0: it is not a record")),
+        ("link", vec![stop.clone(), stop.replace("PREV", &LeafHash::ZERO.to_string())], Some("record 1: the chain is broken")),
+        ("not JSON", vec!["{".to_owned()], Some("record 0: it is not a record in canonical form: ")),
     ];
     for (name, leaves, expected) in cases {
-        let dir = tempfile::tempdir().unwrap();
-        std::fs::create_dir_all(dir.path()).unwrap();
-        drop(Database::create(&database_path(dir.path()), &local_disk()).unwrap());
-        rewrite(dir.path(), &leaves);
+        let dir = rewritten(&leaves);
         match (check(dir.path()), expected) {
-            (Ok(verified), None) => assert_eq!(verified.head.size, leaves.len() as u64, "{name}"),
-            (Err(error), Some(expected)) => assert!(error.to_string().starts_with(expected), "{name}: {error}"),
+            (Ok(verified), None) => assert_eq!(verified.tree.size, leaves.len() as u64, "{name}"),
+            (Err(error), Some(expected)) => assert!(error.starts_with(expected), "{name}: {error}"),
             (answer, expected) => panic!("{name}: {answer:?} instead of {expected:?}"),
         }
     }
@@ -99,50 +121,57 @@ fn each_way_a_record_can_be_wrong_is_named_with_its_number() {
 #[tokio::test]
 async fn a_log_that_is_shorter_or_other_than_its_anchor_is_refused_at_open_and_by_verification() {
     let dir = small_log(3).await;
-    let head = anchor::read(dir.path()).unwrap();
-    assert_eq!(head.size, 8, "closing writes the anchor");
-    for (anchored, expected) in [
-        (Head { size: head.size + 1, ..head }, "records are missing: the anchor has seen 9 and the log holds 8"),
-        (Head { hash: LeafHash::ZERO, ..head }, "record 7 is not the one that the anchor has seen"),
+    let genuine = anchor::read(dir.path()).unwrap();
+    assert_eq!(genuine.checkpoint().size(), 8, "closing writes the anchor");
+    let signer = Signer::open(dir.path(), &dir.path().join("keys"), None, None).unwrap();
+    let opening = || open(&settings(dir.path()), &Clock::System, &mut Registry::default()).err().unwrap();
+    let other_root = TreeHash::from_bytes([7; 32]);
+    for (size, root, expected, verdict) in [
+        (9, other_root, "records are missing: the anchor has seen 9 and the log holds 8", "ROLLBACK: the log's `anchor` is of 9"),
+        (8, other_root, "the first 8 records are not those that the anchor has seen", "FORK: the first 8 records are not"),
+        (3, other_root, "the first 3 records are not those that the anchor has seen", "FORK: the first 3 records are not"),
     ] {
-        anchor::write(dir.path(), anchored).unwrap();
-        let opening = open(&settings(dir.path()), &Clock::System, &mut Registry::default()).err().unwrap();
-        assert!(opening.to_string().starts_with(expected), "{opening}");
-        assert!(check(dir.path()).unwrap_err().to_string().starts_with(expected));
+        anchor::write(dir.path(), &signer.sign(size, root).unwrap()).unwrap();
+        assert!(opening().to_string().starts_with(expected), "{}", opening());
+        let said = check(dir.path()).unwrap_err();
+        assert!(said.starts_with(verdict), "{said}");
     }
+    let stranger = small_log(0).await;
+    let foreign = std::fs::read(stranger.path().join("anchor")).unwrap();
+    std::fs::write(dir.path().join("anchor"), foreign).unwrap();
+    assert!(matches!(opening(), OpenError::Anchor(AnchorError::Forged { .. })), "{}", opening());
     std::fs::write(dir.path().join("anchor"), "{}").unwrap();
-    assert!(matches!(check(dir.path()), Err(VerifyError::Anchor(AnchorError::Damaged(_)))));
+    let of_the_anchor = |said: Result<Report, String>| said.unwrap_err().contains("anchor");
+    assert!(of_the_anchor(check(dir.path())));
     std::fs::remove_file(dir.path().join("anchor")).unwrap();
-    assert!(matches!(check(dir.path()), Err(VerifyError::Anchor(AnchorError::Missing(_)))));
-    anchor::write(dir.path(), head).unwrap();
-    std::fs::remove_dir_all(database_path(dir.path())).unwrap();
-    let opening = open(&settings(dir.path()), &Clock::System, &mut Registry::default()).err().unwrap();
-    assert!(opening.to_string().starts_with("records are missing"), "{opening}");
+    assert!(of_the_anchor(check(dir.path())));
+    assert!(matches!(opening(), OpenError::Anchor(AnchorError::Missing(_))), "{}", opening());
+    anchor::write(dir.path(), &genuine).unwrap();
+    std::fs::remove_dir_all(epoch::directory_of(dir.path())).unwrap();
+    assert!(opening().to_string().starts_with("records are missing"), "{}", opening());
 }
 
 #[tokio::test]
 async fn a_log_begins_with_the_records_of_every_tree_head_that_was_kept_and_of_no_other() {
     let dir = small_log(3).await;
-    let kept = |kept: TreeHead| verify(dir.path(), tempfile::tempdir().unwrap().path(), kept, &mut |_| {});
+    let kept = |kept: TreeHead| check_with(dir.path(), &[kept]);
     let whole = kept(TreeHead::EMPTY).unwrap().tree;
     assert_eq!(whole.size, 8);
     assert_eq!(whole.to_string().parse(), Ok(whole), "what is printed can be given back");
 
     // The same tree by the book: the root of two halves, the left one the largest power of two.
     let (_, reader) = start(dir.path());
-    let leaves: Vec<TreeHash> = (0..8)
-        .map(|seq| TreeHash::from_bytes(*LeafHash::of(reader.get(seq).unwrap().unwrap().json().as_bytes()).as_bytes()))
-        .collect();
+    let leaves: Vec<TreeHash> = (0..8).map(|seq| TreeHash::leaf(reader.get(seq).unwrap().unwrap().leaf())).collect();
     drop(reader);
     let head = |size: usize| TreeHead { size: size as u64, root: root(&leaves[..size]) };
     assert_eq!(head(8), whole);
     for size in 0..=8 {
         assert!(kept(head(size)).is_ok(), "{size}");
         let other = TreeHead { root: TreeHash::from_bytes([7; 32]), ..head(size) };
-        assert!(matches!(kept(other), Err(VerifyError::Kept(_))), "{size}");
+        assert!(kept(other).unwrap_err().starts_with("FORK: the first"), "{size}");
     }
     let longer = TreeHead { size: 100, ..whole };
-    assert!(matches!(kept(longer), Err(VerifyError::Kept(_))));
+    assert!(kept(longer).unwrap_err().starts_with("ROLLBACK: the kept head"));
 }
 
 fn root(leaves: &[TreeHash]) -> TreeHash {
@@ -166,7 +195,7 @@ fn used(path: &Path) -> Vec<u64> {
 async fn a_flipped_byte_is_found_or_harmless_but_never_a_different_log() {
     let dir = small_log(4).await;
     let whole = check(dir.path()).unwrap();
-    let data = database_path(dir.path()).join("db");
+    let data = epoch::directory_of(dir.path()).join("00000000/db");
     let file = File::options().read(true).write(true).open(&data).unwrap();
     let used = used(&data);
     let (mut found, mut harmless) = (0, 0);
@@ -208,7 +237,7 @@ async fn a_log_verifies_again_and_again_while_it_is_written() {
         for _ in 0..8 {
             let before = acknowledged.load(Ordering::SeqCst);
             let verified = check(&path).unwrap();
-            assert!(verified.head.size >= before, "{} of {before} acknowledged records are in the copy", verified.head.size);
+            assert!(verified.tree.size >= before, "{} of {before} acknowledged records are in the copy", verified.tree.size);
         }
         stop.store(true, Ordering::Relaxed);
     });
@@ -245,7 +274,11 @@ async fn showing_narrows_by_what_was_asked() {
 
 #[test]
 fn there_is_nothing_to_verify_where_no_log_is() {
-    assert!(matches!(check(tempfile::tempdir().unwrap().path()), Err(VerifyError::NoLog(_))));
+    let empty = tempfile::tempdir().unwrap();
+    let schedule = read_schedule(rewritten(&[]).path()).unwrap();
+    let question = Question::new(Trusted::schedule(schedule));
+    let said = verify(empty.path(), empty.path(), &question, &mut |_, _| {});
+    assert!(matches!(said, Err(VerifyError::Snapshot(SnapshotError::NoLog(_)))), "{said:?}");
 }
 
 fn local_disk() -> Arc<dyn crate::storage::Disk> {

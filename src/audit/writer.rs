@@ -1,5 +1,6 @@
 //! The owner's end of the log: append and wait for durability, or note and go on.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -7,12 +8,16 @@ use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use crate::domain::DecisionId;
-use crate::storage::Database;
+use crate::storage::Disk;
 
 use super::chain::LeafHash;
 use super::encode::Draft;
-use super::queue::Queue;
+use super::queue::{Command, Queue};
+use super::reader::AuditReader;
 use super::record::Record;
+use super::rotate::RotateError;
+use super::store::Store;
+use super::tlog::KeySchedule;
 
 /// Proof that a record is durable. Only the log makes one, after the disk has answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,6 +93,7 @@ pub struct AuditWriter {
 }
 
 struct Shared {
+    store: Arc<Store>,
     queue: Arc<Queue>,
     space: Space,
     deadline: Duration,
@@ -102,8 +108,26 @@ impl Drop for Shared {
 }
 
 impl AuditWriter {
-    pub(super) fn new(queue: Arc<Queue>, space: Space, deadline: Duration, ended: oneshot::Receiver<()>) -> Self {
-        Self { shared: Arc::new(Shared { queue, space, deadline, ended: Mutex::new(Some(ended)) }) }
+    pub(super) fn new(
+        store: Arc<Store>,
+        queue: Arc<Queue>,
+        space: Space,
+        deadline: Duration,
+        ended: oneshot::Receiver<()>,
+    ) -> Self {
+        Self { shared: Arc::new(Shared { store, queue, space, deadline, ended: Mutex::new(Some(ended)) }) }
+    }
+
+    pub(super) fn reader(&self) -> AuditReader {
+        AuditReader::new(Arc::clone(&self.shared.store))
+    }
+
+    pub(super) fn store(&self) -> &Store {
+        &self.shared.store
+    }
+
+    pub(super) fn queue(&self) -> &Queue {
+        &self.shared.queue
     }
 
     /// Writes a record and returns when it survives a power cut.
@@ -173,6 +197,20 @@ impl AuditWriter {
         }
     }
 
+    /// Lets a new key sign the log's checkpoints from now on, and destroys the old one.
+    ///
+    /// # Errors
+    ///
+    /// [`RotateError`]; unless the log cannot be written any more, the old key signs on.
+    pub async fn rotate_key(&self) -> Result<KeySchedule, RotateError> {
+        let (asks, answer) = oneshot::channel();
+        self.shared.queue.command(Command::RotateKey(asks)).map_err(|_| RotateError::NotWritten)?;
+        match tokio::time::timeout(self.shared.deadline, answer).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(_)) | Err(_) => Err(RotateError::NotWritten),
+        }
+    }
+
     /// Whether calls can be recorded, for readiness.
     #[must_use]
     pub fn health(&self) -> Health {
@@ -211,14 +249,15 @@ fn encode(record: &Record<'_>) -> Result<Draft, AppendError> {
 
 /// Watches how much room the disk has, looking at most once a second.
 pub(super) struct Space {
-    database: Database,
+    directory: PathBuf,
+    disk: Arc<dyn Disk>,
     low_water: u64,
     seen: Mutex<Option<(Instant, u64)>>,
 }
 
 impl Space {
-    pub(super) fn new(database: Database, low_water: u64) -> Self {
-        Self { database, low_water, seen: Mutex::new(None) }
+    pub(super) fn new(directory: PathBuf, disk: Arc<dyn Disk>, low_water: u64) -> Self {
+        Self { directory, disk, low_water, seen: Mutex::new(None) }
     }
 
     /// Refuses when less than the low-water mark is free, or when nobody can tell.
@@ -227,7 +266,8 @@ impl Space {
         let free = match *seen {
             Some((at, free)) if at.elapsed() < Duration::from_secs(1) => free,
             _ => {
-                let free = self.database.free_bytes().map_err(|error| AppendError::Failed(error.to_string().into()))?;
+                let free =
+                    self.disk.free_bytes(&self.directory).map_err(|error| AppendError::Failed(error.to_string().into()))?;
                 *seen = Some((Instant::now(), free));
                 free
             }

@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use tokio::sync::oneshot;
 
 use super::Exit;
@@ -95,9 +95,15 @@ async fn tour(place: &Place, shop: Shop, colour: bool) -> anyhow::Result<()> {
     };
     let (log, scratch) = (place.log.clone(), place.home.clone());
     let verify = async move || {
-        let verified =
-            tokio::task::spawn_blocking(move || audit::verify(&log, &scratch, audit::TreeHead::EMPTY, &mut |_| {})).await?;
-        Ok(verified.context("the log does not verify")?.head.size)
+        let checking = move || {
+            let question = audit::Question::new(audit::Trusted::schedule(audit::read_schedule(&log)?));
+            anyhow::Ok(audit::verify(&log, &scratch, &question, &mut |_, _| {})?)
+        };
+        let report = tokio::task::spawn_blocking(checking).await?.context("failed to check the log")?;
+        match report.faults.first() {
+            None if report.verified() => Ok(report.tree.size),
+            fault => bail!("the log does not verify: {}", fault.map_or_else(String::new, ToString::to_string)),
+        }
     };
     say(&format!("A shop with six tools runs behind a Cedarpost sidecar. An MCP client connects to\n\n    {}\n\n", place.url()))?;
     demo::tour(&settings, verify, &mut io::stdout()).await.context("the tour did not go as it should")

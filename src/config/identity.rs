@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::environment::Environment;
 use super::issuers;
-use super::raw::ListedTable;
+use super::raw::Table;
 use super::reader::{Reader, id, list, scope, text};
 use super::report::Problem;
 use super::servers::url;
@@ -35,7 +35,7 @@ pub(super) struct Identity {
 }
 
 /// Reads the section and the issuers. `environment` may hold the token of a person.
-pub(super) fn identity(reader: &mut Reader<'_>, issuers: Vec<ListedTable>, environment: &Environment) -> Option<Identity> {
+pub(super) fn identity(reader: &mut Reader<'_>, issuers: Vec<Table>, environment: &Environment) -> Option<Identity> {
     let ways = ways(reader);
     let actors = actor_tokens(reader);
     let configured = match ways {
@@ -66,7 +66,7 @@ pub(super) fn identity(reader: &mut Reader<'_>, issuers: Vec<ListedTable>, envir
 }
 
 /// What tokens tell policies, for commands that need nothing else of the issuers.
-pub(super) fn attributes(reader: &mut Reader<'_>, issuers: Vec<ListedTable>) -> Option<Vec<(Arc<str>, AttributeKind)>> {
+pub(super) fn attributes(reader: &mut Reader<'_>, issuers: Vec<Table>) -> Option<Vec<(Arc<str>, AttributeKind)>> {
     Some(Settings::attributes_of(&issuers::issuers(reader, issuers)?))
 }
 

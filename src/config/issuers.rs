@@ -6,8 +6,9 @@ mod keys;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::keys::ISSUER;
 use super::keys::ISSUER_KEYS;
-use super::raw::{ISSUER, ListedTable};
+use super::raw::Table;
 use super::reader::{Reader, list, text};
 use super::report::Problem;
 use crate::domain::AttributeKind;
@@ -18,12 +19,12 @@ const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// All issuers of the file.
-pub(super) fn issuers(reader: &mut Reader<'_>, tables: Vec<ListedTable>) -> Option<Vec<IssuerSettings>> {
+pub(super) fn issuers(reader: &mut Reader<'_>, tables: Vec<Table>) -> Option<Vec<IssuerSettings>> {
     let mut issuers: Vec<IssuerSettings> = Vec::new();
     let mut complete = true;
     for (index, table) in tables.into_iter().enumerate() {
         let at = table.origin.clone();
-        match issuer(&mut scoped(reader, table, index)) {
+        match issuer(&mut reader.scoped(ISSUER_KEYS, format!("[[{ISSUER}]] {index}"), table)) {
             None => complete = false,
             Some(issuer) => {
                 for message in issuers.iter().filter_map(|other| clash(other, &issuer)) {
@@ -34,18 +35,6 @@ pub(super) fn issuers(reader: &mut Reader<'_>, tables: Vec<ListedTable>) -> Opti
         }
     }
     complete.then_some(issuers)
-}
-
-fn scoped<'a>(reader: &'a mut Reader<'_>, table: ListedTable, index: usize) -> Reader<'a> {
-    Reader {
-        keys: ISSUER_KEYS,
-        heading: Some(format!("[[{ISSUER}]] {index}")),
-        given: table.given,
-        at: table.origin,
-        base: reader.base,
-        problems: reader.problems,
-        shown: reader.shown,
-    }
 }
 
 fn issuer(reader: &mut Reader<'_>) -> Option<IssuerSettings> {

@@ -55,7 +55,7 @@ const fn open(path: &'static str, kind: Kind) -> Key {
     Key { path, kind, default: None, replaces: &[] }
 }
 
-/// All settings except those of issuers and servers, in the order of the example file.
+/// All settings except those of lists of tables, in the order of the example file.
 pub(super) const KEYS: &[Key] = &[
     key("listen.address", Kind::Text, "127.0.0.1:8080"),
     key("listen.plaintext_non_loopback", Kind::Bool, "false"),
@@ -107,10 +107,38 @@ pub(super) const KEYS: &[Key] = &[
     key("policy.poll_interval", Kind::Text, "500ms"),
     key("policy.residuals", Kind::Bool, "true"),
     open("audit.directory", Kind::Text),
-    key("audit.origin", Kind::Text, "cedarpost"),
+    open("audit.origin", Kind::Text),
+    open("audit.keys", Kind::Text),
     key("audit.append_deadline", Kind::Text, "2s"),
     key("audit.queue", Kind::Integer, "4096"),
     key("audit.low_water", Kind::Text, "64MiB"),
+    key("audit.epoch_records", Kind::Integer, "131072"),
+    key("audit.epoch_bytes", Kind::Text, "256MiB"),
+    key("audit.epoch_age", Kind::Text, "24h"),
+    key("audit.detail", Kind::Text, "arguments"),
+    key("audit.keep_limit", Kind::Text, "64KiB"),
+    key("audit.mask", Kind::List, ""),
+    open("audit.feed_endpoint", Kind::Text),
+    key("audit.feed_protocol", Kind::Text, "http/protobuf"),
+    key("audit.feed_compression", Kind::Text, "none"),
+    open("audit.feed_headers", Kind::Table),
+    open("audit.feed_headers_file", Kind::Table),
+    key("audit.feed_plaintext_non_loopback", Kind::Bool, "false"),
+    key("audit.feed_deadline", Kind::Text, "10s"),
+    key("audit.export", Kind::List, ""),
+    key("audit.export_interval", Kind::Text, "10s"),
+    key("audit.export_deadline", Kind::Text, "30s"),
+    key("audit.anchors", Kind::List, ""),
+    key("audit.anchor_interval", Kind::Text, "10s"),
+    open("audit.witness", Kind::Tables),
+    open("audit.witness_quorum", Kind::Integer),
+    key("witness.address", Kind::Text, "off"),
+    key("witness.plaintext_non_loopback", Kind::Bool, "false"),
+    open("witness.name", Kind::Text),
+    open("witness.directory", Kind::Text),
+    open("witness.log", Kind::Tables),
+    key("outbound.connect_timeout", Kind::Text, "5s"),
+    open("outbound.ca_file", Kind::Text),
     key("log.format", Kind::Text, "auto"),
     key("log.level", Kind::Text, "info"),
 ];
@@ -170,6 +198,17 @@ pub(super) const SERVER_KEYS: &[Key] = &[
     key("scopes", Kind::List, ""),
     open("meta_tools", Kind::Tables),
 ];
+
+/// The settings of one `[[audit.tool]]` table.
+pub(super) const AUDIT_TOOL_KEYS: &[Key] = &[open("name", Kind::Text), open("detail", Kind::Text), open("mask", Kind::List)];
+
+/// The list of what is kept for single tools.
+pub(super) const AUDIT_TOOL: &str = "audit.tool";
+/// The list of issuers.
+pub(super) const ISSUER: &str = "identity.issuer";
+
+/// The lists of tables that stand inside sections, and the settings of one of their tables.
+pub(super) const LISTS: &[(&str, &[Key])] = &[(AUDIT_TOOL, AUDIT_TOOL_KEYS), (ISSUER, ISSUER_KEYS)];
 
 /// The key of this name.
 pub(super) fn find(keys: &'static [Key], path: &str) -> Option<&'static Key> {

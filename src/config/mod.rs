@@ -4,11 +4,13 @@
 //! `app` and have never heard of files. A key that is not in the table (`keys.rs`) is refused; a default is safe, or it does not
 //! exist and the message says what to set.
 //!
-//! Read in this order: `keys.rs` (all settings), [`settings`] (what they become), `resolve.rs` (how), `parts.rs` and `servers.rs`
-//! (bounds and what must hold between them).
+//! Read in this order: `keys.rs` (all settings), [`settings`] (what they become), `resolve.rs` (how), `parts.rs`, `detail.rs`, `ship.rs`
+//! and `servers.rs` (bounds and what must hold between them).
 
 pub mod cases;
+mod detail;
 mod environment;
+mod feed;
 pub mod flags;
 mod identity;
 mod issuers;
@@ -20,6 +22,7 @@ mod report;
 mod resolve;
 mod servers;
 pub mod settings;
+mod ship;
 mod show;
 mod units;
 
@@ -31,7 +34,9 @@ pub use servers::{AskedServers, CommandLineServer};
 pub use settings::{
     ActorTokenSource, AdminSettings, AuditSettings, CallerSettings, CatalogSettings, Config, IdentitySettings, LimitSettings,
     ListenSettings, LogFormat, LogSettings, MetaToolSettings, PolicyServer, PolicySettings, ServerSettings, ServerTarget,
+    ShipSettings, WitnessServerSettings,
 };
+pub use ship::store_options;
 
 #[cfg(test)]
 mod tests;

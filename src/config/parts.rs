@@ -6,16 +6,20 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
-use super::raw::{Given, Value};
-use super::reader::{Reader, address, id, text, within};
+use super::detail;
+use super::raw::{Given, Table, Value};
+use super::reader::{Reader, address, text, within};
 use super::report::{Origin, Problem};
 use super::settings::{AdminSettings, AuditSettings, LimitSettings, ListenSettings, LogFormat, LogSettings, PolicySettings};
+use crate::audit::EpochLimits;
+use crate::audit::tlog::KeyName;
 use crate::telemetry;
 
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3_600);
 const DAY: Duration = Duration::from_secs(86_400);
 const KIB: u64 = 1 << 10;
+const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
 
 pub(super) fn listen(reader: &mut Reader<'_>) -> Option<ListenSettings> {
@@ -129,8 +133,13 @@ fn catalog_ttl(reader: &mut Reader<'_>) -> Option<Option<Duration>> {
     })
 }
 
-/// `default` is where the log goes when nobody says it.
-pub(super) fn audit(reader: &mut Reader<'_>, default: Option<PathBuf>) -> Option<AuditSettings> {
+/// `default` is where the log goes when nobody says it; `tools` are the `[[audit.tool]]` tables, and `servers` the names that they may name.
+pub(super) fn audit(
+    reader: &mut Reader<'_>,
+    default: Option<PathBuf>,
+    tools: Vec<Table>,
+    servers: Option<&[String]>,
+) -> Option<AuditSettings> {
     let directory = match default {
         Some(default) if !reader.given.contains_key("audit.directory") => {
             let value = Value::Text(default.display().to_string());
@@ -142,16 +151,26 @@ pub(super) fn audit(reader: &mut Reader<'_>, default: Option<PathBuf>) -> Option
             if given == Some(None) { reader.read("audit.directory", |_| Ok(PathBuf::new())) } else { given.flatten() }
         }
     };
-    let origin = reader.read("audit.origin", |given| id(&text(given)?));
+    let origin = reader.optional("audit.origin", |given| KeyName::new(text(given)?).map_err(|error| error.to_string()));
+    let keys = reader.optional_path("audit.keys");
     let append_deadline = reader.duration("audit.append_deadline", Duration::from_millis(10)..=HOUR);
     let queue = reader.count("audit.queue", 1..=1_000_000);
     let low_water = reader.size("audit.low_water", 0..=GIB * 1_024 * 1_024);
+    let records = reader.count("audit.epoch_records", 256..=1 << 30);
+    let bytes = reader.size("audit.epoch_bytes", MIB..=GIB * 1_024);
+    let age = reader.duration("audit.epoch_age", SECOND..=DAY * 366);
+    let detail = detail::detail(reader, tools, servers);
+    let feed = super::feed::feed(reader);
     Some(AuditSettings {
         directory: directory?,
         origin: origin?,
+        keys: keys?,
+        epochs: EpochLimits { records: u64::try_from(records?).ok()?, bytes: bytes?, age: age? },
         append_deadline: append_deadline?,
         queue: queue?,
         low_water_bytes: low_water?,
+        detail: detail?,
+        feed: feed?,
     })
 }
 
@@ -169,7 +188,7 @@ pub(super) fn log(reader: &mut Reader<'_>) -> Option<LogSettings> {
     Some(LogSettings { format: format?, level: level? })
 }
 
-fn guard_plaintext(reader: &mut Reader<'_>, section: &str, origin: &Origin, address: SocketAddr, allowed: bool) {
+pub(super) fn guard_plaintext(reader: &mut Reader<'_>, section: &str, origin: &Origin, address: SocketAddr, allowed: bool) {
     if !address.ip().to_canonical().is_loopback() && !allowed {
         let message = format!("`{section}.address` is `{address}`, which other machines may reach, and this listener has no TLS");
         let help = format!("bind a loopback address, or set `plaintext_non_loopback = true` in [{section}]");

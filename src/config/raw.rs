@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use toml::de::{DeArray, DeTable, DeValue};
 
-use super::keys::{self, ISSUER_KEYS, KEYS, Key, Kind, SERVER_KEYS};
+use super::keys::{self, KEYS, Key, Kind, LISTS, SERVER_KEYS};
 use super::report::{Origin, Place, Problem};
 use crate::domain::nearest;
 
@@ -49,9 +49,9 @@ pub(super) struct Given {
 /// The values given for one table of keys.
 pub(super) type Section = BTreeMap<&'static str, Given>;
 
-/// One table of a list, `[[server]]` say, and where it begins.
+/// One table of a list (`[[server]]`, `[[audit.tool]]`) and where it begins.
 #[derive(Debug)]
-pub(super) struct ListedTable {
+pub(super) struct Table {
     pub(super) origin: Origin,
     pub(super) given: Section,
 }
@@ -60,12 +60,17 @@ pub(super) struct ListedTable {
 #[derive(Debug, Default)]
 pub(super) struct RawConfig {
     pub(super) settings: Section,
-    pub(super) issuers: Vec<ListedTable>,
-    pub(super) servers: Vec<ListedTable>,
+    pub(super) servers: Vec<Table>,
+    /// The lists of tables that stand inside sections, by their names.
+    lists: BTreeMap<&'static str, Vec<Table>>,
 }
 
-/// The list of issuers, which is inside a section.
-pub(super) const ISSUER: &str = "identity.issuer";
+impl RawConfig {
+    /// Takes the tables of one of [`LISTS`].
+    pub(super) fn take(&mut self, list: &str) -> Vec<Table> {
+        self.lists.remove(list).unwrap_or_default()
+    }
+}
 
 /// Reads the text of a settings file; what cannot be read is left out and named in `problems`.
 pub(super) fn read(text: &str, problems: &mut Vec<Problem>) -> RawConfig {
@@ -92,10 +97,11 @@ impl Reader<'_> {
             let origin = self.origin(name.span());
             match value.get_ref() {
                 DeValue::Array(tables) if word == "server" => {
-                    self.raw.servers = self.tables("server", SERVER_KEYS, tables);
+                    let tables = self.tables("server", SERVER_KEYS, tables);
+                    self.raw.servers.extend(tables);
                 }
                 DeValue::Table(table) if word != "server" && is_section(word) => self.section(word, table),
-                _ if word == "server" => self.no_list(&origin, word),
+                _ if word == "server" => self.not_tables(&origin, "server"),
                 _ if is_section(word) => self.problems.push(Problem::new(&origin, format!("`{word}` is not a table"))),
                 _ => self.unknown(&origin, word, sections().chain(["server"])),
             }
@@ -106,12 +112,18 @@ impl Reader<'_> {
         for (name, value) in table {
             let path = format!("{section}.{}", name.get_ref());
             let origin = self.origin(name.span());
+            if let Some((list, keys)) = LISTS.iter().find(|(list, _)| *list == path) {
+                match value.get_ref() {
+                    DeValue::Array(tables) => {
+                        let tables = self.tables(list, keys, tables);
+                        self.raw.lists.insert(list, tables);
+                    }
+                    _ => self.not_tables(&origin, list),
+                }
+                continue;
+            }
             match keys::find(KEYS, &path) {
-                None if path == ISSUER => match value.get_ref() {
-                    DeValue::Array(tables) => self.raw.issuers = self.tables(ISSUER, ISSUER_KEYS, tables),
-                    _ => self.no_list(&origin, ISSUER),
-                },
-                None => self.unknown(&origin, &path, KEYS.iter().map(|key| key.path).chain([ISSUER])),
+                None => self.unknown(&origin, &path, KEYS.iter().map(|key| key.path).chain(LISTS.iter().map(|(list, _)| *list))),
                 Some(key) => {
                     if let Some(given) = self.given(key, &origin, value.get_ref()) {
                         self.raw.settings.insert(key.path, given);
@@ -121,20 +133,20 @@ impl Reader<'_> {
         }
     }
 
-    /// The tables of a list, as far as they can be read.
-    fn tables(&mut self, name: &str, keys: &'static [Key], tables: &DeArray<'_>) -> Vec<ListedTable> {
-        let mut listed = Vec::new();
+    /// The tables of a list, as far as they are tables.
+    fn tables(&mut self, name: &str, keys: &'static [Key], tables: &DeArray<'_>) -> Vec<Table> {
+        let mut read = Vec::new();
         for table in tables {
             let origin = self.origin(table.span());
             match table.get_ref() {
-                DeValue::Table(table) => listed.push(self.table(keys, origin, table)),
-                _ => self.no_list(&origin, name),
+                DeValue::Table(table) => read.push(self.table(keys, origin, table)),
+                _ => self.not_tables(&origin, name),
             }
         }
-        listed
+        read
     }
 
-    fn table(&mut self, keys: &'static [Key], origin: Origin, table: &DeTable<'_>) -> ListedTable {
+    fn table(&mut self, keys: &'static [Key], origin: Origin, table: &DeTable<'_>) -> Table {
         let mut given = Section::new();
         for (name, value) in table {
             let origin = self.origin(name.span());
@@ -145,12 +157,12 @@ impl Reader<'_> {
                 }
             }
         }
-        ListedTable { origin, given }
+        Table { origin, given }
     }
 
-    fn no_list(&mut self, origin: &Origin, name: &str) {
+    fn not_tables(&mut self, origin: &Origin, name: &str) {
         let problem = Problem::new(origin, format!("`{name}` is not a list of tables"));
-        self.problems.push(problem.help(format!("begin each of them with [[{name}]]")));
+        self.problems.push(problem.help(format!("begin each with [[{name}]]")));
     }
 
     fn given(&mut self, key: &Key, origin: &Origin, value: &DeValue<'_>) -> Option<Given> {

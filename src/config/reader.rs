@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::keys::{self, Key};
-use super::raw::{Given, Section, Value};
+use super::raw::{Given, Section, Table, Value};
 use super::report::{Origin, Problem};
 use super::show::{Shown, toml_text, without_query};
 use super::units;
@@ -34,6 +34,19 @@ impl Reader<'_> {
     /// Who gave this key.
     pub(super) fn origin(&self, path: &'static str) -> Origin {
         self.given.get(path).map_or_else(|| self.at.clone(), |given| given.origin.clone())
+    }
+
+    /// A reader of one table of a list, which notes problems and shown lines in the same places.
+    pub(super) fn scoped(&mut self, keys: &'static [Key], heading: String, table: Table) -> Reader<'_> {
+        Reader {
+            keys,
+            heading: Some(heading),
+            given: table.given,
+            at: table.origin,
+            base: self.base,
+            problems: self.problems,
+            shown: self.shown,
+        }
     }
 
     /// The value of a key that has a default or must be given; `None` after noting a problem.
@@ -67,7 +80,7 @@ impl Reader<'_> {
         let (section, name) = path.split_once('.').unwrap_or(("", path));
         let heading = self.heading.clone().unwrap_or_else(|| format!("[{section}]"));
         let text = match &given.value {
-            Value::Text(url) if name == "url" => toml_text(&Value::Text(without_query(url))),
+            Value::Text(url) if matches!(name, "url" | "feed_endpoint") => toml_text(&Value::Text(without_query(url))),
             value => toml_text(value),
         };
         self.shown.push(Shown { heading, name, text, origin: given.origin.clone() });

@@ -10,12 +10,14 @@ use super::environment::Environment;
 use super::flags::Override;
 use super::identity::{self, Identity};
 use super::keys::{self, KEYS};
+use super::keys::{AUDIT_TOOL, ISSUER};
 use super::parts;
 use super::raw::{self, Given, RawConfig, Value};
 use super::reader::Reader;
 use super::report::{ConfigReport, Origin, Problem, SourceFile};
 use super::servers::{self, AskedServers, CommandLineServer};
 use super::settings::{AuditSettings, CatalogSettings, Config, IdentitySettings, PolicyServer, PolicySettings};
+use super::ship;
 use super::show;
 use crate::domain::AttributeKind;
 
@@ -66,7 +68,8 @@ impl Config {
     /// Every problem of file, environment and flags that concerns the log or cannot be read at all.
     pub fn for_audit(sources: &Sources<'_>) -> Result<AuditSettings, ConfigReport> {
         let mut layers = Layers::read(sources);
-        let audit = parts::audit(&mut layers.reader(), default_log(&sources.environment));
+        let tools = layers.raw.take(AUDIT_TOOL);
+        let audit = parts::audit(&mut layers.reader(), default_log(&sources.environment), tools, None);
         layers.finish(audit)
     }
 
@@ -78,7 +81,7 @@ impl Config {
         let mut layers = Layers::read(sources);
         let named = layers.raw.settings.contains_key("identity.agent");
         let servers = servers::of_policies(&layers.raw.servers, &mut layers.problems);
-        let issuers = std::mem::take(&mut layers.raw.issuers);
+        let issuers = layers.raw.take(ISSUER);
         let mut reader = layers.reader();
         let policy = parts::policy(&mut reader);
         let identity = if named { identity::configured(&mut reader, None) } else { None };
@@ -118,6 +121,15 @@ impl Config {
 enum Face<'a> {
     Http,
     Stdio(&'a CommandLineServer),
+}
+
+impl<'a> Face<'a> {
+    const fn command_line(self) -> Option<&'a CommandLineServer> {
+        match self {
+            Face::Http => None,
+            Face::Stdio(server) => Some(server),
+        }
+    }
 }
 
 /// What all sources said, the strongest value of each key on top.
@@ -164,8 +176,9 @@ impl Layers {
     }
 
     fn build(mut self, environment: &Environment, face: Face<'_>) -> Result<Config, ConfigReport> {
-        let tables = std::mem::take(&mut self.raw.servers);
-        let issuers = std::mem::take(&mut self.raw.issuers);
+        let (tables, tools) = (std::mem::take(&mut self.raw.servers), self.raw.take(AUDIT_TOOL));
+        let issuers = self.raw.take(ISSUER);
+        let names = servers::names(&tables, face.command_line());
         let log = match face {
             Face::Http => default_log(environment),
             // A log has one writer, and a client may start several servers: each gets its own.
@@ -180,7 +193,16 @@ impl Layers {
         let limits = parts::limits(&mut reader);
         let identity = identity::identity(&mut reader, issuers, environment);
         let policy = parts::policy(&mut reader);
-        let audit = parts::audit(&mut reader, log);
+        // Logs that nobody named share these settings, and each needs places of its own.
+        let suffix = match face {
+            Face::Stdio(server) if !reader.given.contains_key("audit.directory") => Some(server.name_or_default()),
+            Face::Stdio(_) | Face::Http => None,
+        };
+        let audit = parts::audit(&mut reader, log, tools, Some(&names));
+        let directory = audit.as_ref().map(|audit| audit.directory.as_path());
+        let ship = ship::shipping(&mut reader, environment, directory, suffix);
+        let witness = ship::witness_server(&mut reader);
+        let outbound = ship::outbound(&mut reader);
         let log = parts::log(&mut reader);
         let (servers, admin) = match face {
             Face::Http => {
@@ -197,8 +219,26 @@ impl Layers {
             let (listen, admin, limits) = (listen?, admin?, limits?);
             let (identity, policy, audit) = (identity?, policy?, audit?);
             let Identity { configured: identity, callers } = identity;
-            Some(Config { listen, admin, limits, identity, callers, policy, audit, log: log?, servers: servers?, shown })
+            let (ship, witness, outbound) = (ship?, witness?, outbound?);
+            Some(Config {
+                listen,
+                admin,
+                limits,
+                identity,
+                callers,
+                policy,
+                audit,
+                ship,
+                witness,
+                outbound,
+                log: log?,
+                servers: servers?,
+                shown,
+            })
         })();
+        if let Some(config) = &config {
+            ship::around_the_witness(&mut self.reader(), config);
+        }
         self.finish(config)
     }
 

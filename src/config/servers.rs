@@ -7,7 +7,7 @@ use http::Uri;
 
 use super::environment::Environment;
 use super::keys::SERVER_KEYS;
-use super::raw::{Given, ListedTable, Section, Value};
+use super::raw::{Given, Section, Table, Value};
 use super::reader::{Reader, boolean, list, scope, text};
 use super::report::{Origin, Problem};
 use super::settings::{MetaToolSettings, PolicyServer, ServerSettings, ServerTarget};
@@ -62,9 +62,15 @@ impl CommandLineServer {
     }
 }
 
+/// The names of the servers of the file, and of the one on the command line.
+pub(super) fn names(tables: &[Table], said: Option<&CommandLineServer>) -> Vec<String> {
+    let of_file = tables.iter().filter_map(|table| text(table.given.get("name")?).ok());
+    of_file.chain(said.map(|said| said.name_or_default().to_owned())).collect()
+}
+
 /// What policies need to know of the servers of the file that have a valid name.
-pub(super) fn of_policies(tables: &[ListedTable], problems: &mut Vec<Problem>) -> Vec<PolicyServer> {
-    let mut server = |table: &ListedTable| {
+pub(super) fn of_policies(tables: &[Table], problems: &mut Vec<Problem>) -> Vec<PolicyServer> {
+    let mut server = |table: &Table| {
         let name = ServerName::new(&text(table.given.get("name")?).ok()?)?;
         let given = table.given.get("meta_tools");
         let meta_tools = given
@@ -76,11 +82,7 @@ pub(super) fn of_policies(tables: &[ListedTable], problems: &mut Vec<Problem>) -
 }
 
 /// All servers of the file.
-pub(super) fn of_file(
-    reader: &mut Reader<'_>,
-    tables: Vec<ListedTable>,
-    environment: &Environment,
-) -> Option<Vec<ServerSettings>> {
+pub(super) fn of_file(reader: &mut Reader<'_>, tables: Vec<Table>, environment: &Environment) -> Option<Vec<ServerSettings>> {
     if tables.is_empty() {
         reader.problem(
             Problem::new(&Origin::Default, "no MCP server is configured")
@@ -107,7 +109,7 @@ pub(super) fn of_file(
 /// The servers to ask for their tools: the one that the command line describes, else those of the file that it names, else all.
 pub(super) fn to_ask(
     reader: &mut Reader<'_>,
-    tables: Vec<ListedTable>,
+    tables: Vec<Table>,
     asked: &AskedServers,
     environment: &Environment,
 ) -> Option<Vec<ServerSettings>> {
@@ -138,11 +140,11 @@ pub(super) fn to_ask(
 /// The one server of `stdio`: what the command line says, on top of the table of that name in the file.
 pub(super) fn of_command_line(
     reader: &mut Reader<'_>,
-    tables: Vec<ListedTable>,
+    tables: Vec<Table>,
     said: &CommandLineServer,
     environment: &Environment,
 ) -> Option<ServerSettings> {
-    let mut table = table_for(tables, said).unwrap_or(ListedTable { origin: Origin::Default, given: Section::new() });
+    let mut table = table_for(tables, said).unwrap_or(Table { origin: Origin::Default, given: Section::new() });
     lay_over(&mut table.given, said);
     let mut server = server(&mut scoped(reader, table, 0), environment, true)?;
     if let (ServerTarget::Child { program, args, .. }, Some((first, rest))) = (&mut server.target, said.command.split_first()) {
@@ -153,9 +155,9 @@ pub(super) fn of_command_line(
 }
 
 /// The table of the server's name; or the only one, when the command line says nothing at all about the server.
-fn table_for(mut tables: Vec<ListedTable>, said: &CommandLineServer) -> Option<ListedTable> {
+fn table_for(mut tables: Vec<Table>, said: &CommandLineServer) -> Option<Table> {
     let is_named =
-        |table: &ListedTable| table.given.get("name").is_some_and(|name| text(name).as_deref() == Ok(said.name_or_default()));
+        |table: &Table| table.given.get("name").is_some_and(|name| text(name).as_deref() == Ok(said.name_or_default()));
     match tables.iter().position(is_named) {
         Some(index) => Some(tables.swap_remove(index)),
         None if said.says_nothing() && tables.len() == 1 => tables.pop(),
@@ -182,16 +184,8 @@ fn lay_over(given: &mut Section, said: &CommandLineServer) {
     }
 }
 
-fn scoped<'a>(reader: &'a mut Reader<'_>, table: ListedTable, index: usize) -> Reader<'a> {
-    Reader {
-        keys: SERVER_KEYS,
-        heading: Some(format!("[[server]] {index}")),
-        given: table.given,
-        at: table.origin,
-        base: reader.base,
-        problems: reader.problems,
-        shown: reader.shown,
-    }
+fn scoped<'a>(reader: &'a mut Reader<'_>, table: Table, index: usize) -> Reader<'a> {
+    reader.scoped(SERVER_KEYS, format!("[[server]] {index}"), table)
 }
 
 fn server(reader: &mut Reader<'_>, environment: &Environment, inherit_by_default: bool) -> Option<ServerSettings> {

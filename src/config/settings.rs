@@ -1,5 +1,6 @@
 //! The resolved settings: plain values that can only be valid, one struct for each part of the house.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -9,8 +10,12 @@ use http::Uri;
 
 use super::environment::Environment;
 use super::show::Shown;
+use crate::audit::ship::{AnchorPlace, FeedSettings, Location, StoreOptions, WitnessSettings};
+use crate::audit::tlog::{KeyName, VerifierKey};
+use crate::audit::{DetailSettings, EpochLimits};
 use crate::domain::{JsonPointer, ServerName};
 use crate::identity;
+use crate::outbound;
 
 /// Everything the sidecar is told at the start.
 #[derive(Debug, Clone)]
@@ -29,6 +34,12 @@ pub struct Config {
     pub policy: PolicySettings,
     /// Where decisions are recorded.
     pub audit: AuditSettings,
+    /// Where the log goes from there.
+    pub ship: ShipSettings,
+    /// The witness that the sidecar is for other logs, if it is one.
+    pub witness: Option<WitnessServerSettings>,
+    /// How the sidecar asks others on its own behalf.
+    pub outbound: outbound::Settings,
     /// What is logged.
     pub log: LogSettings,
     /// The MCP servers: at least one for `serve`, exactly one for `stdio`.
@@ -167,14 +178,58 @@ pub struct CatalogSettings {
 pub struct AuditSettings {
     /// The directory of the log; one process at a time.
     pub directory: PathBuf,
-    /// The name of the log in its checkpoints.
-    pub origin: String,
+    /// The name of the log in its checkpoints; a new log without one gets one of its own.
+    pub origin: Option<KeyName>,
+    /// Where the private key is, if not with the log.
+    pub keys: Option<PathBuf>,
     /// A call whose record is not durable after this time is refused.
     pub append_deadline: Duration,
     /// Records that may wait to be written.
     pub queue: usize,
     /// Free space below which the log refuses to grow, in bytes.
     pub low_water_bytes: u64,
+    /// When the log goes on in another database.
+    pub epochs: EpochLimits,
+    /// How much is kept of arguments and results.
+    pub detail: DetailSettings,
+    /// The collector that gets each record, if there is one.
+    pub feed: Option<FeedSettings>,
+}
+
+/// Where the log goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShipSettings {
+    /// Where copies go.
+    pub export: Vec<Location>,
+    /// How long a record waits for others before it goes.
+    pub export_interval: Duration,
+    /// How long a store may take for one operation.
+    pub export_deadline: Duration,
+    /// Where checkpoints are kept.
+    pub anchors: Vec<AnchorPlace>,
+    /// How old anchors and cosignatures may be.
+    pub anchor_interval: Duration,
+    /// Who cosigns.
+    pub witnesses: Vec<WitnessSettings>,
+    /// How many of them must.
+    pub witness_quorum: usize,
+    /// Keys, regions and endpoints of stores, from the environment.
+    pub store_options: StoreOptions,
+}
+
+/// The witness that the sidecar is for other logs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WitnessServerSettings {
+    /// The address to bind; port 0 lets the system choose.
+    pub address: SocketAddr,
+    /// Plaintext HTTP may be served on an address that other machines reach.
+    pub plaintext_non_loopback: bool,
+    /// The name in its cosignatures.
+    pub name: KeyName,
+    /// Where its key and its memory are.
+    pub directory: PathBuf,
+    /// The logs that it knows, by origin, each with its keys.
+    pub logs: BTreeMap<String, Vec<VerifierKey>>,
 }
 
 /// What is logged.

@@ -19,20 +19,26 @@ pub(super) struct Shown {
 
 /// The lines as a TOML document; `path` names the file that origins speak of.
 pub(super) fn document(lines: &[Shown]) -> String {
-    let mut text = String::new();
-    let mut heading = "";
+    // A section is there once, wherever its settings were read; whatever is read first comes first.
+    let mut sections: Vec<(&str, Vec<&Shown>)> = Vec::new();
     for line in lines {
-        if line.heading != heading {
-            heading = &line.heading;
-            let gap = if text.is_empty() { "" } else { "\n" };
-            // The number after `[[server]]` only tells servers apart here.
-            let _ = writeln!(text, "{gap}{}", heading.split(' ').next().unwrap_or(heading));
+        match sections.iter_mut().find(|(heading, _)| *heading == line.heading) {
+            Some((_, section)) => section.push(line),
+            None => sections.push((&line.heading, vec![line])),
         }
-        let origin = match &line.origin {
-            Origin::Default => String::new(),
-            said => format!("  # {said}"),
-        };
-        let _ = writeln!(text, "{} = {}{origin}", line.name, line.text);
+    }
+    let mut text = String::new();
+    for (heading, section) in sections {
+        let gap = if text.is_empty() { "" } else { "\n" };
+        // The number after `[[server]]` only tells servers apart here.
+        let _ = writeln!(text, "{gap}{}", heading.split(' ').next().unwrap_or(heading));
+        for line in section {
+            let origin = match &line.origin {
+                Origin::Default => String::new(),
+                said => format!("  # {said}"),
+            };
+            let _ = writeln!(text, "{} = {}{origin}", line.name, line.text);
+        }
     }
     text
 }

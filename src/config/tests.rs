@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use super::flags::Command;
 use super::*;
 
-const MINIMAL: &str = r#"
+pub(super) const MINIMAL: &str = r#"
 [identity]
 agent = "assistant"
 actor = "alice"
@@ -22,7 +22,7 @@ name = "shop"
 url = "http://127.0.0.1:9000/mcp"
 "#;
 
-fn file(text: &str) -> (TempDir, PathBuf) {
+pub(super) fn file(text: &str) -> (TempDir, PathBuf) {
     let directory = TempDir::new().unwrap();
     let path = directory.path().join("cedarpost.toml");
     std::fs::write(&path, text).unwrap();
@@ -30,7 +30,7 @@ fn file(text: &str) -> (TempDir, PathBuf) {
 }
 
 /// Resolves `text` with the environment and the words after `cedarpost` (`serve --listen …`, `stdio … -- …`).
-fn resolve(text: &str, variables: &[(&str, &str)], words: &[&str]) -> Result<Config, ConfigReport> {
+pub(super) fn resolve(text: &str, variables: &[(&str, &str)], words: &[&str]) -> Result<Config, ConfigReport> {
     let (_directory, path) = file(text);
     let environment = variables.iter().copied().collect();
     match Flags::try_parse_from(["cedarpost"].iter().chain(words)).unwrap().command {
@@ -53,7 +53,7 @@ pub(super) fn problems(result: Result<Config, ConfigReport>) -> String {
     lines.lines().map(short).collect::<Vec<_>>().join("\n")
 }
 
-fn with(section: &str, line: &str) -> String {
+pub(super) fn with(section: &str, line: &str) -> String {
     let header = format!("[{section}]\n");
     match MINIMAL.contains(&header) {
         true => MINIMAL.replace(&header, &format!("{header}{line}\n")),

@@ -143,6 +143,12 @@ impl Arguments {
     pub fn json(&self) -> Option<&[u8]> {
         self.0.as_deref()
     }
+
+    /// The same, to be shared.
+    #[must_use]
+    pub const fn bytes(&self) -> Option<&Bytes> {
+        self.0.as_ref()
+    }
 }
 
 /// How the call came to us.

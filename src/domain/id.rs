@@ -42,6 +42,12 @@ impl DecisionId {
     pub fn parse(text: &str) -> Option<Self> {
         ulid::Ulid::from_string(text).ok().map(Self)
     }
+
+    /// The 16 bytes of the ULID, which sort like it.
+    #[must_use]
+    pub const fn to_bytes(self) -> [u8; 16] {
+        self.0.to_bytes()
+    }
 }
 
 impl fmt::Display for DecisionId {

@@ -3,9 +3,9 @@
 use std::time::Instant;
 
 use super::settle::Settlement;
-use super::{Gate, Permit, Refusal};
-use crate::audit::{DecisionRecord, Record};
-use crate::domain::{Call, Caller, Decision, DecisionId};
+use super::{Gate, Permit, Refusal, content};
+use crate::audit::{DecisionRecord, Part, Record};
+use crate::domain::{Call, Caller, Decision, DecisionId, Target};
 use crate::policy::Request;
 
 impl Gate {
@@ -33,7 +33,16 @@ impl Gate {
         log(id, caller, decided, via, &decision);
 
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        let record = DecisionRecord { id, caller, call: decided, via, decision: &decision, micros };
+        let kept = self.keeping(&snapshot, &call, decided);
+        let args = match decided.arguments.bytes() {
+            Some(arguments) => Some(content::of(arguments, &kept.arguments, Part::Arguments).await),
+            None => None,
+        };
+        let catalog = match &decided.target {
+            Target::Tool(tool) => snapshot.definition_digest(&decided.server, tool),
+            Target::Resource(_) | Target::Prompt(_) | Target::Server | Target::Method(_) => None,
+        };
+        let record = DecisionRecord { id, caller, call: decided, via, args: args.as_ref(), catalog, decision: &decision, micros };
         let receipt = match self.shared.audit.append(Record::Decision(record)).await {
             Ok(receipt) => receipt,
             Err(error) => {
@@ -43,7 +52,7 @@ impl Gate {
             }
         };
         match decision {
-            Decision::Allow(_) => Ok(Permit::new(call, Settlement::new(self.clone(), id, receipt))),
+            Decision::Allow(_) => Ok(Permit::new(call, Settlement::new(self.clone(), id, receipt, kept.result))),
             Decision::Deny(grounds) | Decision::RequireApproval(grounds) => Err(Refusal::denied(id, &grounds)),
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::door::Shared;
 use super::{Gate, drift};
-use crate::audit::{self, AppendError, AuditWriter, PolicyRecord, Record};
+use crate::audit::{self, AppendError, AuditWriter, Detail, PolicyRecord, Record};
 use crate::clock::Clock;
 use crate::domain::{Fingerprint, ServerName, Timestamp};
 use crate::policy::{self, Catalog, Change, LoadError, PolicyFiles, PolicySnapshot, PolicyStore, Problem, Settings};
@@ -68,6 +68,7 @@ impl Gate {
         settings: Settings,
         files: PolicyFiles,
         audit: AuditWriter,
+        detail: Detail,
         clock: Clock,
         metrics: super::Metrics,
         policy_metrics: policy::Metrics,
@@ -82,6 +83,7 @@ impl Gate {
             shared: Arc::new(Shared {
                 policies: PolicyStore::new(snapshot),
                 audit,
+                detail,
                 clock,
                 random: ring::rand::SystemRandom::new(),
                 count: 0.into(),

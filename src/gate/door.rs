@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use super::Metrics;
 use super::adopt::{PolicyReport, World};
-use crate::audit::{AuditWriter, Health};
+use crate::audit::{AuditWriter, Detail, Health};
 use crate::clock::Clock;
 use crate::domain::DecisionId;
 use crate::policy::{PolicySnapshot, PolicyStore};
@@ -22,6 +22,8 @@ pub struct Gate {
 pub(super) struct Shared {
     pub(super) policies: PolicyStore,
     pub(super) audit: AuditWriter,
+    /// How much is kept of which call.
+    pub(super) detail: Detail,
     pub(super) clock: Clock,
     pub(super) random: SystemRandom,
     pub(super) count: AtomicU64,

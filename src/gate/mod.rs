@@ -6,15 +6,18 @@
 //!
 //! One file a verb: [`admit`](Gate::admit) a call, [`settle`](Settlement::settle) how it ended, tell what is
 //! [`visible`](Gate::view), [`adopt`](Gate::adopt) new policies, [`learn`](Gate::learn) a server's tools,
-//! [`explain`](Gate::explain) a decision that nobody acts on.
+//! [`explain`](Gate::explain) a decision that nobody acts on, and what is to be done with the log itself: [`erase`](Gate::erase),
+//! [`prune`](Gate::prune), [`rotate_key`](Gate::rotate_key).
 //!
 //! The gate deliberately knows no protocol: what a refusal looks like on a wire is the faces' business.
 
 mod admit;
 mod adopt;
+mod content;
 mod door;
 mod drift;
 mod explain;
+mod keep;
 mod learn;
 mod metrics;
 mod permit;
@@ -22,14 +25,16 @@ mod refusal;
 mod settle;
 mod visible;
 
-pub use crate::audit::Outcome;
+pub use crate::audit::{Before, EraseError, Erased, Outcome, PruneError, Pruned, RotateError};
 pub use adopt::{AdoptError, PolicyReport, PolicyStatus};
 pub use door::Gate;
 pub use metrics::Metrics;
 pub use permit::Permit;
 pub use refusal::{Doubt, Refusal};
-pub use settle::Settlement;
+pub use settle::{Answer, Settlement};
 pub use visible::View;
 
+#[cfg(test)]
+pub(crate) mod fixture;
 #[cfg(test)]
 mod tests;

@@ -7,13 +7,16 @@ use std::sync::Arc;
 use prometheus_client::registry::Registry;
 use tempfile::TempDir;
 
-use super::{AdoptError, Doubt, Gate, Metrics, Outcome};
+use super::{AdoptError, Answer, Doubt, Gate, Metrics, Outcome};
 use crate::audit::{self, AuditReader, StoredRecord};
 use crate::clock::Clock;
 use crate::domain::{
     Action, Actor, AgentId, Annotations, Arguments, Call, Caller, ServerName, Source, Target, ToolDefinition, Transport, UserId,
 };
 use crate::policy::{self, DeclaredPrincipal, PrincipalKind};
+
+#[path = "content_tests.rs"]
+mod content;
 
 const PERMIT_READS: &str = r#"
 @id("reads") permit (principal, action in Mcp::Action::"tools/call", resource) when { resource.readOnly };
@@ -36,6 +39,15 @@ impl House {
     }
 
     async fn with(policies: &str, low_water: u64, more: impl FnOnce(policy::Settings) -> policy::Settings) -> Self {
+        Self::keeping(policies, low_water, more, audit::DetailSettings::default()).await
+    }
+
+    async fn keeping(
+        policies: &str,
+        low_water: u64,
+        more: impl FnOnce(policy::Settings) -> policy::Settings,
+        detail: audit::DetailSettings,
+    ) -> Self {
         let home = tempfile::tempdir().unwrap();
         fs::create_dir(home.path().join("policies")).unwrap();
         write(home.path(), policies);
@@ -47,11 +59,12 @@ impl House {
         };
         let settings = more(settings);
         let mut registry = Registry::default();
-        let log = audit::Settings { low_water, ..audit::Settings::new(home.path().join("audit"), "test".to_owned()) };
+        let log = audit::Settings { low_water, ..audit::Settings::new(home.path().join("audit")) };
         let (writer, reader) = audit::open(&log, &Clock::System, &mut registry).unwrap();
         let files = policy::read(&settings).unwrap();
         let metrics = (Metrics::new(&mut registry), policy::Metrics::new(&mut registry));
-        let gate = Gate::open(settings.clone(), files, writer, Clock::System, metrics.0, metrics.1).await.unwrap();
+        let detail = audit::Detail::new(&detail);
+        let gate = Gate::open(settings.clone(), files, writer, detail, Clock::System, metrics.0, metrics.1).await.unwrap();
         for (name, read_only) in [("look", true), ("drop", false), ("pay", false), ("move", false)] {
             gate.learn(&server(), false, vec![tool(name, read_only)]).await;
         }
@@ -122,7 +135,7 @@ async fn a_permit_comes_after_its_record_and_leaves_a_second_one() {
     assert_eq!(decisions[0]["decision"], "allow");
     assert_eq!(decisions[0]["id"], permit.decision().to_string());
 
-    permit.spend().settle(Outcome::ToolError, 7);
+    permit.spend().settle(Outcome::ToolError, Answer::NONE);
     let outcomes = house.records("outcome", 1).await;
     assert_eq!(outcomes[0]["outcome"], "tool_error");
     assert_ne!(outcomes[0]["seq"], decisions[0]["seq"]);
@@ -134,7 +147,7 @@ async fn a_permit_that_is_dropped_is_recorded_as_abandoned_once() {
     let house = House::open(PERMIT_READS, 0).await;
     drop(house.gate.admit(&caller(), call("look")).await.unwrap());
     let spent = house.gate.admit(&caller(), call("look")).await.unwrap().spend();
-    spent.settle(Outcome::Ok, 0);
+    spent.settle(Outcome::Ok, Answer::NONE);
     let outcomes: Vec<_> = house.records("outcome", 2).await.iter().map(|record| record["outcome"].clone()).collect();
     assert_eq!(outcomes, ["abandoned", "ok"]);
 }

@@ -98,6 +98,12 @@ impl Outbound {
         Ok(Self { client, plain_http: settings.plain_http, has_roots })
     }
 
+    /// The same client and its connections, with other rules for plain HTTP.
+    #[must_use]
+    pub fn speaking(&self, plain_http: PlainHttp) -> Self {
+        Self { plain_http, ..self.clone() }
+    }
+
     /// Whether there is any certificate to check others against: without one no `https` request succeeds.
     #[must_use]
     pub const fn can_verify(&self) -> bool {

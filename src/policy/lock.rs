@@ -247,7 +247,8 @@ fn different_members(locked: &[u8], live: &[u8]) -> Option<Vec<String>> {
     Some(keys.into_iter().filter(|key| locked.get(*key) != live.get(*key)).cloned().collect())
 }
 
-fn canonical(definition: &[u8]) -> Result<String, String> {
+/// The form in which definitions are compared; or what is wrong with one.
+pub(super) fn canonical(definition: &[u8]) -> Result<String, String> {
     tree(definition).map(|tree| tree.canonical())
 }
 

@@ -82,6 +82,12 @@ impl PolicySnapshot {
         Ok(Some(Call { target: Target::Tool(name.into()), arguments, ..call.clone() }))
     }
 
+    /// The meta-tool of this name.
+    #[must_use]
+    pub fn meta_tool(&self, server: &ServerName, tool: &str) -> Option<&MetaTool> {
+        self.core.meta_tools.find(server, tool)
+    }
+
     /// Whether a tool was declared to be one that calls others.
     pub(super) fn is_meta_tool(&self, server: &ServerName, tool: &str) -> bool {
         self.core.meta_tools.find(server, tool).is_some()

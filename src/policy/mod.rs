@@ -12,7 +12,7 @@
 //! in `schema/cedarpost.cedarschema`.
 //!
 //! Read in this order: [`settings`], [`load`], [`report`]; then `policies`, `syntax`, `alike`, `schema`, `types`, `entities`,
-//! `entity_file`, `input` (text to Cedar's values); [`lock`] (reviewed tools), `json_schema` (their arguments), [`show`] (all of it as text); [`snapshot`], [`meta`], `request`,
+//! `entity_file`, `input` (text to Cedar's values); [`lock`] (reviewed tools), `json_schema` (their arguments), [`show`] (all of it as text); [`snapshot`], `digests`, [`meta`], `request`,
 //! `reach`, `literals`, [`evaluate`], `derive`, `slice`, `residual` (decisions); [`explain`] (why they are what they are); [`store`], [`watch`], [`metrics`]
 //! (life).
 
@@ -26,6 +26,7 @@ mod circumstances;
 mod code;
 mod dependence;
 mod derive;
+mod digests;
 #[cfg(test)]
 mod docs_tests;
 mod entities;

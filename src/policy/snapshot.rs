@@ -15,6 +15,7 @@ use super::circumstances::Kept;
 use super::code::Code;
 use super::dependence::Dependences;
 use super::derive::Unknown;
+use super::digests::Digests;
 use super::entities::{Declared, Names};
 use super::entity_file;
 use super::fit;
@@ -47,6 +48,7 @@ pub struct PolicySnapshot {
     /// Small stores for callers and targets that are not in `entities` as they are.
     pub(super) reaches: Reaches,
     pub(super) residuals: Residuals,
+    pub(super) digests: Digests,
 }
 
 /// What does not change when only the catalog does.
@@ -180,8 +182,8 @@ impl PolicySnapshot {
         let fingerprint = Fingerprint::new(finish(digest));
         let warnings = core.warnings.iter().cloned().chain(fit::warnings(&shards, core.authored())).collect();
         let (catalog, entities) = (catalog.clone(), Arc::new(entities));
-        let (reaches, residuals) = (Reaches::default(), Residuals::default());
-        Ok(Self { core, catalog, shards, entities, drifted, warnings, fingerprint, reaches, residuals })
+        let (reaches, residuals, digests) = (Reaches::default(), Residuals::default(), Digests::default());
+        Ok(Self { core, catalog, shards, entities, drifted, warnings, fingerprint, reaches, residuals, digests })
     }
 
     /// Names this snapshot in records: a digest of everything it was built from.

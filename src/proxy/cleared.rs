@@ -30,9 +30,10 @@ impl Cleared {
     }
 
     /// The client answers a question that the gate allowed the server to ask.
-    pub(super) fn answer(asked: Option<Settlement>, body: Bytes) -> Self {
+    pub(super) async fn answer(asked: Option<Settlement>, message: &Message, body: Bytes) -> Self {
         if let Some(settlement) = asked {
-            settlement.settle(Outcome::Ok, body.len() as u64);
+            let answer = settlement.answer(&body, message.outcome()).await;
+            settlement.settle(Outcome::Ok, answer);
         }
         Self { body }
     }

@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 
 use super::flight::Flights;
 use crate::domain::{Caller, Source, Transport};
-use crate::gate::{Outcome, Settlement};
+use crate::gate::{Answer, Outcome, Settlement};
 use crate::identity::Identified;
 use crate::mcp::RawId;
 
@@ -97,7 +97,7 @@ impl Questions {
     /// The server wants the answer no more.
     pub(super) fn withdrawn(&self, id: &RawId) {
         if let Some(settlement) = self.open.lock().remove(id).flatten() {
-            settlement.settle(Outcome::Cancelled, 0);
+            settlement.settle(Outcome::Cancelled, Answer::NONE);
         }
     }
 }

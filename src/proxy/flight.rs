@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use parking_lot::Mutex;
 
-use crate::gate::{Outcome, Settlement};
+use crate::gate::{Answer, Outcome, Settlement};
 use crate::mcp::{Era, ListKind, RawId};
 
 /// What the answer to a request will be.
@@ -44,7 +44,7 @@ impl Flight {
     /// Ends without an answer, for this reason unless the client did not want one any more.
     pub(super) fn end_unanswered(self, outcome: Outcome) {
         if let Some(settlement) = self.settlement {
-            settlement.settle(if self.cancelled { Outcome::Cancelled } else { outcome }, 0);
+            settlement.settle(if self.cancelled { Outcome::Cancelled } else { outcome }, Answer::NONE);
         }
     }
 }

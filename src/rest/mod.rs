@@ -3,14 +3,18 @@
 //! It shows, and changes nothing. What is shown is handed in as checks and functions, so this names no room. Probes and metrics answer
 //! anybody who can connect; `/status` and `/explain` tell more and therefore refuse requests that a web page may have been tricked into sending
 //! (see `routes.rs`). `serve.rs` bounds what a slow client can hold.
+//!
+//! `witness.rs` is another face, for witnesses of logs; it is served the same way, on a listener of its own.
 
 mod readiness;
 mod routes;
 mod serve;
+mod witness;
 
 pub use readiness::{Check, Readiness, Verdict};
 pub use routes::{ExplainSource, MAX_INQUIRY, Sources, StatusSource, router};
 pub use serve::Admin;
+pub use witness::{WitnessAnswer, WitnessSource, witness_router};
 
 #[cfg(test)]
 mod tests;

@@ -1,4 +1,5 @@
-//! Serves the admin routes: one request per connection, each connection within a bound, so that slow clients cannot pile up.
+//! Serves the admin routes: one request per connection unless more are asked for, each connection within a bound, so that slow clients
+//! cannot pile up.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -22,13 +23,20 @@ const DONE_WITHIN: Duration = Duration::from_secs(30);
 pub struct Admin {
     listener: Listener,
     routes: Router,
+    keep_alive: bool,
 }
 
 impl Admin {
     /// Serves `routes` on `listener`.
     #[must_use]
     pub const fn new(listener: Listener, routes: Router) -> Self {
-        Self { listener, routes }
+        Self { listener, routes, keep_alive: false }
+    }
+
+    /// Lets a client send more than one request over a connection, within the time that the connection has.
+    #[must_use]
+    pub fn with_keep_alive(self) -> Self {
+        Self { keep_alive: true, ..self }
     }
 
     /// Serves until `stop` is pulled, then ends the requests that are being answered. Give it a `stop` that is pulled after the other
@@ -39,7 +47,7 @@ impl Admin {
     pub async fn run(mut self, stop: Stop) -> Result<(), Infallible> {
         let mut open = JoinSet::new();
         while let Some(connection) = self.listener.accept(&stop).await {
-            open.spawn(serve(connection, self.routes.clone()));
+            open.spawn(serve(connection, self.routes.clone(), self.keep_alive));
             while open.try_join_next().is_some() {}
         }
         drop(self.listener);
@@ -48,10 +56,10 @@ impl Admin {
     }
 }
 
-async fn serve(connection: Connection, routes: Router) {
+async fn serve(connection: Connection, routes: Router, keep_alive: bool) {
     let peer = connection.peer();
     let mut server = http1::Builder::new();
-    server.timer(TokioTimer::new()).header_read_timeout(HEADERS_WITHIN).keep_alive(false).max_buf_size(16 * 1024);
+    server.timer(TokioTimer::new()).header_read_timeout(HEADERS_WITHIN).keep_alive(keep_alive).max_buf_size(16 * 1024);
     let served = server.serve_connection(TokioIo::new(connection), TowerToHyperService::new(routes));
     match tokio::time::timeout(DONE_WITHIN, served).await {
         Ok(Ok(())) => {}

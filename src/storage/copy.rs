@@ -20,8 +20,8 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::database::{Database, OpenError, SEGMENT};
-use super::disk::LocalDisk;
+use super::database::{Database, OpenError, SEGMENT, is_unfinished_snapshot};
+use super::disk::{Disk, LocalDisk};
 
 /// How many bytes a segment's header has (a checksum, the position in the log, the stable position; little-endian).
 const HEADER: usize = 20;
@@ -80,7 +80,7 @@ impl Copy {
         let io = |source| CopyError::Io { path: path.into(), source };
         let original = File::open(path.join("db")).map_err(io)?;
         let before = Stamp::of(&original).map_err(io)?;
-        require_room(scratch, before.len).map_err(io)??;
+        require_room(scratch, before.len, &LocalDisk).map_err(io)??;
         let directory = Scratch::new(scratch).map_err(io)?;
         if !copy_files(path, &original, &directory.0).map_err(io)? {
             return Err(CopyError::TooBusy);
@@ -93,6 +93,24 @@ impl Copy {
     #[must_use]
     pub fn database(&self) -> &Database {
         &self.database
+    }
+
+    /// Makes a database in `to`, which must not exist, of what the files of the one in `from` hold, durably. For a database that this
+    /// process has open and has given up after an error: what counts is what reached its files, not what it has in memory.
+    ///
+    /// # Errors
+    ///
+    /// [`CopyError`]; then there is nothing in `to`.
+    pub fn rescue(from: &Path, to: &Path, disk: &Arc<dyn Disk>) -> Result<Database, CopyError> {
+        let io = |source| CopyError::Io { path: from.into(), source };
+        let original = File::open(from.join("db")).map_err(io)?;
+        let parent = to.parent().unwrap_or(to);
+        require_room(parent, original.metadata().map_err(io)?.len(), disk.as_ref()).map_err(io)??;
+        let directory = Scratch::new(parent).map_err(io)?;
+        if !copy_files(from, &original, &directory.0).map_err(io)? {
+            return Err(CopyError::TooBusy);
+        }
+        Ok(Database::move_into_place(&directory.0, to, disk)?)
     }
 
     /// Whether nobody wrote to the original since the copy began: then a fault in the copy is a fault in the original.
@@ -137,8 +155,8 @@ impl Drop for Scratch {
     }
 }
 
-fn require_room(scratch: &Path, needed: u64) -> io::Result<Result<(), CopyError>> {
-    let free = super::Disk::free_bytes(&LocalDisk, scratch)?;
+fn require_room(scratch: &Path, needed: u64, disk: &dyn Disk) -> io::Result<Result<(), CopyError>> {
+    let free = disk.free_bytes(scratch)?;
     Ok(if free < needed { Err(CopyError::NoRoom { path: scratch.into(), needed, free }) } else { Ok(()) })
 }
 
@@ -166,7 +184,8 @@ fn small_files(path: &Path) -> io::Result<BTreeMap<OsString, Vec<u8>>> {
     for entry in std::fs::read_dir(path)? {
         let entry = entry?;
         let name = entry.file_name();
-        if name != "conf" && !name.as_bytes().starts_with(b"snap.") {
+        let wanted = name == "conf" || name.as_bytes().starts_with(b"snap.");
+        if !wanted || is_unfinished_snapshot(name.as_bytes()) {
             continue;
         }
         match std::fs::read(entry.path()) {

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io;
 use std::ops::Deref;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,10 +20,11 @@ const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
 /// The largest value that may be stored, in bytes. With at most about 17 values a page, pages stay below sled's limit for
 /// pages that it stores outside the synced file (a quarter of a segment).
-pub const MAX_VALUE: usize = 64 << 10;
+pub const MAX_VALUE: usize = 48 << 10;
 
-/// The unit in which sled lays out and reuses its file, in bytes. It can never change for a database that exists.
-pub(super) const SEGMENT: usize = 8 << 20;
+/// The unit in which sled lays out and reuses its file, in bytes. It can never change for a database that exists. sled keeps several
+/// buffers of this size, so that a larger one would only cost memory.
+pub(super) const SEGMENT: usize = 4 << 20;
 
 /// What sled may keep of the database in memory, in bytes of serialized pages.
 const CACHE: u64 = 8 << 20;
@@ -90,33 +92,56 @@ pub enum OpenError {
 /// An open database. Clones share it; it is closed, and its lock freed, when the last clone is dropped.
 #[derive(Clone)]
 pub struct Database {
-    db: sled::Db,
+    db: Handle,
     /// Our own descriptor of sled's data file: its errors reach us, sled's are only logged.
     file: Arc<File>,
-    path: Arc<Path>,
     disk: Arc<dyn Disk>,
 }
 
+/// The library's handle. Closing the last one writes and syncs, and panics when the disk fails at that: whoever drops it must not.
+#[derive(Clone)]
+struct Handle(Option<sled::Db>);
+
+impl Handle {
+    fn get(&self) -> sled::Result<&sled::Db> {
+        self.0.as_ref().ok_or_else(|| sled::Error::Unsupported("the database is closed".into()))
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        let db = self.0.take();
+        if let Err(error) = contained(|| {
+            drop(db);
+            Ok(())
+        }) {
+            // What was committed is durable; what is lost is only what a new start makes again.
+            tracing::warn!(%error, "a database could not be closed in order");
+        }
+    }
+}
+
 impl Database {
-    /// Opens the database in the directory `path`.
+    /// Opens the database in the directory `path`. Whoever calls this sees to it that no other process is about to do the same.
     ///
     /// # Errors
     ///
     /// [`OpenError`]; nothing was changed except what sled's recovery itself does.
     pub fn open(path: &Path, disk: Arc<dyn Disk>) -> Result<Self, OpenError> {
-        let db = contained(|| settings(path).open()).map_err(|error| refuse(path, error))?;
+        remove_unfinished_snapshots(path).map_err(|source| OpenError::Io { step: "clean", path: path.into(), source })?;
+        let db = Handle(Some(contained(|| settings(path).open()).map_err(|error| refuse(path, error))?));
         let data = path.join("db");
         let file = File::open(&data).map_err(|source| OpenError::Io { step: "open", path: data, source })?;
-        Ok(Self { db, file: Arc::new(file), path: path.into(), disk })
+        Ok(Self { db, file: Arc::new(file), disk })
     }
 
-    /// Makes an empty database in the directory `path`, which must not exist. A crash leaves a whole one or none: sled writes
-    /// some of its files without syncing them, and cannot open a directory where they are half written.
+    /// Makes a database with these first entries in the directory `path`, which must not exist. A crash leaves a whole one or none:
+    /// sled writes some of its files without syncing them, and cannot open a directory where they are half written.
     ///
     /// # Errors
     ///
     /// [`OpenError`]; also when another process was faster.
-    pub fn create(path: &Path, disk: &Arc<dyn Disk>) -> Result<Self, OpenError> {
+    pub fn create(path: &Path, first: Batch, disk: &Arc<dyn Disk>) -> Result<Self, OpenError> {
         let fresh = path.with_extension(format!("new-{}", std::process::id()));
         let io = |step| {
             let path = fresh.clone();
@@ -126,16 +151,38 @@ impl Database {
             std::fs::remove_dir_all(&fresh).map_err(io("remove the unfinished"))?;
         }
         super::make_private_directory(&fresh).map_err(io("make"))?;
-        let db = contained(|| settings(&fresh).open().and_then(|db| db.flush().map(|_| db)));
-        drop(db.map_err(|error| refuse(&fresh, error))?);
-        sync_tree(&fresh).map_err(io("sync"))?;
-        std::fs::rename(&fresh, path).map_err(io("put in place"))?;
+        let made = Self::fill(&fresh, first, disk).and_then(|()| Self::move_into_place(&fresh, path, disk));
+        if made.is_err() {
+            // The room is needed by others; the next attempt would remove it, too.
+            let _ = std::fs::remove_dir_all(&fresh);
+        }
+        made
+    }
+
+    fn fill(fresh: &Path, first: Batch, disk: &Arc<dyn Disk>) -> Result<(), OpenError> {
+        let mut first = Some(first.checked().map_err(|error| refuse(fresh, error))?);
+        let written = disk.write(&mut || {
+            let first = first.take().unwrap_or_default();
+            contained(|| settings(fresh).open().and_then(|db| write(&db, first)))
+        });
+        written.map_err(|error| refuse(fresh, error))
+    }
+
+    /// Makes the closed database in `fresh` durable, gives it the name `path`, and opens it.
+    pub(super) fn move_into_place(fresh: &Path, path: &Path, disk: &Arc<dyn Disk>) -> Result<Self, OpenError> {
+        let io = |step| move |source| OpenError::Io { step, path: fresh.into(), source };
+        sync_tree(fresh).map_err(io("sync"))?;
+        std::fs::rename(fresh, path).map_err(io("put in place"))?;
         sync_directory(path.parent().unwrap_or(path)).map_err(io("sync the directory of"))?;
         Self::reopen(path, disk)
     }
 
-    /// Opens a database that this process has just closed: sled's threads may hold its lock a moment longer.
-    fn reopen(path: &Path, disk: &Arc<dyn Disk>) -> Result<Self, OpenError> {
+    /// Opens a database that this process may just have closed: sled's threads hold its lock a moment longer.
+    ///
+    /// # Errors
+    ///
+    /// As [`Database::open`].
+    pub fn reopen(path: &Path, disk: &Arc<dyn Disk>) -> Result<Self, OpenError> {
         let mut patience = LOCK_LOOKS;
         loop {
             match Self::open(path, Arc::clone(disk)) {
@@ -155,25 +202,13 @@ impl Database {
     ///
     /// After any error it is not known how much of the batch is stored: give the database up ([`Database::abandon`]).
     pub fn commit(&self, batch: Batch) -> Result<(), StorageError> {
-        batch.check()?;
-        let mut batch = Some(batch.writes);
+        let mut writes = Some(batch.checked()?);
         self.disk.write(&mut || {
-            let writes = batch.take().unwrap_or_default();
-            contained(|| self.write(writes))
+            let writes = writes.take().unwrap_or_default();
+            contained(|| write(self.db.get()?, writes))
         })?;
         // sled's flush leaves the data in the disk's volatile cache at best.
         Ok(self.disk.sync(&self.file)?)
-    }
-
-    // sled's own batches are atomic, but each costs a second write to the disk and wakes every thread of its pool once more.
-    fn write(&self, writes: Vec<(IVec, Option<IVec>)>) -> sled::Result<()> {
-        for (key, value) in writes {
-            match value {
-                Some(value) => self.db.insert(key, value)?,
-                None => self.db.remove(key)?,
-            };
-        }
-        self.db.flush().map(drop)
     }
 
     /// The value of a key.
@@ -182,7 +217,7 @@ impl Database {
     ///
     /// [`StorageError`] when it cannot be read.
     pub fn get(&self, key: &[u8]) -> Result<Option<Slice>, StorageError> {
-        Ok(contained(|| self.db.get(key))?.map(Slice))
+        Ok(contained(|| self.db.get()?.get(key))?.map(Slice))
     }
 
     /// The last entry whose key is at most `key` and begins with `prefix`.
@@ -191,23 +226,20 @@ impl Database {
     ///
     /// [`StorageError`] when it cannot be read.
     pub fn last_until(&self, prefix: &[u8], key: &[u8]) -> Result<Option<(Slice, Slice)>, StorageError> {
-        let found = contained(|| self.db.range(prefix..=key).next_back().transpose())?;
+        let found = contained(|| self.db.get()?.range(prefix..=key).next_back().transpose())?;
         Ok(found.filter(|(key, _)| key.starts_with(prefix)).map(|(key, value)| (Slice(key), Slice(value))))
     }
 
     /// The entries from `from` on, as long as their keys begin with `prefix`, in key order.
     #[must_use]
     pub fn range(&self, prefix: &[u8], from: &[u8]) -> Range {
-        Range { entries: self.db.range(from..), prefix: prefix.to_vec() }
+        Range { entries: self.db.get().ok().map(|db| db.range(from..)), prefix: prefix.to_vec() }
     }
 
-    /// The bytes that can still be written on this disk.
-    ///
-    /// # Errors
-    ///
-    /// What the operating system reported.
-    pub fn free_bytes(&self) -> io::Result<u64> {
-        self.disk.free_bytes(&self.path)
+    /// The length of the file that holds the data, in bytes; 0 when nobody can tell.
+    #[must_use]
+    pub fn file_len(&self) -> u64 {
+        self.file.metadata().map_or(0, |file| file.len())
     }
 
     /// Gives up a database after an error: its lock and memory stay until the process ends, because closing it would write.
@@ -216,10 +248,13 @@ impl Database {
     }
 }
 
+/// A key and its new value; none removes it.
+type Write = (IVec, Option<IVec>);
+
 /// Writes that happen in order and become durable together.
 #[derive(Debug, Default)]
 pub struct Batch {
-    writes: Vec<(IVec, Option<IVec>)>,
+    writes: Vec<Write>,
     longest: usize,
 }
 
@@ -241,9 +276,22 @@ impl Batch {
         self.writes.is_empty()
     }
 
-    fn check(&self) -> Result<(), StorageError> {
-        if self.longest > MAX_VALUE { Err(StorageError::TooLong(self.longest)) } else { Ok(()) }
+    fn checked(self) -> Result<Vec<Write>, StorageError> {
+        if self.longest > MAX_VALUE { Err(StorageError::TooLong(self.longest)) } else { Ok(self.writes) }
     }
+}
+
+/// Writes in order, and hands everything to the operating system.
+///
+/// sled's own batches are atomic, but each costs a second write to the disk and wakes every thread of its pool once more.
+fn write(db: &sled::Db, writes: Vec<Write>) -> sled::Result<()> {
+    for (key, value) in writes {
+        match value {
+            Some(value) => db.insert(key, value)?,
+            None => db.remove(key)?,
+        };
+    }
+    db.flush().map(drop)
 }
 
 /// Bytes that the database lends out.
@@ -260,7 +308,7 @@ impl Deref for Slice {
 
 /// Entries in key order.
 pub struct Range {
-    entries: sled::Iter,
+    entries: Option<sled::Iter>,
     prefix: Vec<u8>,
 }
 
@@ -268,12 +316,34 @@ impl Iterator for Range {
     type Item = Result<(Slice, Slice), StorageError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let entry = match contained(|| self.entries.next().transpose()) {
+        let entries = self.entries.as_mut()?;
+        let entry = match contained(|| entries.next().transpose()) {
             Ok(entry) => entry?,
             Err(error) => return Some(Err(error)),
         };
         entry.0.starts_with(&self.prefix).then(|| Ok((Slice(entry.0), Slice(entry.1))))
     }
+}
+
+/// Removes snapshots that a crash has left half written: sled takes each file with such a name for a snapshot, and refuses to open. One
+/// that is whole has another name, and the one before it is still there.
+fn remove_unfinished_snapshots(path: &Path) -> io::Result<()> {
+    let entries = match std::fs::read_dir(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries?,
+    };
+    for entry in entries {
+        let entry = entry?;
+        if is_unfinished_snapshot(entry.file_name().as_bytes()) {
+            std::fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether a file of this name is a snapshot that is being written.
+pub(super) fn is_unfinished_snapshot(name: &[u8]) -> bool {
+    name.starts_with(b"snap.") && name.ends_with(b".generating")
 }
 
 fn settings(path: &Path) -> sled::Config {

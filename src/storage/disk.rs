@@ -1,7 +1,7 @@
 //! The steps of a commit that ask the disk for something, as a seam: tests put a failing, full or hanging disk here.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Write};
 use std::path::Path;
 
 use super::StorageError;
@@ -35,6 +35,19 @@ pub trait Disk: Send + Sync {
         let stat = rustix::fs::statvfs(directory)?;
         Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
     }
+}
+
+/// Writes and syncs a small file in `directory`, to see whether the disk works (again).
+///
+/// # Errors
+///
+/// What the operating system reported.
+pub fn probe(directory: &Path, disk: &dyn Disk) -> Result<(), StorageError> {
+    let path = directory.join("probe");
+    let mut file = File::create(&path)?;
+    disk.write(&mut || Ok(file.write_all(&[0; 4096])?))?;
+    disk.sync(&file)?;
+    Ok(std::fs::remove_file(&path)?)
 }
 
 /// A real local disk.

@@ -5,13 +5,27 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
-/// Makes a directory (and the missing ones above it) that only its owner can enter; one that exists is left as it is.
+/// Makes a directory (and the missing ones above it) that only its owner can enter, durably; one that exists is left as it is.
 ///
 /// # Errors
 ///
 /// What the operating system reported.
 pub fn make_private_directory(path: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(path)
+    if path.is_dir() {
+        return Ok(());
+    }
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    make_private_directory(parent)?;
+    match DirBuilder::new().mode(0o700).create(path) {
+        // Somebody else was faster.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        Err(error) => Err(error),
+        Ok(()) => match sync_directory(parent) {
+            // A directory that one may pass through but not read cannot be synced; a sync of what is made below has to do.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+            synced => synced,
+        },
+    }
 }
 
 /// Replaces the content of a file durably: a new file is written beside it, synced, renamed over it, and the directory synced.
@@ -30,7 +44,11 @@ pub fn replace_file(path: &Path, content: &[u8]) -> io::Result<()> {
 }
 
 /// Makes the entries of a directory durable.
-pub(super) fn sync_directory(path: &Path) -> io::Result<()> {
+///
+/// # Errors
+///
+/// What the operating system reported.
+pub fn sync_directory(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }
 

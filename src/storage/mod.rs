@@ -4,7 +4,7 @@
 //!
 //! - `flush` does not reach the disk on Linux (it ends in `sync_file_range`). [`Database::commit`] therefore also calls `fdatasync`
 //!   on sled's `db` file through a descriptor of our own, and a commit counts only when that has returned.
-//! - Pages above a quarter of a segment go to side files that are never synced. Segments are 8 MiB and values are bounded by
+//! - Pages above a quarter of a segment go to side files that are never synced. Segments are 4 MiB and values are bounded by
 //!   [`MAX_VALUE`], so a page (at most about 17 values) stays far below that.
 //! - Damage makes it panic. Every call is contained: a panic comes back as [`StorageError::Panicked`].
 //!
@@ -21,8 +21,8 @@ mod files;
 
 pub use copy::{Copy, CopyError};
 pub use database::{Batch, Database, MAX_VALUE, OpenError, Range, Slice, StorageError};
-pub use disk::{Disk, LocalDisk};
-pub use files::{make_private_directory, replace_file};
+pub use disk::{Disk, LocalDisk, probe};
+pub use files::{make_private_directory, replace_file, sync_directory};
 
 #[cfg(test)]
 mod tests;

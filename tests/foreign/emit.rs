@@ -1,18 +1,19 @@
-//! Writes what foreign implementations are asked to accept: a log of 70,000 leaves as tiles, checkpoints, proofs and requests.
+//! Writes what foreign implementations are asked to accept: a log of 70,000 leaves as the archive writes it, checkpoints, proofs and
+//! requests.
 //!
-//! `cargo run --example foreign -- DIR`, then the programs beside this file with the same directory.
+//! `cargo run --example foreign -- DIR` with a directory that is not there yet, then the programs beside this file with the same one.
 
 use std::collections::HashMap;
 use std::error::Error;
 use std::fs;
 use std::path::Path;
 
+use cedarpost::audit::archive::{Archive, BUNDLE, Entry};
 use cedarpost::audit::tlog::merkle::{prove_consistency, prove_inclusion};
-use cedarpost::audit::tlog::tile::{Content, encode_entries, encode_hashes, growth};
 use cedarpost::audit::tlog::witness::KnownLog;
 use cedarpost::audit::tlog::{
-    AddCheckpoint, Checkpoint, Cosigner, Frontier, HashReader, KeyName, Node, Proof, SignedCheckpoint, SigningKey, Tile,
-    TreeHash, Witness,
+    AddCheckpoint, Checkpoint, Cosigner, Frontier, HashReader, KeyName, Node, Proof, SignedCheckpoint, SigningKey, TreeHash,
+    Witness,
 };
 use serde_json::{Value, json};
 
@@ -59,21 +60,6 @@ impl Log {
     fn sign(&self, size: u64, keys: &[&SigningKey]) -> Fallible<SignedCheckpoint> {
         Ok(SignedCheckpoint::sign(Checkpoint::new(&self.name, size, self.root(size)?)?, keys)?)
     }
-
-    fn tile(&self, tile: Tile) -> Fallible<Vec<u8>> {
-        let start = tile.index() * 256;
-        let range = start..start + u64::from(tile.width());
-        match tile.content() {
-            Content::Entries => {
-                let leaves: Vec<_> = range.map(leaf).collect();
-                Ok(encode_entries(leaves.iter().map(Vec::as_slice)).ok_or("a leaf is too long")?)
-            }
-            Content::Hashes(level) => {
-                let hashes: Result<Vec<_>, _> = range.map(|index| self.read(Node { level: level * 8, index })).collect();
-                Ok(encode_hashes(&hashes?))
-            }
-        }
-    }
 }
 
 fn main() -> Fallible<()> {
@@ -81,9 +67,8 @@ fn main() -> Fallible<()> {
     let (out, log) = (Path::new(&out), Log::new()?);
     let cosigner = Cosigner::from_pkcs8(KeyName::new("witness.example/w1")?, &pkcs8(2))?;
     let next = SigningKey::from_pkcs8(log.name.clone(), &pkcs8(3))?;
-    for tile in growth(0, SIZE) {
-        write(out, &tile.to_string(), log.tile(tile)?)?;
-    }
+    archive(&out.join("log"), &log)?;
+    fs::rename(out.join("log/tiles/tile"), out.join("tile"))?;
     let checkpoint = witnessed(out, &log, &cosigner)?;
     write(out, "checkpoint", checkpoint.to_string())?;
     write(out, "rotated", log.sign(1000, &[&log.key, &next])?.to_string())?;
@@ -95,6 +80,18 @@ fn main() -> Fallible<()> {
     let text = |key: &SigningKey| key.verifier().to_string();
     let keys = json!({"log": text(&log.key), "next": text(&next), "witness": cosigner.verifier().to_string()});
     write(out, "keys.json", keys.to_string())
+}
+
+/// Archives the log, and closes it.
+fn archive(directory: &Path, log: &Log) -> Fallible<()> {
+    let mut archive = Archive::open(directory)?;
+    let leaves: Vec<_> = (0..SIZE).map(leaf).collect();
+    let (bundles, tail) = leaves.as_chunks::<BUNDLE>();
+    for bundle in bundles {
+        archive.append(archive.size(), &bundle.each_ref().map(|leaf| Entry { leaf, kept: None }))?;
+    }
+    let tail: Vec<_> = tail.iter().map(Vec::as_slice).collect();
+    Ok(archive.close_partial(&tail, &log.sign(SIZE, &[&log.key])?)?)
 }
 
 /// Has our own witness cosign each step, and writes requests and answers.

@@ -28,6 +28,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("gate", &["policy", "audit", "domain", "clock", "lifecycle", "listen", "outbound", "storage", "telemetry"]),
     // Faces: gate, identity and ground; the proxy also speaks MCP.
     ("proxy", &["gate", "identity", "mcp", "domain", "clock", "lifecycle", "listen", "outbound", "storage", "telemetry"]),
+    ("control", &["gate", "domain", "clock", "lifecycle", "listen", "outbound", "storage", "telemetry"]),
     ("rest", &["gate", "identity", "domain", "clock", "lifecycle", "listen", "outbound", "storage", "telemetry"]),
     // Roof: the configuration knows the parts it configures, not who runs them; the rest may name everything.
     (
@@ -68,7 +69,9 @@ const HOMES: &[(&str, &[&str])] = &[
     ("toml::", &["config"]),
     ("clap::", &["config"]),
     ("tracing_subscriber", &["telemetry"]),
-    ("rustls::", &["identity", "outbound", "proxy/upstream"]),
+    ("object_store::", &["audit/ship"]),
+    ("flate2::", &["audit/ship/feed"]),
+    ("rustls::", &["audit", "identity", "outbound", "proxy/upstream"]),
     ("client::legacy", &["outbound", "proxy/upstream", "demo"]),
     ("load_native_certs", &["outbound"]),
     ("tokio::signal", &["lifecycle"]),
@@ -120,7 +123,8 @@ impl<'a> File<'a> {
     }
 
     fn is_test(&self) -> bool {
-        self.0.ends_with("/tests.rs") || self.0.ends_with("_tests.rs") || self.0.contains("/tests/")
+        let folder = self.0.contains("/tests/") || self.0.contains("/fixtures/");
+        self.0.ends_with("/tests.rs") || self.0.ends_with("_tests.rs") || folder
     }
 
     fn is_at_home(&self, homes: &[&str]) -> bool {

@@ -32,7 +32,21 @@ fn settings() -> &'static str {
 
 const SERVER: &str = "\n[[server]]\nname = \"shop\"\nurl = \"http://127.0.0.1:9000/mcp\"\n";
 
-const NO_DEFAULT: [&str; 6] = ["directory", "lock", "resource", "documentation", "deny", "actor_token_file"];
+const NO_DEFAULT: [&str; 13] = [
+    "directory",
+    "lock",
+    "resource",
+    "documentation",
+    "deny",
+    "actor_token_file",
+    "witness_quorum",
+    "name",
+    "ca_file",
+    "origin",
+    "feed_endpoint",
+    "feed_headers",
+    "keys",
+];
 
 #[test]
 fn the_commented_lines_are_the_defaults() {

@@ -11,6 +11,7 @@ mod failures;
 mod legacy_sse;
 mod meta_tools;
 mod modern;
+mod private;
 mod questions;
 mod sessions;
 mod streams;

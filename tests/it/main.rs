@@ -6,6 +6,8 @@ mod architecture;
 #[cfg(test)]
 mod bench_stats;
 #[cfg(test)]
+mod carried;
+#[cfg(test)]
 mod catalog;
 #[cfg(test)]
 mod child;
@@ -18,6 +20,12 @@ mod crash;
 #[cfg(test)]
 mod examples;
 #[cfg(test)]
+mod export;
+#[cfg(test)]
+mod faults;
+#[cfg(test)]
+mod foreign;
+#[cfg(test)]
 mod http;
 #[cfg(test)]
 mod identity;
@@ -28,8 +36,14 @@ mod policies;
 #[cfg(test)]
 mod policy;
 #[cfg(test)]
+mod private;
+#[cfg(test)]
+mod ship;
+#[cfg(test)]
 mod stdio;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod tamper;
 #[cfg(test)]
 mod wire;

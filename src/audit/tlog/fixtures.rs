@@ -34,13 +34,13 @@ pub(super) fn cosigner(key_name: &str, seed: u8) -> Cosigner {
 
 /// A tree whose leaf n is the decimal text of n.
 #[derive(Default)]
-pub(super) struct Tree {
+pub(in crate::audit) struct Tree {
     pub(super) frontier: Frontier,
     pub(super) nodes: HashMap<Node, TreeHash>,
 }
 
 impl Tree {
-    pub(super) fn of(size: u64) -> Self {
+    pub(in crate::audit) fn of(size: u64) -> Self {
         let mut tree = Self::default();
         (0..size).for_each(|_| tree.grow());
         tree

@@ -95,6 +95,14 @@ impl Frontier {
         Ok(index)
     }
 
+    /// The frontier of the tree's first leaves, as many as fill whole subtrees of `1 << level`.
+    #[must_use]
+    pub fn whole(&self, level: u32) -> Self {
+        let size = self.size.checked_shr(level).map_or(0, |count| count << level);
+        let kept = usize::try_from(size.count_ones()).unwrap_or(usize::MAX);
+        Self { size, peaks: self.peaks.iter().take(kept).copied().collect() }
+    }
+
     /// The root of the tree.
     #[must_use]
     pub fn root(&self) -> TreeHash {

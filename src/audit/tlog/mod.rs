@@ -36,6 +36,6 @@ pub use trust::{Trust, VerifiedCheckpoint};
 pub use witness::{AddCheckpoint, Witness};
 
 #[cfg(test)]
-mod fixtures;
+pub(super) mod fixtures;
 #[cfg(test)]
 mod foreign_tests;

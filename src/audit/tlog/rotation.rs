@@ -73,6 +73,12 @@ impl Term {
         &self.key
     }
 
+    /// The smallest size at which the key signs.
+    #[must_use]
+    pub const fn from(&self) -> u64 {
+        self.from
+    }
+
     /// Whether the key signs checkpoints of this size.
     #[must_use]
     pub fn covers(&self, size: u64) -> bool {

@@ -1,6 +1,9 @@
 //! The command line: what can be typed, and which settings it stands for. Help texts live here; what a command does is in `cli`.
 
 mod audit;
+mod audit_export;
+mod audit_keep;
+mod audit_query;
 mod catalog;
 mod check;
 mod identity;
@@ -19,7 +22,10 @@ use super::raw::{Given, Value};
 use super::report::Origin;
 use super::servers::CommandLineServer;
 
-pub use audit::{AuditCommand, AuditFlags, AuditShowFlags, AuditVerifyFlags};
+pub use audit::{AuditCommand, AuditFlags, AuditShowFlags, AuditVerifyFlags, LogSource};
+pub use audit_export::{AuditExportFlags, ExportFormat};
+pub use audit_keep::{AuditEraseFlags, AuditKeyCommand, AuditProveFlags, AuditPruneFlags, AuditStatsFlags};
+pub use audit_query::{AuditQueryFlags, AuditTailFlags};
 pub use catalog::{AskFlags, CatalogCommand, CatalogDiffFlags, CatalogLockFlags};
 pub use check::{CheckFlags, TransportFlag};
 pub use identity::{IdentityCommand, IdentityTestFlags};

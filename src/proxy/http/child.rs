@@ -135,7 +135,8 @@ impl Exchange {
 
     /// What of the child's message is for the client. A refusal that is for the child goes to it.
     async fn pass(&self, line: Bytes, child: Option<&ChildSession>) -> Option<Bytes> {
-        let outbound = self.endpoint.line.outbound(&self.conversation, line).await;
+        // A line break that is none for the child would be one in a stream of events.
+        let outbound = self.endpoint.line.outbound(&self.conversation, on_one_line(line)).await;
         if let (Some(answer), Some(child)) = (outbound.to_server, child)
             && let Err(error) = child.requests.send(answer.into_bytes()).await
         {
@@ -251,7 +252,7 @@ async fn relay_unsolicited(
                 continue;
             }
         };
-        let outbound = endpoint.line.outbound(&session.conversation, message).await;
+        let outbound = endpoint.line.outbound(&session.conversation, on_one_line(message)).await;
         if let Some(answer) = outbound.to_server {
             let _ = child.requests.send(answer.into_bytes()).await;
         }

@@ -9,7 +9,7 @@ use http::StatusCode;
 use super::Line;
 use super::refused;
 use crate::domain::{Action, Call, Caller, DecisionId, Source, Target, TraceId};
-use crate::gate::Outcome;
+use crate::gate;
 use crate::mcp::listen::{self, ListenFilter};
 use crate::mcp::method::{Eras, Method};
 use crate::mcp::{self, Era, Kind, Message, RawId, Route, Sender};
@@ -66,7 +66,9 @@ impl Line {
             },
             Kind::Notification { .. } => self.notification(with, caller, message, body).await,
             Kind::Response { id, .. } => match id.as_ref().and_then(|id| with.questions.answered(id)) {
-                Some(asked) => Inbound::Forward { message: Cleared::answer(asked, body), request: None, decision: None },
+                Some(asked) => {
+                    Inbound::Forward { message: Cleared::answer(asked, message, body).await, request: None, decision: None }
+                }
                 None => {
                     tracing::debug!(server = %self.server, "an answer to a question that nobody asked is dropped");
                     Inbound::Swallow
@@ -126,7 +128,7 @@ impl Line {
         let expect = if action == Action::ToolsCall { Expect::ToolResult } else { Expect::Plain };
         let flight = Flight::new(message.era(), expect, Some(settlement));
         with.flights.depart(id, flight).map_err(|flight| {
-            flight.end_unanswered(Outcome::Cancelled);
+            flight.end_unanswered(gate::Outcome::Cancelled);
             Answer { body: refused::cancelled(id), status: StatusCode::OK, decision: Some(decision) }
         })?;
         Ok(Inbound::Forward { message: cleared, request: Some(id.clone()), decision: Some(decision) })
@@ -175,7 +177,7 @@ impl Line {
         for uri in &filter.resource_subscriptions {
             let call = self.call(with.source(), message, Action::ResourcesSubscribe, Target::Resource(Arc::clone(uri)));
             if let Ok(permit) = self.gate.admit(caller, call).await {
-                permit.spend().settle(Outcome::Ok, 0);
+                permit.spend().settle(gate::Outcome::Ok, gate::Answer::NONE);
                 allowed.insert(Arc::clone(uri));
             }
         }
@@ -206,7 +208,7 @@ impl Line {
                     Ok(permit) => {
                         let (message, settlement) = Cleared::permitted(permit, body);
                         let decision = Some(settlement.decision());
-                        settlement.settle(Outcome::Ok, 0);
+                        settlement.settle(gate::Outcome::Ok, gate::Answer::NONE);
                         Inbound::Forward { message, request: None, decision }
                     }
                     Err(_) => Inbound::Swallow,

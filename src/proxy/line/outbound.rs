@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::inbound::method;
 use super::{Line, refused};
 use crate::domain::{Action, Target};
-use crate::gate::{Outcome, Settlement};
+use crate::gate::{Answer, Outcome, Settlement};
 use crate::mcp::list::{self, CachePolicy, Item};
 use crate::mcp::{self, Era, Inspection, Kind, ListKind, Message, RawId, ResultKind, Route, Sender, reply};
 use crate::proxy::cleared::Cleared;
@@ -45,7 +45,7 @@ impl Line {
             }
         };
         match message.kind() {
-            Kind::Response { id: Some(id), .. } => self.response(with, id.clone(), &message, body).await,
+            Kind::Response { id: Some(id), .. } => self.response(with, id.clone(), &message).await,
             // An error about a request that the server could not read; it carries no result to be filtered.
             Kind::Response { id: None, .. } => Outbound::to_client(body),
             Kind::Request { id, .. } => self.question(with, id, &message, body).await,
@@ -53,8 +53,8 @@ impl Line {
         }
     }
 
-    async fn response(&self, with: &Conversation, id: RawId, message: &Message, body: Bytes) -> Outbound {
-        let (size, flight) = (body.len() as u64, with.flights.land(&id));
+    async fn response(&self, with: &Conversation, id: RawId, message: &Message) -> Outbound {
+        let flight = with.flights.land(&id);
         let answer = match Inspection::of(message) {
             Ok(inspection) => self.answer(with, &id, flight.as_ref(), message, &inspection).await,
             Err(_) => Err(refused::unreadable_answer(&id)),
@@ -64,9 +64,19 @@ impl Line {
             Err(withheld) => (withheld, Outcome::Failed("withheld".into())),
         };
         if let Some(settlement) = flight.and_then(|flight| flight.settlement) {
-            settlement.settle(outcome, size);
+            let answer = settlement.answer(&to_client, self.result_in(&to_client, message).as_ref()).await;
+            settlement.settle(outcome, answer);
         }
         Outbound { to_client: Some(to_client), to_server: None, landed: Some(id) }
+    }
+
+    /// The text of the result or error in what goes to the client, byte for byte: in the server's `message`, or in what stands in its place.
+    fn result_in(&self, to_client: &Bytes, message: &Message) -> Option<Bytes> {
+        let same = to_client.as_ptr() == message.body().as_ptr() && to_client.len() == message.body().len();
+        if same {
+            return message.outcome().cloned();
+        }
+        Message::parse_from_server(to_client, &self.answer_limits).ok()?.outcome().cloned()
     }
 
     /// What of an answer the client gets, or what stands in its place.
@@ -191,7 +201,7 @@ impl Line {
     async fn demands(&self, with: &Conversation, message: &Message, inspection: &Inspection) -> Result<(), Undue> {
         for request in &inspection.input_requests {
             let action = request.method.action().ok_or(Undue::Unknown)?;
-            self.ask(with, message, action).await.map_err(Undue::Denied)?.settle(Outcome::Ok, 0);
+            self.ask(with, message, action).await.map_err(Undue::Denied)?.settle(Outcome::Ok, Answer::NONE);
         }
         Ok(())
     }
@@ -249,7 +259,7 @@ fn pose(with: &Conversation, id: &RawId, settlement: Option<Settlement>, body: B
         Ok(()) => Outbound::to_client(body),
         Err(settlement) => {
             if let Some(settlement) = settlement {
-                settlement.settle(Outcome::Failed("too many questions".into()), 0);
+                settlement.settle(Outcome::Failed("too many questions".into()), Answer::NONE);
             }
             Outbound::to_server(refused::too_many_questions(id))
         }

@@ -13,7 +13,7 @@ use tokio_util::task::TaskTracker;
 
 use super::output::Output;
 use super::{Heard, Input, StdioEnd, take};
-use crate::gate::Outcome;
+use crate::gate::{Answer, Outcome};
 use crate::lifecycle::Stop;
 use crate::mcp::{Era, INTERNAL_ERROR, ListKind, Message, RawId, argument_headers, mirrored_headers, reply, sse};
 use crate::proxy::cleared::Cleared;
@@ -21,6 +21,7 @@ use crate::proxy::collect::collect;
 use crate::proxy::conversation::Conversation;
 use crate::proxy::endpoint::Endpoint;
 use crate::proxy::line::{Inbound, method};
+use crate::proxy::lines::on_one_line;
 use crate::proxy::upstream::{HttpUpstream, Upstream, is_event_stream, own};
 
 const SESSION_ID: &str = "mcp-session-id";
@@ -121,7 +122,7 @@ impl Bridge {
             && let Some(flight) = self.with.flights.land(id)
         {
             if let Some(settlement) = flight.settlement {
-                settlement.settle(Outcome::Failed(sentence.into()), 0);
+                settlement.settle(Outcome::Failed(sentence.into()), Answer::NONE);
             }
             self.output.say(reply::error(Some(id), INTERNAL_ERROR, sentence, None)).await;
         }
@@ -160,7 +161,8 @@ impl Bridge {
 
     async fn server_says(&self, body: Bytes) {
         self.notice_version(&body);
-        let outbound = self.endpoint.line.outbound(&self.with, body).await;
+        // What is recorded of an answer is what the client gets, which is one line.
+        let outbound = self.endpoint.line.outbound(&self.with, on_one_line(body)).await;
         if let Some(answer) = outbound.to_server
             && let Err(error) = self.server.post(answer, self.headers(None)).await
         {

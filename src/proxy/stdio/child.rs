@@ -11,13 +11,14 @@ use tokio_util::task::TaskTracker;
 use super::output::Output;
 use super::{Heard, Input, StdioEnd, take};
 use crate::domain::ToolDefinition;
-use crate::gate::Outcome;
+use crate::gate::{Answer, Outcome};
 use crate::lifecycle::Stop;
 use crate::mcp::{self, Era, Kind, ListKind, Message, RawId, reply};
 use crate::proxy::conversation::Conversation;
 use crate::proxy::endpoint::Endpoint;
 use crate::proxy::learner::AskTools;
 use crate::proxy::line::Inbound;
+use crate::proxy::lines::on_one_line;
 use crate::proxy::upstream::child::{Child, ChildSettings, SpawnError, Stderr};
 use crate::proxy::upstream::own;
 
@@ -101,7 +102,7 @@ impl Between {
 
     async fn fail(&self, id: &RawId, why: &str) {
         if let Some(settlement) = self.with.flights.land(id).and_then(|flight| flight.settlement) {
-            settlement.settle(Outcome::Failed("not taken".into()), 0);
+            settlement.settle(Outcome::Failed("not taken".into()), Answer::NONE);
         }
         self.output
             .say(reply::error(Some(id), mcp::INTERNAL_ERROR, &format!("The MCP server did not get the request: {why}."), None))
@@ -136,7 +137,8 @@ impl Between {
 
     async fn server_says(&self, line: Bytes) {
         let Some(line) = self.own.take(line) else { return };
-        let outbound = self.endpoint.line.outbound(&self.with, line).await;
+        // What is recorded of an answer is what the client gets, which is one line.
+        let outbound = self.endpoint.line.outbound(&self.with, on_one_line(line)).await;
         if let Some(answer) = outbound.to_server
             && let Err(error) = self.child.send(answer.into_bytes()).await
         {

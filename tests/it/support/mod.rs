@@ -2,15 +2,18 @@
 
 mod client;
 mod idp;
+mod private;
 mod records;
 mod scripted;
 mod served;
 mod sidecar;
 mod stdio;
+pub(crate) mod tiles;
 mod upstream;
 
 pub(crate) use client::{Connection, Era, LEGACY, MODERN, Mcp, Reply, Stream, modern_meta};
 pub(crate) use idp::{Idp, TestKey, now};
+pub(crate) use private::{assert_commits, assert_recorded, event_data, kept, records_of, result_text};
 pub(crate) use records::{Entry, entries};
 pub(crate) use scripted::{Answer, Ear, Scripted};
 pub(crate) use served::Served;

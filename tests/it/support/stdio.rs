@@ -119,11 +119,16 @@ impl Talk {
 
     /// The next line of standard output, which must be a message.
     pub(crate) async fn hear(&mut self) -> Value {
-        let line = tokio::time::timeout(DEADLINE, self.output.next_line()).await.unwrap_or_else(|_| panic!("{}", self.log()));
-        let line = line.unwrap().unwrap_or_else(|| panic!("standard output ended: {}", self.log()));
+        let line = self.hear_line().await;
         let message: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("not a message: {line:?}"));
         assert_eq!(message["jsonrpc"], "2.0", "not MCP: {line}");
         message
+    }
+
+    /// The next line of standard output, as it is.
+    pub(crate) async fn hear_line(&mut self) -> String {
+        let line = tokio::time::timeout(DEADLINE, self.output.next_line()).await.unwrap_or_else(|_| panic!("{}", self.log()));
+        line.unwrap().unwrap_or_else(|| panic!("standard output ended: {}", self.log()))
     }
 
     /// Sends a request and returns the message that answers it; what comes before is dropped.

@@ -1,0 +1,102 @@
+//! Parts of leaves: lists and objects that more than one kind of record has, each within bounds.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::domain::{Cause, Judgement, Memberships, PolicyFault, PolicyRef, Source};
+
+use super::super::json::{Hex, Json};
+use super::super::record::Problem;
+use super::{FILE, LIST, NAMES, SENTENCE};
+
+/// What somebody brought; nothing is written when that is nothing.
+pub(super) fn write_memberships(json: &mut Json, key: &'static str, brings: &Memberships) {
+    if brings.is_empty() {
+        return;
+    }
+    let names = |names: &BTreeSet<Arc<str>>| names.iter().cloned().collect::<Vec<_>>();
+    json.key(key).open_object();
+    for (key, names) in [("roles", names(&brings.roles)), ("teams", names(&brings.teams))] {
+        json.key(key);
+        write_list(json, NAMES, &names, |json, name| json.entry().string(name, FILE));
+    }
+    json.close_object();
+}
+
+pub(super) fn write_judgement(json: &mut Json, judgement: &Judgement) {
+    json.open_entry();
+    json.key("cause").plain_text(judgement.cause.name());
+    match &judgement.cause {
+        Cause::NotRepresentable(detail) | Cause::InvalidRequest(detail) => json.key("detail").string(detail, SENTENCE),
+        Cause::Permitted
+        | Cause::NoPermit
+        | Cause::Forbidden
+        | Cause::ApprovalMissing
+        | Cause::NotEvaluable
+        | Cause::UnknownTool
+        | Cause::Drifted
+        | Cause::UnknownPrincipal => {}
+    }
+    json.key("faults");
+    write_list(json, LIST, &judgement.faults, write_fault);
+    json.key("policies");
+    write_list(json, LIST, &judgement.policies, |json, policy| write_policy(json, policy, None));
+    json.key("principal").plain_text(judgement.principal.name());
+    json.close_object();
+}
+
+fn write_fault(json: &mut Json, fault: &PolicyFault) {
+    write_policy(json, &fault.policy, Some(&fault.message));
+}
+
+fn write_policy(json: &mut Json, policy: &PolicyRef, message: Option<&str>) {
+    json.open_entry();
+    json.key("file").string(&policy.file, FILE);
+    json.key("id").string(&policy.id, FILE);
+    json.key("line").integer(u64::from(policy.line));
+    if let Some(message) = message {
+        json.key("message").string(message, SENTENCE);
+    }
+    json.close_object();
+}
+
+pub(super) fn write_problem(json: &mut Json, problem: &Problem<'_>) {
+    json.open_entry();
+    json.key("column").integer(problem.column);
+    json.key("file").string(problem.file, FILE);
+    json.key("line").integer(problem.line);
+    json.key("message").string(problem.message, SENTENCE);
+    json.close_object();
+}
+
+pub(super) fn write_source(json: &mut Json, source: &Source) {
+    json.key("source").open_object();
+    if let Some(ip) = source.ip {
+        json.key("ip").plain_text(ip);
+    }
+    json.key("transport").plain_text(source.transport.name());
+    json.close_object();
+}
+
+/// Writes a list, the part of it that begins within `limit` bytes; how many entries more there are, and the SHA-256 over their
+/// JSON texts, stands as the last entry (`more`).
+pub(super) fn write_list<T>(json: &mut Json, limit: usize, entries: &[T], write: impl Fn(&mut Json, &T)) {
+    json.open_list();
+    let start = json.len();
+    let mut rest = entries.iter();
+    while json.len() - start <= limit {
+        let Some(entry) = rest.next() else { break };
+        write(json, entry);
+    }
+    let more = rest.len() as u64;
+    if more > 0 {
+        let mut hidden = Json::default();
+        rest.for_each(|entry| write(&mut hidden, entry));
+        let digest = ring::digest::digest(&ring::digest::SHA256, &hidden.into_text());
+        json.open_entry();
+        json.key("more").integer(more);
+        json.key("sha256").plain_text(Hex(digest.as_ref()));
+        json.close_object();
+    }
+    json.close_list();
+}

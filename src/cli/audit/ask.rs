@@ -1,0 +1,83 @@
+//! Asks the sidecar that writes a log, over the socket in its directory.
+
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow, bail};
+use bytes::Bytes;
+use http::{Request, StatusCode, header};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+
+use crate::app;
+use crate::listen::private;
+
+/// Answers above this many bytes are not read.
+const MAX_ANSWER: usize = 1 << 20;
+/// How long the sidecar may take. Pruning removes files.
+const DEADLINE: Duration = Duration::from_secs(120);
+
+/// Has the sidecar that writes the log in `directory` do something; `None` when none does.
+pub(super) fn post(directory: &Path, path: &str, body: &Value) -> anyhow::Result<Option<Value>> {
+    let request = Request::post(path).header(header::CONTENT_TYPE, "application/json").body(Full::from(body.to_string()))?;
+    on_runtime(async {
+        let Some((status, body)) = send(directory, request).await? else { return Ok(None) };
+        let answer = tokio::time::timeout(DEADLINE, Limited::new(body, MAX_ANSWER).collect()).await;
+        let answer = answer.context("the sidecar does not answer")?.map_err(|error| anyhow!(error))?.to_bytes();
+        let answer: Value = serde_json::from_slice(&answer).unwrap_or_else(|_| Value::from(String::from_utf8_lossy(&answer)));
+        if status == StatusCode::OK {
+            return Ok(Some(answer));
+        }
+        let sentence = answer.get("error").and_then(Value::as_str).map_or_else(|| answer.to_string(), str::to_owned);
+        bail!("the sidecar that writes the log refuses: {sentence}")
+    })
+}
+
+/// Hands the records from a number on, and those that come later, to `each`, a line each, until it says no; `false` when no sidecar
+/// writes the log.
+pub(super) fn follow(directory: &Path, from: u64, mut each: impl FnMut(&[u8]) -> anyhow::Result<bool>) -> anyhow::Result<bool> {
+    let request = Request::get(format!("/v1/records?from={from}")).body(Full::<Bytes>::default())?;
+    on_runtime(async {
+        let Some((status, mut body)) = send(directory, request).await? else { return Ok(false) };
+        if status != StatusCode::OK {
+            bail!("the sidecar that writes the log refuses to show it: {status}");
+        }
+        let mut line = Vec::new();
+        while let Some(frame) = body.frame().await {
+            let Ok(data) = frame.context("the sidecar that writes the log has ended")?.into_data() else { continue };
+            for piece in data.split_inclusive(|byte| *byte == b'\n') {
+                line.extend_from_slice(piece);
+                if line.last() == Some(&b'\n') {
+                    if !each(&line)? {
+                        return Ok(true);
+                    }
+                    line.clear();
+                }
+            }
+        }
+        Ok(true)
+    })
+}
+
+/// Sends a request; `None` when nobody listens.
+async fn send(directory: &Path, request: Request<Full<Bytes>>) -> anyhow::Result<Option<(StatusCode, Incoming)>> {
+    let path = app::socket(directory);
+    let failed = || format!("failed to ask the sidecar at `{}`", path.display());
+    let stream = match private::connect(&path).await {
+        Ok(stream) => stream,
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => return Ok(None),
+        Err(error) => return Err(error).with_context(failed),
+    };
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.with_context(failed)?;
+    tokio::spawn(connection);
+    let answer = tokio::time::timeout(DEADLINE, sender.send_request(request)).await.with_context(failed)?.with_context(failed)?;
+    let (parts, body) = answer.into_parts();
+    Ok(Some((parts.status, body)))
+}
+
+fn on_runtime<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
+}
