@@ -111,12 +111,13 @@ async fn write(writer: AuditWriter, task: u128, work: Work, count: Arc<AtomicU32
 
 /// Lets the child work for some time, kills it, and hands back what it acknowledged.
 fn run_and_kill(directory: &Path, work: Work, after: u64) -> Vec<(u64, String)> {
+    let complaints = tempfile::NamedTempFile::new().unwrap();
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args([CHILD, "--exact", "--ignored", "--nocapture"])
         .env(DIRECTORY, directory)
         .env(WORK, format!("{work:?}"))
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
+        .stderr(complaints.reopen().unwrap())
         .spawn()
         .unwrap();
     let output = child.stdout.take().unwrap();
@@ -131,12 +132,13 @@ fn run_and_kill(directory: &Path, work: Work, after: u64) -> Vec<(u64, String)> 
     });
     let (when_writing, span) = work.span();
     if when_writing {
-        began.recv_timeout(Duration::from_secs(30)).unwrap();
+        let waited = began.recv_timeout(Duration::from_secs(30));
+        assert!(waited.is_ok(), "{work:?}: {waited:?}: {}", std::fs::read_to_string(complaints.path()).unwrap());
     }
     std::thread::sleep(Duration::from_millis(after % span));
     child.kill().unwrap();
     let status = child.wait().unwrap();
-    assert_eq!(status.code(), None, "{work:?}: it ended before it was killed");
+    assert_eq!(status.code(), None, "{work:?}: {}", std::fs::read_to_string(complaints.path()).unwrap());
     reading.join().unwrap()
 }
 

@@ -24,6 +24,9 @@ pub enum SnapshotError {
     /// There is no log.
     #[error("there is no audit log in `{0}`")]
     NoLog(PathBuf),
+    /// There was a log, and its newest part is gone.
+    #[error("the newest records are gone: there is no database in `{0}`")]
+    NoEpoch(PathBuf),
     /// The directory cannot be read.
     #[error("failed to read `{path}`")]
     Directory {
@@ -60,9 +63,11 @@ pub(super) struct Copies {
 impl Copies {
     /// Copies the databases of the log in `directory` to below `scratch`.
     fn of(directory: &Path, scratch: &Path) -> Result<Self, SnapshotError> {
-        let listed = list(&epoch::directory_of(directory))?;
+        let epochs = epoch::directory_of(directory);
+        let listed = list(&epochs)?;
         if listed.is_empty() {
-            return Err(SnapshotError::NoLog(directory.into()));
+            let was_one = super::keys::schedule_file(directory).exists();
+            return Err(if was_one { SnapshotError::NoEpoch(epochs) } else { SnapshotError::NoLog(directory.into()) });
         }
         let anchored = anchor::read(directory)?;
         let copies = listed.iter().rev().map(|(number, path)| Ok((*number, Copy::of(path, scratch)?)));

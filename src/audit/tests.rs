@@ -28,6 +28,8 @@ mod crash;
 mod private_side;
 #[path = "recover_tests.rs"]
 mod recovering;
+#[path = "tamper_tests.rs"]
+mod tampering;
 #[path = "verify_tests.rs"]
 mod verifying;
 

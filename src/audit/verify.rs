@@ -34,7 +34,9 @@ impl VerifyError {
     pub const fn is_damage(&self) -> bool {
         use SnapshotError as Cause;
         match self {
-            Self::Snapshot(Cause::Anchor(_) | Cause::Archive(_) | Cause::Read(_) | Cause::Copy(CopyError::Open(_))) => true,
+            Self::Snapshot(
+                Cause::NoEpoch(_) | Cause::Anchor(_) | Cause::Archive(_) | Cause::Read(_) | Cause::Copy(CopyError::Open(_)),
+            ) => true,
             Self::Snapshot(Cause::NoLog(_) | Cause::Directory { .. } | Cause::Copy(_)) | Self::Read(_) => false,
         }
     }

@@ -33,7 +33,8 @@ pub(super) fn report(mut found: Stitched, newest: Newest, keys: KnownKeys<'_>) -
         KnownKeys::Newest(schedule) => newest_key(&mut found, schedule),
     }
     let (tree, rest) = trees(&mut found, newest.head);
-    let size = newest.head.map_or(tree.size, |head| head.size);
+    // A database may have records after the newest head that is to be believed.
+    let size = newest.head.map_or(tree.size, |head| head.size.max(tree.size));
     let anchors = anchors(&mut found, size);
     let (signed, cosigned) = match newest.believed {
         Ok(believed) => (rest == Rest::Signed, believed.cosigned),
@@ -85,6 +86,7 @@ fn all_keys(found: &mut Stitched, schedule: &KeySchedule) {
         let told = changes.iter().position(|(old, new)| says(&old.key().to_string(), &new.key().to_string(), new.from()));
         match told {
             Some(at) => _ = changes.remove(at),
+            None if is_about_to_change(record, found.size, schedule) => {}
             None => found.faults.add(wrong_key(record)),
         }
     }
@@ -95,8 +97,15 @@ fn all_keys(found: &mut Stitched, schedule: &KeySchedule) {
 
 /// The newest record of a change names the key that is known.
 fn newest_key(found: &mut Stitched, schedule: &KeySchedule) {
-    let wrong = found.keys.last().filter(|record| record.new != schedule.current().to_string()).map(wrong_key);
+    let wrong = found.keys.last().filter(|record| record.new != schedule.current().to_string());
+    let wrong = wrong.filter(|record| !is_about_to_change(record, found.size, schedule)).map(wrong_key);
     wrong.into_iter().for_each(|fault| found.faults.add(fault));
+}
+
+/// Whether a crash may have come between a change of keys and the list of keys, which the next start then writes: the change is the log's
+/// last record, and only the key that it was known to have has signed anything.
+fn is_about_to_change(record: &KeyRecord, size: u64, schedule: &KeySchedule) -> bool {
+    record.from == size && record.seq + 1 == size && record.old == schedule.current().to_string()
 }
 
 fn wrong_key(record: &KeyRecord) -> Fault {

@@ -227,11 +227,12 @@ impl<'a, S: Spans> Stitcher<'a, S> {
     fn claim(&mut self, claim: &CheckedClaim, seen: &[Frontier], piece: &Piece) {
         let size = claim.size;
         let last = size.checked_sub(piece.first + 1).and_then(|place| piece.hashes.hashes.get(usize::try_from(place).ok()?));
-        let tree = seen.iter().find(|tree| tree.size() == size);
+        // Either tree may be right: that of the hash tiles, or that of the records.
+        let is_right = |frontier: &Frontier| seen.iter().any(|tree| tree == frontier);
         let fault = match &claim.edge {
             _ if last != Some(&claim.last) => Some(HeadFault::Hash),
             None => None,
-            Some(edge) if tree != Some(&edge.frontier) => Some(HeadFault::Tree),
+            Some(edge) if edge.frontier.size() != size || !is_right(&edge.frontier) => Some(HeadFault::Tree),
             Some(CheckedEdge { checkpoint: Err(fault), .. }) => Some(HeadFault::Checkpoint(fault.clone())),
             Some(CheckedEdge { frontier, checkpoint: Ok(believed) }) => {
                 let same = believed.head == (TreeHead { size, root: frontier.root() });

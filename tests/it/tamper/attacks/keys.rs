@@ -34,10 +34,12 @@ pub(super) fn attacks(genuine: &Log) -> Vec<Attack> {
         row("ask with a list that ends with the oldest key", log.files(), &list(genuine.trust()), "checkpoint_unsigned"),
         row("both sign where they change", signed(&log, changed, &[0, 1]), &none, VERIFIED),
         row("the old key signs where they change", signed(&log, changed, &[0]), &none, VERIFIED),
+        row("a crash came before the list", signed(&log, changed, &[0, 1]), &list(genuine.trust()), VERIFIED),
         row("the old key signs after its time", signed(&log, size, &[0]), &none, "checkpoint_key"),
         row("the new key signs before its time", signed(&log, 200, &[1]), &none, "checkpoint_key"),
         row("an older head by the old key", log.files(), &older(0), VERIFIED),
         Attack { script: "checkpoint_key", ..early },
+        only_ours("the list ends with the oldest key", signed(&log, size, &[0, 1]), &list(genuine.trust()), "key_record"),
         only_ours("the list says another size", log.files(), &list(moved), "key_record"),
         only_ours("the log does not say that the key changes", quiet.files(), &none, "key_record"),
     ]
