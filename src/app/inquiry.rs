@@ -1,6 +1,7 @@
 //! A question about a decision, as it comes from the command line or to the admin face: read strictly, and made into a caller and a
 //! call of the house. Nobody believes what it says of the caller: nothing but words follows from it.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use bytes::Bytes;
@@ -8,9 +9,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::domain::{
-    Action, Actor, AgentId, Arguments, Call, Caller, ServerName, Source, Target, Timestamp, Transport, UserId, nearest,
+    Action, Actor, AgentId, Arguments, Call, Caller, ServerName, Source, Target, Timestamp, Token, Transport, UserId, nearest,
 };
 use crate::gate::Gate;
+use crate::identity;
 use crate::mcp;
 
 /// How would this call be decided? The body of `POST /explain`, documented in `docs/explain.md`.
@@ -25,6 +27,9 @@ pub struct Inquiry {
     /// Nobody stands behind the agent.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unattended: bool,
+    /// What the caller's token says, if they come with one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<TokenFacts>,
     /// The server; may be left out when `tool` is `server/name`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server: Option<String>,
@@ -55,6 +60,20 @@ pub struct Inquiry {
     /// `http` or `stdio`; `http` when it is left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transport: Option<TransportName>,
+}
+
+/// What a token says, as policies see it in `context.token`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TokenFacts {
+    /// Who vouches for it.
+    pub issuer: String,
+    /// What it was given out for.
+    #[serde(default)]
+    pub scopes: Vec<String>,
+    /// What the configuration takes from it: texts, lists of texts, whole numbers, booleans.
+    #[serde(default)]
+    pub claims: BTreeMap<String, serde_json::Value>,
 }
 
 /// How the call comes to us.
@@ -135,7 +154,11 @@ impl Inquiry {
         if self.agent.is_empty() {
             return bad("`agent` is empty");
         }
-        Ok(Caller::new(AgentId::new(self.agent.as_str()), actor))
+        let caller = Caller::new(AgentId::new(self.agent.as_str()), actor);
+        Ok(match &self.token {
+            Some(facts) => caller.with_token(facts.token()?),
+            None => caller,
+        })
     }
 
     fn server_and_target(&self) -> Result<(ServerName, Target), BadInquiry> {
@@ -201,6 +224,25 @@ impl Inquiry {
             }
             (Some(_), _) => bad("`input` is for tools and prompts only: policies see the arguments of nothing else"),
         }
+    }
+}
+
+impl TokenFacts {
+    fn token(&self) -> Result<Token, BadInquiry> {
+        let claim = |(name, value): (&String, &serde_json::Value)| match identity::attribute_of(value) {
+            Some(attribute) => Ok((name.as_str().into(), attribute)),
+            None => bad(&format!(
+                "claim `{}` is neither a text nor a list of texts nor a whole number nor true or false",
+                name.escape_debug()
+            )),
+        };
+        Ok(Token {
+            issuer: self.issuer.as_str().into(),
+            id: None,
+            chain: Vec::new(),
+            scopes: self.scopes.iter().map(|scope| scope.as_str().into()).collect(),
+            attributes: self.claims.iter().map(claim).collect::<Result<_, _>>()?,
+        })
     }
 }
 

@@ -75,3 +75,21 @@ fn what_makes_no_sense_is_refused_in_a_sentence() {
         assert!(refused.contains(expected), "{body}: {refused}");
     }
 }
+
+#[test]
+fn a_question_may_say_what_the_callers_token_says() {
+    let token = r#""token": {"issuer": "https://idp", "scopes": ["refunds"], "claims": {"level": 2}}"#;
+    let asked = question(&format!(r#"{{"agent": "a", "unattended": true, "tool": "s/t", {token}}}"#)).unwrap();
+    let token = asked.caller.token.unwrap();
+    assert_eq!((&*token.issuer, token.scopes.contains("refunds")), ("https://idp", true));
+    assert_eq!(token.attributes.get("level"), Some(&crate::domain::Attribute::Number(2)));
+    for (token, expected) in [
+        (r#"{"issuer": "i", "claims": {"x": {}}}"#, "claim `x` is neither a text"),
+        (r#"{"issuer": "i", "claims": {"x": 1.5}}"#, "claim `x` is neither a text"),
+        (r#"{"scopes": []}"#, "missing field `issuer`"),
+        (r#"{"issuer": "i", "scope": []}"#, "unknown field `scope`"),
+    ] {
+        let said = question(&format!(r#"{{"agent": "a", "unattended": true, "tool": "s/t", "token": {token}}}"#)).unwrap_err();
+        assert!(said.contains(expected), "{token}: {said}");
+    }
+}

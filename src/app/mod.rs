@@ -19,7 +19,7 @@ mod witness;
 
 pub use ask::{Answers, list_tools};
 pub use control::socket;
-pub use inquiry::{BadInquiry, Inquiry, Question, TransportName};
+pub use inquiry::{BadInquiry, Inquiry, Question, TokenFacts, TransportName};
 pub use log::{log_settings, places};
 pub use rooms::policy_settings;
 pub use serve::serve;

@@ -85,7 +85,8 @@ fn start(
     let guard = Guard::new(listener.local_addr(), &hosts(config), &config.listen.allowed_origins);
     let (header_timeout, grace) = (config.limits.header_timeout, config.limits.shutdown_grace);
     let protect = |(endpoint, server): (&Arc<Endpoint>, &ServerSettings)| {
-        (Arc::clone(endpoint), rooms.identity.protect(&server.path, server.scopes.clone()))
+        let protected = rooms.identity.protect(&server.path, server.scopes.clone());
+        (Arc::clone(endpoint), protected.keeping_tokens(server.needs_callers_tokens()))
     };
     let doors = endpoints.iter().zip(&config.servers).map(protect).collect();
     let face = Arc::new(HttpFace::new(guard, rooms.identity.clone(), doors, header_timeout, grace));
@@ -109,6 +110,11 @@ fn start(
             Ok::<(), Infallible>(())
         });
     }
+    let recording = rooms.gate.clone().record_the_turned_away(drained);
+    parts.spawn("the record of those who are turned away", async move {
+        recording.await;
+        Ok::<(), Infallible>(())
+    });
     let keeping = keep_policies(rooms.gate.clone(), settings, rooms.watch, requested, stop.clone());
     parts.spawn("the policy watch", async move {
         keeping.await;

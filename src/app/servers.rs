@@ -54,10 +54,11 @@ fn limits(limits: &LimitSettings) -> Limits {
 
 pub(super) fn upstream(server: &ServerSettings, limits: &LimitSettings) -> UpstreamSettings {
     match &server.target {
-        ServerTarget::Http { url } => UpstreamSettings::Http(HttpSettings {
+        ServerTarget::Http { url, credential } => UpstreamSettings::Http(HttpSettings {
             url: url.clone(),
             connect_timeout: limits.upstream_connect_timeout,
             response_timeout: limits.upstream_response_timeout,
+            credential: (**credential).clone(),
         }),
         ServerTarget::Child { program, args, directory, environment } => {
             let child = ChildSettings {

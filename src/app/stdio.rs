@@ -14,8 +14,10 @@ use super::rooms::{Rooms, keep_policies, policy_settings};
 use super::serve::LAST_GRACE;
 use super::servers;
 use crate::clock::Clock;
-use crate::config::{ActorTokenSource, Config};
-use crate::identity::{Credentials, Identified, Identity};
+use crate::config::{ActorTokenSource, Config, ServerSettings};
+use crate::domain::Transport;
+use crate::gate::{Gate, TurnedAway};
+use crate::identity::{Credentials, Identified, Identity, Unidentified};
 use crate::lifecycle::{Reload, Signals, Stop, Tasks};
 use crate::proxy::{Metrics, StdioEnd, StdioFace};
 use crate::telemetry;
@@ -46,7 +48,7 @@ pub async fn stdio(config: Config) -> anyhow::Result<Ended> {
     let upkeep = tokio::spawn(rooms.upkeep.run(stop.clone()));
     let signals = Signals::catch().context("failed to catch signals")?;
     let talk = async {
-        let who = who(&rooms.identity, &config).await?;
+        let who = who(&rooms.identity, &config).await.inspect_err(|error| turned_away(&rooms.gate, &config, error))?;
         let face = StdioFace::new(endpoint, &who);
         tokio::select! {
             end = face.run(stop.clone()) => end.map(Some).context("failed to start the MCP server"),
@@ -86,8 +88,17 @@ async fn who(identity: &Identity, config: &Config) -> anyhow::Result<Identified>
         }
     };
     let credentials = Credentials { actor: token.as_deref().map(str::trim), ..Credentials::default() };
-    let server = identity.protect("/", Vec::new());
+    let keeps = config.servers.iter().any(ServerSettings::needs_callers_tokens);
+    let server = identity.protect("/", Vec::new()).keeping_tokens(keeps);
     identity.identify(&credentials, &server).await.context("it is not known for whom the agent acts")
+}
+
+/// A client of whom it is not known for whom it acts is turned away, and that is recorded.
+fn turned_away(gate: &Gate, config: &Config, error: &anyhow::Error) {
+    if let (Some(why), Some(server)) = (error.downcast_ref::<Unidentified>(), config.servers.first()) {
+        let (reason, transport) = (why.word(), Transport::Stdio);
+        gate.turned_away(TurnedAway { listener: "stdio", server: &server.name, reason, transport, ip: None });
+    }
 }
 
 /// When the client is denied who was let in. Never, while nobody can be denied any more.

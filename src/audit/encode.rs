@@ -12,11 +12,11 @@ use super::json::Json;
 use super::private::content::{Committed, Content};
 use super::record::{
     ApprovalRecord, ClockRecord, DecisionRecord, EraseRecord, KeyRecord, Kind, Outcome, OutcomeRecord, PolicyRecord, PruneRecord,
-    Record, StartRecord,
+    Record, StartRecord, UnidentifiedRecord,
 };
 use super::time::{TimeText, micros_between};
 use draft::{GAPS, Gap, Gaps};
-use parts::{write_judgement, write_list, write_memberships, write_problem, write_source};
+use parts::{write_evidence, write_judgement, write_list, write_memberships, write_problem, write_source};
 
 pub(super) use draft::Draft;
 
@@ -62,6 +62,7 @@ impl Draft {
             Record::Prune(prune) => leaf.prune(prune),
             Record::Erase(erase) => leaf.erase(erase),
             Record::Approval(approval) => leaf.approval(approval),
+            Record::Unidentified(turned_away) => leaf.unidentified(turned_away),
         }
         leaf.json.close_object();
         let text = leaf.json.into_text();
@@ -103,6 +104,9 @@ impl Leaf {
         }
         json.key("decision").plain_text(decision.name());
         json.key("id").plain_text(id);
+        if let Some(evidence) = &caller.evidence {
+            write_evidence(json, evidence);
+        }
         json.key("judgements").open_list();
         decision.grounds().judgements.iter().for_each(|judgement| write_judgement(json, judgement));
         json.close_list();
@@ -280,6 +284,20 @@ impl Leaf {
         self.seq();
         self.json.key("t").plain_text(Kind::Approval.name());
         self.json.key("ticket").string(record.ticket, NAME);
+        self.ts();
+        self.json.key("v").integer(VERSION);
+    }
+
+    fn unidentified(&mut self, record: &UnidentifiedRecord<'_>) {
+        self.json.key("count").integer(record.count);
+        self.json.key("listener").string(record.listener, FILE);
+        self.prev();
+        self.json.key("reason").string(record.reason, FILE);
+        self.seq();
+        self.json.key("server").string(record.server.as_str(), NAME);
+        self.json.key("since").plain_text(TimeText::default().of(record.since));
+        write_source(&mut self.json, record.source);
+        self.json.key("t").plain_text(Kind::Unidentified.name());
         self.ts();
         self.json.key("v").integer(VERSION);
     }

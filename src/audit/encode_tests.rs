@@ -18,8 +18,9 @@ use super::super::record::{ClockRecord, Problem, RecoveryRecord, Ruling};
 use super::super::time::TimeText;
 use super::*;
 use crate::domain::{
-    Action, AgentId, Arguments, Call, Caller, Cause, Decision, DecisionId, Fingerprint, Grounds, JsonPointer, Judgement,
-    Memberships, PolicyFault, PolicyRef, Principal, ServerName, Source, Standing, Timestamp, TraceId, Transport, UserId,
+    Action, AgentId, Arguments, Call, Caller, Cause, Decision, DecisionId, Evidence, Fingerprint, Grounds, JsonPointer,
+    Judgement, Memberships, PolicyFault, PolicyRef, Principal, ServerName, Source, Standing, Timestamp, TokenName, TraceId,
+    Transport, UserId, Way,
 };
 use crate::storage::LocalDisk;
 
@@ -97,6 +98,23 @@ fn attended() -> Caller {
     Caller::new(AgentId::new("planner"), Actor::Person(UserId::new("ann@shop.example")))
 }
 
+fn by_oauth() -> Caller {
+    let token = |issuer: &str, id: Option<&str>| TokenName { issuer: issuer.into(), id: id.map(Into::into), sha256: [0x7a; 32] };
+    attended().with_evidence(Evidence {
+        token: Some(token("https://idp.example/main", Some("t-1"))),
+        actor: Some(token("https://people.example", None)),
+        chain: vec!["gateway".into(), "portal".into()],
+        ..Evidence::of(Way::OAUTH)
+    })
+}
+
+fn by_cluster() -> Caller {
+    let token = TokenName { issuer: "https://kubernetes.default.svc".into(), id: None, sha256: [0x7a; 32] };
+    let pod = Some("0d9c2e4a-1f".into());
+    let evidence = Evidence { token: Some(token), pod, ..Evidence::of(Way::KUBERNETES) };
+    Caller::new(AgentId::new("planner"), Actor::Unattended).with_evidence(evidence)
+}
+
 fn every_kind() -> Vec<(&'static str, String)> {
     let unattended = Caller::new(AgentId::new("planner"), Actor::Unattended);
     let drifted = Judgement { principal: Principal::Agent, cause: Cause::Drifted, policies: vec![], faults: vec![] };
@@ -125,6 +143,11 @@ fn every_kind() -> Vec<(&'static str, String)> {
         comment: Some("once, for \"A-10045\""),
     };
     let expired = ApprovalRecord { ruling: Ruling::Expired, ruler: None, comment: None, ..ruled };
+    let judged = Judgement { faults: vec![], ..judgement(Principal::Agent, Cause::Permitted) };
+    let shop = ServerName::new("shop").unwrap();
+    let source = Source { transport: Transport::Http, ip: refund.source.ip, session: None };
+    let (listener, reason) = ("mcp", "expired");
+    let turned_away = UnidentifiedRecord { listener, server: &shop, reason, count: 17, since: AT, source: &source };
     let problems = [Problem { file: "shop.cedar", line: 3, column: 9, message: "unexpected `;`" }];
     let fingerprint = Fingerprint::new([0xcd; 32]);
     let start = StartRecord { version: "0.1.0", config: "sha256:00ff", origin: "audit.example/host-7", boot: "0d9c2e4a" };
@@ -158,6 +181,9 @@ fn every_kind() -> Vec<(&'static str, String)> {
         ("erase-without-reason", leaf(&Record::Erase(EraseRecord { seq: 0, reason: None }))),
         ("approval-granted", leaf(&Record::Approval(ruled))),
         ("approval-expired", leaf(&Record::Approval(expired))),
+        ("decision-identity-oauth", decided(&by_oauth(), &refund, vec![judged.clone()])),
+        ("decision-identity-kubernetes", decided(&by_cluster(), &refund, vec![judged])),
+        ("unidentified", leaf(&Record::Unidentified(turned_away))),
     ]
 }
 
@@ -266,6 +292,14 @@ proptest! {
         let agents = Memberships { roles: first, teams: second };
         let standing = Standing { agent: agents, actor: Memberships { roles: third, teams: fourth } };
         let caller = Caller::new(AgentId::new(agent.as_str()), Actor::Person(UserId::new(actor))).with_standing(standing);
+        let name = |id: Option<&String>| TokenName { issuer: agent.as_str().into(), id: id.map(|id| id.as_str().into()), sha256: [9; 32] };
+        let caller = caller.with_evidence(Evidence {
+            token: Some(name(Some(&request))),
+            actor: Some(name(Some(&session))),
+            chain: (0..30).map(|n| format!("{n}{detail}").into()).collect(),
+            pod: Some(detail.as_str().into()),
+            ..Evidence::of(Way::OAUTH)
+        });
         let mut call = call(Target::Tool(target.into()));
         call.request = Some(request.into());
         call.source.session = Some(session.into());

@@ -73,7 +73,7 @@ pub use prove::{ProveError, Proven, prove};
 pub use reader::{AuditReader, Growth, LogHashes, ReadError, Records, StoredRecord, Summary};
 pub use record::{
     ApprovalRecord, ClockRecord, DecisionRecord, EraseRecord, KeyRecord, Kind, Outcome, OutcomeRecord, PolicyRecord, Problem,
-    PruneRecord, Record, RecoveryRecord, Ruling, StartRecord,
+    PruneRecord, Record, RecoveryRecord, Ruling, StartRecord, UnidentifiedRecord,
 };
 pub use rotate::RotateError;
 pub use show::{Filter, ShowError, query, show};

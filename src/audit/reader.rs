@@ -15,6 +15,7 @@ use super::chain::{Head, LeafHash};
 use super::chunk::{Chunk, ChunkError, LEAVES, number};
 use super::epoch::Durable;
 use super::hashes::Hashes;
+use super::record::Kind;
 use super::store::Store;
 use super::tlog::{SignedCheckpoint, TileHashes, TreeHash};
 
@@ -354,8 +355,14 @@ pub struct Summary {
     pub target: String,
     /// The decision's or outcome's word, or what became of policies.
     pub verdict: String,
-    /// Why the decision is what it is: the causes of its judgements.
+    /// Why the decision is what it is: the causes of its judgements. Why requests were turned away, and how many.
     pub causes: Vec<String>,
+}
+
+/// Why requests were turned away, and how many; `None` for any other record.
+fn turned_away(record: &Value) -> Option<String> {
+    let count = record.get("count").filter(|_| record.get("t").is_some_and(|kind| kind == Kind::Unidentified.name()))?;
+    Some(format!("{} x {count}", text(record.get("reason"))))
 }
 
 impl Summary {
@@ -373,7 +380,7 @@ impl Summary {
             action: first(&["action"]),
             target: first(&["tool", "resource", "prompt", "method"]),
             verdict: first(&["decision", "outcome", "change"]),
-            causes: judgements.map(|judgement| text(judgement.get("cause"))).collect(),
+            causes: judgements.map(|judgement| text(judgement.get("cause"))).chain(turned_away(record)).collect(),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::domain::{Call, Caller, Decision, DecisionId, Fingerprint, Timestamp};
+use crate::domain::{Call, Caller, Decision, DecisionId, Fingerprint, ServerName, Source, Timestamp};
 
 use super::private::Content;
 
@@ -31,6 +31,8 @@ pub enum Record<'a> {
     Erase(EraseRecord<'a>),
     /// A person has ruled on a call that needs approval, or nobody did in time.
     Approval(ApprovalRecord<'a>),
+    /// Requests were turned away: nobody vouched for who is behind them.
+    Unidentified(UnidentifiedRecord<'a>),
 }
 
 /// What kind of record a record is: the member `t` of its leaf, and the label `type` of its metric.
@@ -58,11 +60,13 @@ pub enum Kind {
     Erase,
     /// A ruling on a call that needs approval.
     Approval,
+    /// Requests that were turned away.
+    Unidentified,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Decision,
         Self::Outcome,
         Self::Policy,
@@ -74,6 +78,7 @@ impl Kind {
         Self::Prune,
         Self::Erase,
         Self::Approval,
+        Self::Unidentified,
     ];
 
     /// The word in leaves and metrics.
@@ -91,6 +96,7 @@ impl Kind {
             Self::Prune => "prune",
             Self::Erase => "erase",
             Self::Approval => "approval",
+            Self::Unidentified => "unidentified",
         }
     }
 
@@ -117,6 +123,7 @@ impl Record<'_> {
             Self::Prune(_) => Kind::Prune,
             Self::Erase(_) => Kind::Erase,
             Self::Approval(_) => Kind::Approval,
+            Self::Unidentified(_) => Kind::Unidentified,
         }
     }
 }
@@ -297,6 +304,23 @@ pub struct ApprovalRecord<'a> {
     pub ruler: Option<&'a str>,
     /// What they said about it.
     pub comment: Option<&'a str>,
+}
+
+/// Requests that were turned away, all of one kind: nobody vouched for who is behind them, so nothing of what they say is here.
+#[derive(Debug, Clone, Copy)]
+pub struct UnidentifiedRecord<'a> {
+    /// Where they came in.
+    pub listener: &'a str,
+    /// The server that they were for.
+    pub server: &'a ServerName,
+    /// What was wrong with what they showed.
+    pub reason: &'a str,
+    /// How many they are.
+    pub count: u64,
+    /// When the first of them came.
+    pub since: Timestamp,
+    /// From where it came.
+    pub source: &'a Source,
 }
 
 /// What becomes of a call that needs approval.

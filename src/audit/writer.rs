@@ -170,6 +170,10 @@ impl AuditWriter {
     ///
     /// [`AppendError`]: the record is not in line. When the queue is full, [`AuditWriter::note_when_room`] waits.
     pub fn note(&self, record: &Record<'_>) -> Result<(), AppendError> {
+        // Strangers must not use up what is left of the disk.
+        if let Record::Unidentified(_) = record {
+            self.shared.space.require()?;
+        }
         self.shared.queue.push(encode(record)?, None, None)
     }
 

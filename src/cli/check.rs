@@ -6,7 +6,7 @@ use anyhow::Context;
 use serde_json::value::RawValue;
 
 use super::{Exit, output, remote};
-use crate::app::{self, BadInquiry, Inquiry, TransportName};
+use crate::app::{self, BadInquiry, Inquiry, TokenFacts, TransportName};
 use crate::clock::Clock;
 use crate::config::flags::{CheckFlags, OutputFormat, TransportFlag};
 use crate::config::{Config, Environment, IdentitySettings, Sources};
@@ -115,6 +115,7 @@ fn inquiry(flags: &CheckFlags, identity: Option<&IdentitySettings>) -> Result<In
         agent: agent.ok_or_else(|| missing("who calls: --agent ID"))?,
         actor,
         unattended,
+        token: token(flags)?,
         server: flags.server.clone(),
         tool: flags.tool.clone(),
         resource: flags.resource.clone(),
@@ -129,6 +130,24 @@ fn inquiry(flags: &CheckFlags, identity: Option<&IdentitySettings>) -> Result<In
             TransportFlag::Stdio => TransportName::Stdio,
         }),
     })
+}
+
+/// What the flags say of the caller's token, if they say anything.
+fn token(flags: &CheckFlags) -> Result<Option<TokenFacts>, Failure> {
+    if flags.token_issuer.is_none() && flags.scope.is_empty() && flags.claim.is_empty() {
+        return Ok(None);
+    }
+    let claim = |given: &String| {
+        let (name, value) =
+            given.split_once('=').ok_or_else(|| Failure::Question(format!("`--claim {given}` is not NAME=VALUE")))?;
+        let value = serde_json::from_str(value).unwrap_or_else(|_| value.into());
+        Ok((name.to_owned(), value))
+    };
+    Ok(Some(TokenFacts {
+        issuer: flags.token_issuer.clone().unwrap_or_else(|| "https://issuer.example".to_owned()),
+        scopes: flags.scope.clone(),
+        claims: flags.claim.iter().map(claim).collect::<Result<_, Failure>>()?,
+    }))
 }
 
 /// The arguments, read as strictly as in a message.

@@ -95,7 +95,7 @@ fn human(steps: &[Step], outcome: &Outcome) -> String {
 
 /// What is known of somebody, by name.
 fn facts(who: &Identified) -> Vec<(String, String)> {
-    let Caller { agent, actor, standing, token } = &who.caller;
+    let Caller { agent, actor, standing, token, evidence: _ } = &who.caller;
     let nobody = "nobody: the agent acts on its own".to_owned();
     let person = actor.person().map_or(nobody, ToString::to_string);
     let mut facts = vec![("agent".to_owned(), agent.to_string())];

@@ -22,7 +22,7 @@ pub(super) fn stdio(flags: &StdioFlags, environment: Environment) -> anyhow::Res
     let sources = Sources { file: flags.file.config.as_deref(), environment, flags: flags.overrides() };
     let config = Config::for_stdio(&sources, &flags.server())?;
     let _logging = start_logging(&config.log, &sources.environment)?;
-    on_runtime(async { app::stdio(config).await.map(exit) })
+    on_runtime(async { Box::pin(app::stdio(config)).await.map(exit) })
 }
 
 pub(super) fn start_logging(log: &LogSettings, environment: &Environment) -> anyhow::Result<Logging> {

@@ -64,6 +64,11 @@ impl Environment {
         self.get(ACTOR_TOKEN).and_then(OsStr::to_str).filter(|token| !token.is_empty()).map(str::to_owned)
     }
 
+    /// The value of a variable that a setting names; empty is none.
+    pub(super) fn secret(&self, name: &str) -> Option<String> {
+        self.get(name).and_then(OsStr::to_str).filter(|value| !value.is_empty()).map(str::to_owned)
+    }
+
     /// Where a program keeps its state (XDG base directories): `$XDG_STATE_HOME`, else `$HOME/.local/state`; absolute or nothing.
     pub(super) fn state_directory(&self) -> Option<PathBuf> {
         let absolute = |name: &str| self.get(name).map(PathBuf::from).filter(|path| path.is_absolute());

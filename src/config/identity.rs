@@ -10,7 +10,7 @@ use super::reader::{Reader, id, list, scope, text};
 use super::report::Problem;
 use super::servers::url;
 use super::settings::{ActorTokenSource, CallerSettings, IdentitySettings};
-use crate::domain::{Actor, AgentId, AttributeKind, Caller, UserId};
+use crate::domain::{Actor, AgentId, AttributeKind, Caller, Evidence, UserId, Way};
 use crate::identity::{Accept, ActorTokens, IssuerKind, IssuerSettings, ProofSettings, Resource, Settings};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -202,7 +202,7 @@ fn fits(reader: &mut Reader<'_>, ways: Ways, actors: ActorTokens, issuers: &[Iss
 /// The caller whom the configuration names.
 fn caller(settings: &IdentitySettings) -> Caller {
     let actor = settings.actor.as_deref().map_or(Actor::Unattended, |user| Actor::Person(UserId::new(user)));
-    Caller::new(AgentId::new(settings.agent.as_str()), actor)
+    Caller::new(AgentId::new(settings.agent.as_str()), actor).with_evidence(Evidence::of(Way::CONFIGURED))
 }
 
 #[cfg(test)]

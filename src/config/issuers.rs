@@ -14,6 +14,8 @@ use super::report::Problem;
 use crate::domain::AttributeKind;
 use crate::identity::{Algorithm, IssuerKind, IssuerSettings, KeySource, Preset, TokenType};
 
+pub(super) use keys::secure;
+
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(86_400);

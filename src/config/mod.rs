@@ -8,6 +8,7 @@
 //! and `servers.rs` (bounds and what must hold between them).
 
 pub mod cases;
+mod credentials;
 mod detail;
 mod environment;
 mod feed;

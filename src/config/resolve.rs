@@ -6,6 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::credentials;
 use super::environment::Environment;
 use super::flags::Override;
 use super::identity::{self, Identity};
@@ -237,7 +238,9 @@ impl Layers {
             })
         })();
         if let Some(config) = &config {
-            ship::around_the_witness(&mut self.reader(), config);
+            let mut reader = self.reader();
+            ship::around_the_witness(&mut reader, config);
+            credentials::fits(&mut reader, config, matches!(face, Face::Stdio(_)));
         }
         self.finish(config)
     }

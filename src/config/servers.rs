@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use http::Uri;
 
+use super::credentials;
 use super::environment::Environment;
 use super::keys::SERVER_KEYS;
 use super::raw::{Given, Section, Table, Value};
@@ -232,17 +233,27 @@ fn target(reader: &mut Reader<'_>, environment: &Environment, inherit_by_default
         Value::Table(table) => Ok(table.clone()),
         _ => Err("this is not a table of strings".to_owned()),
     });
-    let child_only = ["directory", "env", "inherit_env"].into_iter().find(|key| reader.given.contains_key(key));
+    let given = |key: &&'static str| reader.given.contains_key(key);
+    let child_only = ["directory", "env", "inherit_env"].into_iter().find(given);
+    let http_only = credentials::keys().find(given);
     match (url?, command?) {
         (Some(url), None) => {
             if let Some(key) = child_only {
                 let origin = reader.origin(key);
                 reader.problem(Problem::new(&origin, format!("`{key}` means nothing for a server with a `url`")));
             }
-            Some(ServerTarget::Http { url })
+            let credential = Box::new(credentials::credential(reader, environment, &url)?);
+            Some(ServerTarget::Http { url, credential })
         }
         (None, Some(command)) => {
             let environment = environment.for_child(inherit?.unwrap_or(inherit_by_default), &extra?.unwrap_or_default());
+            if let Some(key) = http_only {
+                let origin = reader.origin(key);
+                reader.problem(
+                    Problem::new(&origin, format!("`{key}` means nothing for a server with a `command`"))
+                        .help("give it its secrets by `env`"),
+                );
+            }
             child(reader, command, directory?, environment)
         }
         (Some(_), Some(_)) => {

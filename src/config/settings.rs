@@ -16,6 +16,7 @@ use crate::audit::{DetailSettings, EpochLimits};
 use crate::domain::{JsonPointer, ServerName};
 use crate::identity;
 use crate::outbound;
+use crate::proxy::upstream::CredentialSettings;
 
 /// Everything the sidecar is told at the start.
 #[derive(Debug, Clone)]
@@ -274,6 +275,17 @@ pub struct ServerSettings {
     pub meta_tools: Vec<MetaToolSettings>,
 }
 
+impl ServerSettings {
+    /// Whether the server has to be shown something that is made of what callers show us.
+    #[must_use]
+    pub const fn needs_callers_tokens(&self) -> bool {
+        match &self.target {
+            ServerTarget::Http { credential, .. } => credential.needs_callers_tokens(),
+            ServerTarget::Child { .. } => false,
+        }
+    }
+}
+
 /// What policies need to know of a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PolicyServer {
@@ -307,6 +319,8 @@ pub enum ServerTarget {
     Http {
         /// `http` or `https`, with host, without user information.
         url: Uri,
+        /// What it is shown of us.
+        credential: Box<CredentialSettings>,
     },
     /// A child process over its standard input and output.
     Child {

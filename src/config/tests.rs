@@ -335,7 +335,7 @@ fn stdio_takes_its_server_from_the_command_line_or_from_the_file() {
     let of = |words: &[&str]| resolve(&text, &[], words).map(|mut config| config.servers.remove(0));
     let program = |server: &ServerSettings| match &server.target {
         ServerTarget::Child { program, args, .. } => format!("{} {}", program.display(), args.len()),
-        ServerTarget::Http { url } => url.to_string(),
+        ServerTarget::Http { url, .. } => url.to_string(),
     };
     let given = of(&["stdio", "--", "server", "--flag", "x"]).unwrap();
     assert_eq!((given.name.as_str(), program(&given).as_str()), ("server", "server 2"));

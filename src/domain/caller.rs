@@ -7,6 +7,8 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
+use super::evidence::Evidence;
+
 /// The program that calls, by the id policies know it by (`Mcp::Agent::"…"`).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct AgentId(Arc<str>);
@@ -166,7 +168,7 @@ impl Hash for Token {
 ///
 /// Whoever comes with other memberships, or with a token that says something else, is another caller than before. So a session ends
 /// with the memberships and scopes it was opened with, and nothing is ever decided by those that somebody no longer has.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone)]
 pub struct Caller {
     /// The program that calls.
     pub agent: AgentId,
@@ -176,13 +178,22 @@ pub struct Caller {
     pub standing: Arc<Standing>,
     /// What else the token says that they came with; absent for callers that no token vouches for.
     pub token: Option<Arc<Token>>,
+    /// By what they were identified, for the record.
+    pub evidence: Option<Arc<Evidence>>,
 }
 
+/// All that two callers are compared by.
+type Who<'a> = (&'a AgentId, &'a Actor, &'a Standing, Option<&'a Token>);
+
 impl Caller {
+    fn who(&self) -> Who<'_> {
+        (&self.agent, &self.actor, &self.standing, self.token.as_deref())
+    }
+
     /// A caller who brings nothing but names.
     #[must_use]
     pub fn new(agent: AgentId, actor: Actor) -> Self {
-        Self { agent, actor, standing: Arc::default(), token: None }
+        Self { agent, actor, standing: Arc::default(), token: None, evidence: None }
     }
 
     /// The same caller with these memberships.
@@ -191,10 +202,30 @@ impl Caller {
         Self { standing: Arc::new(standing), ..self }
     }
 
+    /// The same caller, who was identified by this.
+    #[must_use]
+    pub fn with_evidence(self, evidence: Evidence) -> Self {
+        Self { evidence: Some(Arc::new(evidence)), ..self }
+    }
+
     /// The same caller with what else their token says.
     #[must_use]
     pub fn with_token(self, token: Token) -> Self {
         Self { token: Some(Arc::new(token)), ..self }
+    }
+}
+
+impl PartialEq for Caller {
+    fn eq(&self, other: &Self) -> bool {
+        self.who() == other.who()
+    }
+}
+
+impl Eq for Caller {}
+
+impl Hash for Caller {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.who().hash(state);
     }
 }
 

@@ -3,11 +3,12 @@
 //! Plain values only: no async, no I/O, no serialization, nothing of MCP's or Cedar's own types. A room that needs another
 //! form of these words (a Cedar entity, a JSON record, a protobuf message) makes it itself, at its own edge.
 //!
-//! Read in this order: [`caller`], [`call`], [`tool`], [`decision`], [`id`], [`mod@pointer`], [`spelling`].
+//! Read in this order: [`caller`], [`evidence`], [`call`], [`tool`], [`decision`], [`id`], [`mod@pointer`], [`spelling`].
 
 pub mod call;
 pub mod caller;
 pub mod decision;
+pub mod evidence;
 pub mod id;
 pub mod pointer;
 pub mod spelling;
@@ -16,6 +17,7 @@ pub mod tool;
 pub use call::{Action, Arguments, Call, ServerName, Source, Target, TraceId, Transport};
 pub use caller::{Actor, AgentId, Attribute, AttributeKind, Caller, Memberships, Standing, Token, UserId};
 pub use decision::{Cause, Decision, Fingerprint, Grounds, Judgement, PolicyFault, PolicyRef, Principal};
+pub use evidence::{Evidence, TokenName, Way};
 pub use id::{DecisionId, Timestamp};
 pub use pointer::{JsonPointer, NotAPointer};
 pub use spelling::nearest;

@@ -91,6 +91,7 @@ impl Gate {
                 world: tokio::sync::Mutex::new(World { settings, metrics: policy_metrics }),
                 last_report: parking_lot::Mutex::new(PolicyReport { at, accepted: true, problems: Vec::new() }),
                 adopted: tokio::sync::watch::Sender::new(0),
+                unrecorded: super::unidentified::Unrecorded::default(),
             }),
         })
     }

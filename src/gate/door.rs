@@ -8,6 +8,7 @@ use tokio::sync::watch;
 
 use super::Metrics;
 use super::adopt::{PolicyReport, World};
+use super::unidentified::Unrecorded;
 use crate::audit::{AuditWriter, Detail, Health};
 use crate::clock::Clock;
 use crate::domain::DecisionId;
@@ -33,6 +34,8 @@ pub(super) struct Shared {
     pub(super) last_report: parking_lot::Mutex<PolicyReport>,
     /// Counts adoptions of new policies, for those who must tell their clients that lists may have changed.
     pub(super) adopted: watch::Sender<u64>,
+    /// Requests that were turned away and are not recorded yet.
+    pub(super) unrecorded: Unrecorded,
 }
 
 impl Gate {

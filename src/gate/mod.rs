@@ -23,6 +23,7 @@ mod metrics;
 mod permit;
 mod refusal;
 mod settle;
+mod unidentified;
 mod visible;
 
 pub use crate::audit::{Before, EraseError, Erased, Outcome, PruneError, Pruned, RotateError};
@@ -32,6 +33,7 @@ pub use metrics::Metrics;
 pub use permit::Permit;
 pub use refusal::{Doubt, Refusal};
 pub use settle::{Answer, Settlement};
+pub use unidentified::TurnedAway;
 pub use visible::View;
 
 #[cfg(test)]

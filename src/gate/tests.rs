@@ -17,6 +17,8 @@ use crate::policy::{self, DeclaredPrincipal, PrincipalKind};
 
 #[path = "content_tests.rs"]
 mod content;
+#[path = "unidentified_tests.rs"]
+mod unidentified;
 
 const PERMIT_READS: &str = r#"
 @id("reads") permit (principal, action in Mcp::Action::"tools/call", resource) when { resource.readOnly };

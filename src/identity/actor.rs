@@ -7,8 +7,9 @@ use serde_json::Value;
 use super::authenticate::{Identified, Issuer, Room, Unidentified};
 use super::flaw::Flaw;
 use super::protected::Protected;
+use super::shown::ShownToken;
 use super::trace::Trace;
-use crate::domain::{Actor, Caller};
+use crate::domain::{Actor, Caller, Evidence};
 
 impl Room {
     /// The agent with the person whose token this is.
@@ -43,7 +44,9 @@ impl Room {
         }
         let actor_token = verified.caller.token.as_ref().and_then(|token| token.id.clone());
         let lasts = [agent.lasts, Some(self.left(verified))].into_iter().flatten().min();
-        Ok(Identified { caller: joined(agent.caller, &verified.caller)?, lasts, actor_token })
+        let mut shown = agent.shown;
+        shown.actor = server.keeps_tokens.then(|| ShownToken::new(token, verified, self.clock.now()));
+        Ok(Identified { caller: joined(agent.caller, &verified.caller)?, lasts, actor_token, shown })
     }
 
     /// The agent that a token allows to act (RFC 8693, section 4.4), by the id that policies know it by.
@@ -59,7 +62,11 @@ impl Room {
 fn joined(agent: Caller, person: &Caller) -> Result<Caller, Flaw> {
     let mut standing = (*agent.standing).clone();
     standing.actor = person.standing.actor.clone();
-    let caller = Caller { actor: person.actor.clone(), ..agent }.with_standing(standing);
+    let evidence = agent.evidence.as_deref().map(|own| {
+        let theirs = person.evidence.as_deref().and_then(|theirs| theirs.token.clone());
+        Arc::new(Evidence { actor: theirs, ..own.clone() })
+    });
+    let caller = Caller { actor: person.actor.clone(), evidence, ..agent }.with_standing(standing);
     let Some(theirs) = &person.token else { return Ok(caller) };
     let Some(own) = caller.token.as_deref().cloned() else {
         return Ok(Caller { token: Some(Arc::clone(theirs)), ..caller });

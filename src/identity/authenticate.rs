@@ -16,6 +16,7 @@ use super::protected::{Protected, Refusal};
 use super::remembered::Remembered;
 use super::remote::Remote;
 use super::settings::{ActorTokens, IssuerKind, IssuerSettings, Settings};
+use super::shown::{Shown, ShownToken};
 use super::trace::{Step, Trace};
 use super::verified::{Binding, Verified};
 use crate::clock::Clock;
@@ -30,6 +31,16 @@ pub struct Identified {
     pub lasts: Option<Duration>,
     /// The id of the actor's own token.
     pub actor_token: Option<Arc<str>>,
+    /// The tokens that they showed, where the server may have to be shown them.
+    pub shown: Shown,
+}
+
+impl Identified {
+    /// The same without the tokens, for whatever lasts longer than a request.
+    #[must_use]
+    pub fn without_tokens(&self) -> Self {
+        Self { shown: Shown::default(), ..self.clone() }
+    }
 }
 
 /// Why it is not known who somebody is.
@@ -148,7 +159,7 @@ impl Identity {
         let configured = self.configured_caller().filter(|_| !self.0.settings.takes_tokens());
         let refused = match configured {
             Some(caller) if !self.0.denied.list().denies(caller) => {
-                return Ok(Identified { caller: caller.clone(), lasts: None, actor_token: None });
+                return Ok(Identified { caller: caller.clone(), lasts: None, actor_token: None, shown: Shown::default() });
             }
             Some(_) => Flaw::Denied,
             None => flaw,
@@ -177,14 +188,15 @@ impl Room {
         server: &Protected,
         trace: &mut Trace,
     ) -> Result<Identified, Unidentified> {
-        let (caller, lasts) = match &self.settings.accept.configured {
+        let (caller, lasts, access) = match &self.settings.accept.configured {
             Some(caller) => {
                 self.metrics.believed("configured", false);
-                (caller.clone(), None)
+                (caller.clone(), None, None)
             }
             None => self.by_token(credentials, server, trace).await?,
         };
-        let mut identified = Identified { caller, lasts, actor_token: None };
+        let shown = Shown { access, actor: None };
+        let mut identified = Identified { caller, lasts, actor_token: None, shown };
         match (self.settings.actor, credentials.actor) {
             (ActorTokens::Off, Some(_)) => return Err(Flaw::NotAccepted.into()),
             (ActorTokens::Required, None) => return Err(Unidentified::Missing),
@@ -205,7 +217,7 @@ impl Room {
         credentials: &Credentials<'_>,
         server: &Protected,
         trace: &mut Trace,
-    ) -> Result<(Caller, Option<Duration>), Unidentified> {
+    ) -> Result<(Caller, Option<Duration>, Option<Arc<ShownToken>>), Unidentified> {
         if !self.settings.accept.oauth && !self.settings.accept.kubernetes {
             return Err(Flaw::NotAccepted.into());
         }
@@ -238,7 +250,8 @@ impl Room {
             IssuerKind::Kubernetes => "kubernetes",
         };
         self.metrics.believed(way, believed.remembered);
-        Ok((verified.caller.clone(), Some(self.left(verified))))
+        let shown = server.keeps_tokens.then(|| ShownToken::new(token, verified, self.clock.now()));
+        Ok((verified.caller.clone(), Some(self.left(verified)), shown))
     }
 
     /// Whether whoever shows the token may use it: anybody, or who has its key.

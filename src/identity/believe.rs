@@ -10,8 +10,10 @@ use super::keyring::knows;
 use super::protected::Protected;
 use super::remembered::{TokenDigest, Word};
 use super::remote::{Question, Remote, RemoteError};
+use super::settings::IssuerKind;
 use super::trace::Trace;
 use super::verified::Verified;
+use crate::domain::{Attribute, Caller, Evidence, TokenName, Way};
 
 /// A token that is verified, and whether that was done a moment ago already.
 pub(super) struct Believed {
@@ -40,6 +42,8 @@ impl Room {
             (None, None) => return Err(Flaw::NotCompact.into()),
             (None, Some(_)) => return Err(Unidentified::Unavailable),
         };
+        let mut verified = verified;
+        verified.caller = with_evidence(verified.caller, issuer, &digest);
         let verified = Arc::new(verified);
         self.remembered.put(digest, Arc::clone(&verified), word, now);
         Ok(Believed { verified, issuer: index, remembered: false, digest })
@@ -102,4 +106,26 @@ impl Room {
         let with = Circumstances { now, skew_micros: self.skew_micros, prefixes: &self.prefixes };
         Ok(issuer::believed(claims, &issuer.settings, &with, trace)?)
     }
+}
+
+/// The caller with what they showed, for the record.
+fn with_evidence(caller: Caller, issuer: &Issuer, digest: &TokenDigest) -> Caller {
+    let way = match issuer.settings.kind {
+        IssuerKind::OAuth => Way::OAUTH,
+        IssuerKind::Kubernetes => Way::KUBERNETES,
+    };
+    let token = caller.token.as_deref();
+    let pod = token.filter(|_| way == Way::KUBERNETES).and_then(|token| token.attributes.get("pod_uid"));
+    let evidence = Evidence {
+        way,
+        token: Some(TokenName {
+            issuer: Arc::clone(&issuer.settings.issuer),
+            id: token.and_then(|token| token.id.clone()),
+            sha256: digest.bytes(),
+        }),
+        actor: None,
+        chain: token.map(|token| token.chain.clone()).unwrap_or_default(),
+        pod: pod.and_then(|pod| if let Attribute::Text(uid) = pod { Some(Arc::clone(uid)) } else { None }),
+    };
+    caller.with_evidence(evidence)
 }

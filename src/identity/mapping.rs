@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+pub use claims::attribute_of;
 pub use condition::{Condition, Test};
 pub use presets::Preset;
 

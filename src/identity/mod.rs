@@ -5,7 +5,7 @@
 //!
 //! Reading order: [`Settings`] (the ways), `credentials` (what is shown), `authenticate` over `believe` and `actor` (from the one to the other), `issuer` over `jwt`
 //! and `mapping` (one token, pure), `keyring` and `remote` (what others must be asked for), `remembered`, `deny` and `dpop` (what is kept
-//! between requests), `protected` (what those are told who are not let in).
+//! between requests), `protected` (what those are told who are not let in), `own` (the other way round: who we are for others).
 
 mod actor;
 mod authenticate;
@@ -23,11 +23,14 @@ mod kubernetes;
 mod mapping;
 mod metrics;
 mod open;
+mod own;
 mod prefixes;
 mod protected;
 mod remembered;
 mod remote;
+mod secret;
 mod settings;
+mod shown;
 mod trace;
 mod verified;
 
@@ -35,12 +38,15 @@ pub use authenticate::{Identified, Identity, Unidentified};
 pub use credentials::{ACTOR_TOKEN, Certificate, Credentials, Proof, Scheme};
 pub use flaw::{Flaw, ProofFlaw};
 pub use jwt::{Algorithm, BadKeySet, BadSigner, TokenType};
-pub use mapping::{AttributeRule, Condition, MAX_CHAIN, Mapping, Preset, Test};
+pub use mapping::{AttributeRule, Condition, MAX_CHAIN, Mapping, Preset, Test, attribute_of};
 pub use metrics::Metrics;
 pub use open::{OpenError, Upkeep};
+pub use own::{ClientSettings, Grant, Granted, TokenClient, TokenPlace, Ungranted};
 pub use protected::{Protected, Refusal};
+pub use secret::Secret;
 pub use settings::{
     Accept, ActorTokens, ClientSecret, IntrospectionSettings, IssuerKind, IssuerSettings, KeySource, ProofSettings, Resource,
     Settings,
 };
+pub use shown::{Shown, ShownToken};
 pub use trace::Step;

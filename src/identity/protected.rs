@@ -25,6 +25,8 @@ pub struct Protected {
     pub(super) base: Arc<str>,
     /// The scopes that a token must have to get through the door at all.
     pub(super) scopes: Vec<String>,
+    /// The server may have to be shown what a caller showed.
+    pub(super) keeps_tokens: bool,
     metadata: Option<Bytes>,
     metadata_path: String,
     metadata_url: String,
@@ -47,6 +49,12 @@ pub struct Refusal {
 }
 
 impl Protected {
+    /// The same; with `keeps`, whoever is let in keeps the tokens that they showed for as long as their request takes.
+    #[must_use]
+    pub fn keeping_tokens(self, keeps: bool) -> Self {
+        Self { keeps_tokens: keeps, ..self }
+    }
+
     /// The server at this path, which lets in only tokens with these scopes.
     pub(super) fn new(settings: &Settings, path: &str, scopes: Vec<String>) -> Self {
         let path = if path == "/" { "" } else { path };
@@ -55,7 +63,18 @@ impl Protected {
         let Some(resource) = settings.resource.as_ref().filter(|_| proofs) else {
             let base = Arc::from("");
             let (metadata, metadata_url) = (None, String::new());
-            return Self { resource: None, base, scopes, metadata, metadata_path, metadata_url, wanted: None, proofs };
+            let keeps_tokens = false;
+            return Self {
+                resource: None,
+                base,
+                scopes,
+                keeps_tokens,
+                metadata,
+                metadata_path,
+                metadata_url,
+                wanted: None,
+                proofs,
+            };
         };
         let base = &resource.base;
         let url: Arc<str> = format!("{base}{path}").into();
@@ -84,6 +103,7 @@ impl Protected {
             resource: Some(url),
             base: Arc::clone(base),
             scopes,
+            keeps_tokens: false,
             metadata: Some(metadata.to_string().into()),
             metadata_path: format!("{WELL_KNOWN}{before}{path}"),
             metadata_url,

@@ -21,6 +21,10 @@ impl TokenDigest {
         bytes.copy_from_slice(digest(&SHA256, token.as_bytes()).as_ref());
         Self(bytes)
     }
+
+    pub(super) const fn bytes(&self) -> [u8; 32] {
+        self.0
+    }
 }
 
 /// On whose word a token is believed: an issuer by its place in the configuration, and how many keys it had lost by then.

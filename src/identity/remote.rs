@@ -18,6 +18,7 @@ use super::remembered::TokenDigest;
 use crate::domain::Timestamp;
 use crate::outbound::{Limits, OutboundError};
 
+pub(super) use form::{encoded, form};
 pub(super) use introspection::Introspection;
 pub(super) use review::Review;
 
@@ -39,7 +40,7 @@ pub(super) enum RemoteError {
 
 /// Why a question was not answered, for the log.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum AskError {
+pub(in crate::identity) enum AskError {
     #[error("failed to find out where to ask")]
     Place(#[source] super::keyring::FetchError),
     #[error("the metadata names no such endpoint")]

@@ -180,6 +180,8 @@ pub struct IntrospectionSettings {
 pub enum ClientSecret {
     /// A secret in a file, by HTTP Basic.
     Basic(PathBuf),
+    /// A secret in a file, in the form (`client_secret_post`).
+    Post(PathBuf),
     /// A private key in a file, by a signed assertion (`private_key_jwt`); and the key's id.
     PrivateKey(PathBuf, Option<String>),
 }

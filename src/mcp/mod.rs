@@ -29,6 +29,7 @@ pub mod listen;
 pub mod method;
 pub mod reply;
 pub mod sse;
+pub mod state;
 pub mod version;
 
 pub use id::RawId;

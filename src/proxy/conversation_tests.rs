@@ -43,7 +43,12 @@ fn a_question_that_is_withdrawn_makes_room_and_cannot_be_answered() {
 #[test]
 fn a_conversation_keeps_the_first_session_it_is_told() {
     let caller = Caller::new(AgentId::new("helper"), Actor::Unattended);
-    let conversation = Conversation::new(Identified { caller, lasts: None, actor_token: None }, Transport::Http, None, 1);
+    let conversation = Conversation::new(
+        Identified { caller, lasts: None, actor_token: None, shown: crate::identity::Shown::default() },
+        Transport::Http,
+        None,
+        1,
+    );
     assert_eq!(conversation.source().session, None);
     conversation.belongs_to(&"one".into());
     conversation.belongs_to(&"two".into());

@@ -13,6 +13,7 @@ use super::line::Line;
 use super::metrics::Metrics;
 use super::owners::TaskOwners;
 use super::session::Sessions;
+use super::states::States;
 use super::upstream::{Upstream, UpstreamError, UpstreamSettings};
 use crate::clock::Clock;
 use crate::domain::{ServerName, Transport};
@@ -111,6 +112,7 @@ impl Endpoint {
                 answer_limits: settings.limits.answer,
                 list_ttl: settings.limits.list_ttl,
                 owners: TaskOwners::default(),
+                states: States::new(clock.clone()),
                 learner,
             },
             upstream,
@@ -182,7 +184,9 @@ impl Endpoint {
     }
 
     pub(super) fn conversation(&self, with: &Identified, transport: Transport, ip: Option<IpAddr>) -> Arc<Conversation> {
-        Arc::new(Conversation::new(with.clone(), transport, ip, self.limits.in_flight))
+        // What a caller showed is for one request; only standard input has but one caller, who showed it once.
+        let with = if transport == Transport::Stdio { with.clone() } else { with.without_tokens() };
+        Arc::new(Conversation::new(with, transport, ip, self.limits.in_flight))
     }
 }
 

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use super::learner::Learner;
 use super::owners::TaskOwners;
+use super::states::States;
 use crate::domain::ServerName;
 use crate::gate::Gate;
 use crate::mcp;
@@ -32,6 +33,8 @@ pub(super) struct Line {
     pub(super) list_ttl: Duration,
     /// Who created which task.
     pub(super) owners: TaskOwners,
+    /// Seals what clients are to bring back.
+    pub(super) states: States,
     /// Finds out what tools the server has.
     pub(super) learner: Learner,
 }

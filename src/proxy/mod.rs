@@ -20,6 +20,7 @@ mod lines;
 mod metrics;
 mod owners;
 mod session;
+mod states;
 mod stdio;
 pub mod upstream;
 

@@ -10,8 +10,12 @@ fn caller(agent: &str, user: &str) -> Caller {
 }
 
 fn session(id: &str, caller: &Caller) -> Arc<Session> {
-    let conversation =
-        Conversation::new(Identified { caller: caller.clone(), lasts: None, actor_token: None }, Transport::Http, None, 8);
+    let conversation = Conversation::new(
+        Identified { caller: caller.clone(), lasts: None, actor_token: None, shown: crate::identity::Shown::default() },
+        Transport::Http,
+        None,
+        8,
+    );
     Arc::new(Session::new(id.into(), Arc::new(conversation)))
 }
 

@@ -26,8 +26,8 @@ async function token(client, parameters) {
   return body.access_token;
 }
 
-async function call(bearer) {
-  const reply = await fetch(sidecar, {
+async function call(bearer, url = sidecar) {
+  const reply = await fetch(url, {
     method: 'POST',
     headers: {
       'content-type': 'application/json', accept: 'application/json, text/event-stream', 'mcp-protocol-version': '2026-07-28',
@@ -129,6 +129,19 @@ const exchanged = await token('planner', {
 });
 check('an exchanged token says who acts for whom', claims(exchanged).sub === 'alice' && claims(exchanged).act?.sub === 'planner', claims(exchanged));
 check('it gets in', good(await call(exchanged)), await call(exchanged));
+
+// What servers are shown of the sidecar: `whoami` says the headers that reached it.
+const upstream = 'https://server.example/mcp';
+const shown = async name => {
+  const reply = await call(user, sidecar.replace(/mirror$/, name));
+  const message = JSON.parse(reply.text.slice(reply.text.indexOf('{')));
+  const { authorization } = JSON.parse(message.result?.content?.[0]?.text ?? '{}');
+  return authorization ? claims(authorization.replace(/^Bearer /, '')) : reply;
+};
+const own = await shown('own');
+check('a server is shown a token of our own', own.aud === upstream && own.client_id === 'cedarpost' && own.sub === 'cedarpost', own);
+const behalf = await shown('behalf');
+check('or one in exchange for the user token, which says who acts', behalf.aud === upstream && behalf.sub === 'alice' && behalf.act?.sub === 'cedarpost', behalf);
 
 const elsewhere = await token('batch', { grant_type: 'client_credentials', resource: 'https://elsewhere.example' });
 check('a token for another resource does not', (await call(elsewhere)).status === 401, claims(elsewhere));

@@ -26,7 +26,7 @@ function make() {
     clients: [
       { ...confidential, client_id: 'batch', client_secret: 'batch-secret', grant_types: ['client_credentials'] },
       { ...confidential, client_id: 'planner', client_secret: 'planner-secret', grant_types: [EXCHANGE] },
-      { ...confidential, client_id: 'cedarpost', client_secret: 'cedarpost-secret', grant_types: ['client_credentials'] },
+      { ...confidential, client_id: 'cedarpost', client_secret: 'cedarpost-secret', grant_types: ['client_credentials', EXCHANGE] },
     ],
     clientDefaults: { id_token_signed_response_alg: 'ES256' },
     scopes: ['openid', 'offline_access', 'mcp'],
@@ -62,12 +62,13 @@ async function exchange(ctx) {
     throw new errors.InvalidGrant('subject_token is not ours');
   });
   const grant = new ctx.oidc.provider.Grant({ accountId: payload.sub, clientId: ctx.oidc.client.clientId });
-  grant.addResourceScope(resource, 'mcp');
+  const audience = [ctx.oidc.params.resource ?? resource].flat()[0];
+  grant.addResourceScope(audience, 'mcp');
   const token = new AccessToken({
     accountId: payload.sub, client: ctx.oidc.client, grantId: await grant.save(), scope: 'mcp', gty: 'token_exchange',
   });
-  token.resourceServer = new ctx.oidc.provider.ResourceServer(resource, {
-    scope: 'mcp', audience: resource, accessTokenTTL: 300, accessTokenFormat: 'jwt', jwt: { sign: { alg: 'ES256' } },
+  token.resourceServer = new ctx.oidc.provider.ResourceServer(audience, {
+    scope: 'mcp', audience, accessTokenTTL: 300, accessTokenFormat: 'jwt', jwt: { sign: { alg: 'ES256' } },
   });
   ctx.body = {
     access_token: await token.save(), issued_token_type: 'urn:ietf:params:oauth:token-type:access_token', token_type: 'Bearer', expires_in: 300, scope: 'mcp',

@@ -26,6 +26,10 @@ when { context has token && context.token.scopes.contains("mcp") && context has 
 
 @id("batch")
 permit (principal == Mcp::Agent::"batch", action, resource == Mcp::Tool::"mirror/whoami") unless { context has actor };
+
+@id("shown")
+permit (principal, action, resource)
+when { context has actor && (resource in Mcp::Server::"own" || resource in Mcp::Server::"behalf") };
 CEDAR
 cat >"$WORK/cedarpost.toml" <<TOML
 [listen]
@@ -41,6 +45,7 @@ scopes = ["mcp"]
 
 [[identity.issuer]]
 issuer = "$ISSUER"
+audiences = ["$BASE/mirror"]
 
 [policy]
 policies = ["$WORK/policies"]
@@ -51,7 +56,28 @@ directory = "$WORK/audit"
 [[server]]
 name = "mirror"
 url = "http://127.0.0.1:$SERVER_PORT/mcp"
+
+[[server]]
+name = "own"
+url = "http://127.0.0.1:$SERVER_PORT/mcp"
+credential = "client_credentials"
+credential_issuer = "$ISSUER"
+credential_client_id = "cedarpost"
+credential_client_secret_file = "secret"
+credential_scopes = ["mcp"]
+credential_resource = "https://server.example/mcp"
+
+[[server]]
+name = "behalf"
+url = "http://127.0.0.1:$SERVER_PORT/mcp"
+credential = "exchange"
+credential_issuer = "$ISSUER"
+credential_client_id = "cedarpost"
+credential_client_secret_file = "secret"
+credential_scopes = ["mcp"]
+credential_resource = "https://server.example/mcp"
 TOML
+printf 'cedarpost-secret' >"$WORK/secret"
 
 start provider "$PROVIDER_PORT" node "$TOOLS/provider.mjs" "$PROVIDER_PORT" "$BASE/mirror"
 start server "$SERVER_PORT" node "$TOOLS/server.mjs" "$SERVER_PORT"

@@ -16,6 +16,7 @@ mod keys;
 mod matrix;
 mod proofs;
 mod questions;
+mod recorded;
 mod stdio;
 
 /// What the server is for those outside.

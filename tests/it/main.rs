@@ -18,6 +18,8 @@ mod corpus;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
+mod credentials;
+#[cfg(test)]
 mod examples;
 #[cfg(test)]
 mod export;

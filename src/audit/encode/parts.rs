@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::domain::{Cause, Judgement, Memberships, PolicyFault, PolicyRef, Source};
+use crate::domain::{Cause, Evidence, Judgement, Memberships, PolicyFault, PolicyRef, Source, TokenName};
 
 use super::super::json::{Hex, Json};
 use super::super::record::Problem;
@@ -19,6 +19,39 @@ pub(super) fn write_memberships(json: &mut Json, key: &'static str, brings: &Mem
     for (key, names) in [("roles", names(&brings.roles)), ("teams", names(&brings.teams))] {
         json.key(key);
         write_list(json, NAMES, &names, |json, name| json.entry().string(name, FILE));
+    }
+    json.close_object();
+}
+
+/// By what the caller was identified. A token is named by its own id, else by its digest; never shown.
+pub(super) fn write_evidence(json: &mut Json, evidence: &Evidence) {
+    let Evidence { way, token, actor, chain, pod } = evidence;
+    json.key("identity").open_object();
+    if let Some(actor) = actor {
+        json.key("actor");
+        write_token(json, actor);
+    }
+    if !chain.is_empty() {
+        json.key("chain");
+        write_list(json, NAMES, chain, |json, name| json.entry().string(name, FILE));
+    }
+    if let Some(pod) = pod {
+        json.key("pod").string(pod, FILE);
+    }
+    if let Some(token) = token {
+        json.key("token");
+        write_token(json, token);
+    }
+    json.key("way").plain_text(way.name());
+    json.close_object();
+}
+
+fn write_token(json: &mut Json, token: &TokenName) {
+    json.open_object();
+    json.key("issuer").string(&token.issuer, FILE);
+    match &token.id {
+        Some(id) => json.key("jti").string(id, FILE),
+        None => json.key("sha256").plain_text(Hex(&token.sha256)),
     }
     json.close_object();
 }

@@ -10,7 +10,7 @@ use super::entry::Entry;
 use super::leaf::{Judged, Leaf};
 
 /// The columns in their order. New ones are added at the end.
-pub const COLUMNS: [&str; 27] = [
+pub const COLUMNS: [&str; 33] = [
     "seq",
     "time",
     "kind",
@@ -38,6 +38,12 @@ pub const COLUMNS: [&str; 27] = [
     "detail",
     "origin",
     "leaf_hash",
+    "way",
+    "issuer",
+    "token",
+    "actor_token",
+    "chain",
+    "count",
 ];
 
 /// Appends the names of the columns.
@@ -110,6 +116,12 @@ fn cells<'a>(entry: &Entry<'a>, leaf: &'a Leaf) -> [Cell<'a>; COLUMNS.len()] {
         detail(leaf),
         Cell::Text(entry.origin().into()),
         Cell::Text(entry.hash().to_string().into()),
+        leaf.identity("way").into(),
+        leaf.token("token", &["issuer"]).into(),
+        leaf.token("token", &["jti", "sha256"]).into(),
+        leaf.token("actor", &["jti", "sha256"]).into(),
+        joined(&leaf.chain()),
+        leaf.number("count").into(),
     ]
 }
 
@@ -124,9 +136,9 @@ fn policies<'a>(leaf: &'a Leaf) -> Cell<'a> {
     joined(&ids)
 }
 
-/// Why a call failed, or what is wrong with policies.
+/// Why a call failed, why requests were turned away, or what is wrong with policies.
 fn detail(leaf: &Leaf) -> Cell<'_> {
-    match leaf.text("failure") {
+    match leaf.text("failure").or_else(|| leaf.turned_away()) {
         Some(failure) => Cell::Text(failure),
         None => joined(&leaf.problems().map(Cow::Owned).collect::<Vec<_>>()),
     }

@@ -60,6 +60,31 @@ impl Leaf {
         text(self.0.get("source")?.get(name)?)
     }
 
+    /// The text of a member of `identity`.
+    #[must_use]
+    pub fn identity(&self, name: &str) -> Option<Cow<'_, str>> {
+        text(self.0.get("identity")?.get(name)?)
+    }
+
+    /// The first of these members that a token of `identity` has.
+    #[must_use]
+    pub fn token(&self, which: &str, names: &[&str]) -> Option<Cow<'_, str>> {
+        let token = self.0.get("identity")?.get(which)?;
+        names.iter().find_map(|name| text(token.get(name)?))
+    }
+
+    /// Through whom the agent came to act.
+    #[must_use]
+    pub fn chain(&self) -> Vec<Cow<'_, str>> {
+        list(self.0.get("identity").and_then(|identity| identity.get("chain"))).filter_map(text).collect()
+    }
+
+    /// Why requests were turned away; `None` for any other record.
+    #[must_use]
+    pub fn turned_away(&self) -> Option<Cow<'_, str>> {
+        if self.kind() == "unidentified" { self.text("reason") } else { None }
+    }
+
     /// Its kind; empty when it does not say.
     #[must_use]
     pub fn kind(&self) -> Cow<'_, str> {

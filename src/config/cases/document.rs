@@ -153,7 +153,7 @@ impl Document<'_> {
     /// What a cell adds to the name of its row, where no column gives the row a name.
     fn said(&self, column: &str, cell: &Spanned<DeValue<'_>>) -> Option<String> {
         let text = self.reader.text.get(cell.span()).unwrap_or_default();
-        let shown = column.strip_prefix("input.").or_else(|| column.strip_prefix("context.")).unwrap_or(column);
+        let shown = ["input.", "context.", "token."].iter().find_map(|prefix| column.strip_prefix(prefix)).unwrap_or(column);
         (!EXPECTATIONS.contains(&column)).then(|| format!("{shown} = {text}"))
     }
 

@@ -70,6 +70,9 @@ pub(super) const KEYS: &[Key] = &[
     key("context.ip", Kind::Text, &[]),
     key("context.transport", Kind::Text, &[]),
     key("context.session", Kind::Text, &[]),
+    key("token.issuer", Kind::Text, &[]),
+    key("token.scopes", Kind::Texts, &[]),
+    key("token.claims", Kind::Input, &[]),
     key("tool", Kind::Text, &SUBJECT),
     key("resource", Kind::Text, &SUBJECT),
     key("prompt", Kind::Text, &SUBJECT),
@@ -148,14 +151,14 @@ impl Reader<'_> {
         for (name, value) in table.iter().filter(|(name, _)| !form.contains(&name.get_ref().as_ref())) {
             let word = name.get_ref().as_ref();
             match (word, value.get_ref()) {
-                ("context", DeValue::Table(context)) => {
-                    for (name, value) in context {
-                        let word = format!("context.{}", name.get_ref());
+                ("context" | "token", DeValue::Table(inner)) => {
+                    for (name, value) in inner {
+                        let word = format!("{word}.{}", name.get_ref());
                         self.say(&mut level, &word, name.span(), value, is_default);
                     }
                 }
-                ("context", other) => {
-                    self.problem(name.span(), format!("`context` must be a table, not {}", article(other)));
+                ("context" | "token", other) => {
+                    self.problem(name.span(), format!("`{word}` must be a table, not {}", article(other)));
                 }
                 _ => self.say(&mut level, word, name.span(), value, is_default),
             }

@@ -6,9 +6,11 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 
 use super::level::{Level, Said, Value};
-use super::{Case, Expected, Question, TestPrincipal, json};
+use super::{Case, Expected, Question, TestPrincipal, json, token};
 use crate::config::report::{Origin, Place, Problem};
-use crate::domain::{Action, Arguments, Memberships, Principal, ServerName, Source, Target, Timestamp, Transport, nearest};
+use crate::domain::{
+    Action, Arguments, Memberships, Principal, ServerName, Source, Target, Timestamp, Token, Transport, nearest,
+};
 
 /// When a case happens that does not say when: a Monday at noon.
 const NOON: &str = "2026-01-05T12:00:00Z";
@@ -23,13 +25,14 @@ const OF_DECISIONS: [&str; 11] =
 pub(super) fn case(name: String, place: Place, level: &Level, problems: &mut Vec<Problem>) -> Option<Case> {
     let mut meaning = Meaning { level, origin: Origin::File(place), problems };
     let callers = meaning.callers();
+    let token = meaning.token();
     let server = meaning.server();
     let at = meaning.at();
     let timezone = meaning.timezone();
     let source = meaning.source();
     let question = meaning.question();
     let ((agent, actor), (at, timezone)) = (callers?, (at?, timezone?));
-    Some(Case { name, place, agent, actor, server: server?, at, timezone, source: source?, question: question? })
+    Some(Case { name, place, agent, actor, token: token?, server: server?, at, timezone, source: source?, question: question? })
 }
 
 struct Meaning<'a> {
@@ -101,6 +104,20 @@ impl Meaning<'_> {
         let declares = roles.is_some() || teams.is_some();
         let brings = declares.then(|| Memberships { roles: roles.unwrap_or_default(), teams: teams.unwrap_or_default() });
         Some(TestPrincipal { id, brings })
+    }
+
+    /// What a token says with which the caller comes; `Some(None)` when they come without one.
+    fn token(&mut self) -> Option<Option<Token>> {
+        let issuer = self.text("token.issuer").map(|(issuer, _)| issuer);
+        let scopes = self.texts("token.scopes").map(|(scopes, _)| scopes);
+        let claims = match self.level.get("token.claims") {
+            Some(Said { value: Value::Input(claims), origin }) => Some((claims.text(), origin.clone())),
+            _ => None,
+        };
+        match token::of(issuer.as_deref(), scopes.as_deref(), claims.as_ref().map(|(claims, _)| claims.as_str())) {
+            Ok(token) => Some(token),
+            Err(message) => self.wrong(claims.as_ref().map(|(_, origin)| origin), message, ""),
+        }
     }
 
     fn server(&mut self) -> Option<ServerName> {

@@ -4,12 +4,13 @@
 //! its author expects. This module reads the questions; `cli/policy/test` asks them. The format is told in `docs/policy-tests.md`.
 //!
 //! Read in this order: this file (what a case is), `level.rs` (the keys, and which of them replace each other), `document.rs` (defaults,
-//! cases and tables become one level a case), `meaning.rs` (a level becomes a [`Case`]), `json.rs` (arguments).
+//! cases and tables become one level a case), `meaning.rs` (a level becomes a [`Case`]), `json.rs` (arguments), `token.rs` (what a token says).
 
 mod document;
 mod json;
 mod level;
 mod meaning;
+mod token;
 
 use std::fs;
 use std::io;
@@ -17,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::report::{ConfigReport, Place, Problem, SourceFile};
-use crate::domain::{Action, Arguments, Memberships, Principal, ServerName, Source, Target, Timestamp};
+use crate::domain::{Action, Arguments, Memberships, Principal, ServerName, Source, Target, Timestamp, Token};
 
 /// How the name of a file with table tests ends.
 pub const ENDING: &str = ".test.toml";
@@ -35,6 +36,8 @@ pub struct Case {
     pub agent: TestPrincipal,
     /// The person it acts for; `None` when nobody stands behind it.
     pub actor: Option<TestPrincipal>,
+    /// What a token says with which they come, if they come with one.
+    pub token: Option<Token>,
     /// The server that is asked.
     pub server: ServerName,
     /// The time of the decision.

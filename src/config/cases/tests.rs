@@ -360,3 +360,24 @@ fn tests_are_found_below_a_directory_but_not_in_hidden_ones() {
     assert_eq!(names, ["a/c.test.toml", "b.test.toml"]);
     assert!(read(&directory.path().join("gone.test.toml")).unwrap_err().lines().contains("failed to read the tests"));
 }
+
+#[test]
+fn a_case_says_what_its_callers_token_says() {
+    use crate::domain::Attribute;
+    assert_eq!(one("tool = \"t\"\nexpect = \"deny\"").token, None);
+    let lines = "token = { scopes = [\"b\", \"a\"], claims = { level = 2, vip = true, department = \"x\", groups = [\"g\"] } }\n";
+    let token = one(&format!("{lines}tool = \"t\"\nexpect = \"deny\"")).token.unwrap();
+    assert_eq!(
+        (&*token.issuer, token.scopes.iter().map(|scope| &**scope).collect::<Vec<_>>()),
+        ("https://issuer.example", vec!["a", "b"])
+    );
+    let expected = [
+        ("department", Attribute::Text("x".into())),
+        ("groups", Attribute::Texts(["g".into()].into())),
+        ("level", Attribute::Number(2)),
+        ("vip", Attribute::Flag(true)),
+    ];
+    assert_eq!(token.attributes, expected.into_iter().map(|(name, value)| (name.into(), value)).collect());
+    let issuer = one("token.issuer = \"https://idp\"\ntool = \"t\"\nexpect = \"deny\"").token.unwrap();
+    assert_eq!(&*issuer.issuer, "https://idp");
+}

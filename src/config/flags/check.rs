@@ -15,6 +15,9 @@ Examples:
   cedarpost check --admin http://127.0.0.1:9090 --agent helper --actor alice --tool shop/refund --input -
       by the policies in force in a running sidecar, arguments from standard input
 
+  cedarpost check --config cedarpost.toml --agent helper --actor alice --scope refunds --claim level=2 --tool shop/refund --input '{}'
+      for a caller who comes with a token
+
 Tools are those that an entities file or the catalog lock names; a running sidecar knows what its servers list.
 
 Exit codes:
@@ -49,6 +52,15 @@ pub struct CheckFlags {
     /// Nobody stands behind the agent
     #[arg(long, conflicts_with_all = ["actor", "actor_role"], help_heading = "Caller")]
     pub unattended: bool,
+    /// The issuer of the caller's token, for policies that look at `context.token`
+    #[arg(long, value_name = "URL", help_heading = "Caller")]
+    pub token_issuer: Option<String>,
+    /// A scope of the caller's token (may be repeated)
+    #[arg(long, value_name = "SCOPE", help_heading = "Caller")]
+    pub scope: Vec<String>,
+    /// What the configuration takes from the caller's token, the value as JSON or else as text (may be repeated)
+    #[arg(long, value_name = "NAME=VALUE", help_heading = "Caller")]
+    pub claim: Vec<String>,
     /// The server; not needed when --tool is SERVER/TOOL
     #[arg(long, value_name = "SERVER", help_heading = "Call")]
     pub server: Option<String>,

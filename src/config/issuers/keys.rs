@@ -73,7 +73,7 @@ pub(super) fn introspection(reader: &mut Reader<'_>, plain: &[String]) -> Option
 }
 
 /// A URL that may be asked: with TLS, or on this machine, or a host that is named for it.
-fn secure(text: &str, plain: &[String]) -> Result<Uri, String> {
+pub(in crate::config) fn secure(text: &str, plain: &[String]) -> Result<Uri, String> {
     let uri = url(text)?;
     let host = uri.host().unwrap_or_default();
     let allowed = match plain {

@@ -69,6 +69,18 @@ pub(super) fn attribute(claims: &Value, rule: &AttributeRule) -> Result<Option<A
     found.map(Some).ok_or_else(|| wrong(&rule.claim))
 }
 
+/// The attribute that a value by itself would be: for questions about policies, in which somebody says what a token would.
+#[must_use]
+pub fn attribute_of(value: &Value) -> Option<Attribute> {
+    match value {
+        Value::String(text) => Some(Attribute::Text(text.as_str().into())),
+        Value::Array(_) => texts(value).map(Attribute::Texts),
+        Value::Bool(flag) => Some(Attribute::Flag(*flag)),
+        Value::Number(number) => number.as_i64().map(Attribute::Number),
+        Value::Null | Value::Object(_) => None,
+    }
+}
+
 fn texts(value: &Value) -> Option<BTreeSet<Arc<str>>> {
     match value {
         Value::String(text) => name(text).map(|text| BTreeSet::from([text.into()])),

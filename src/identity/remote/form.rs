@@ -1,13 +1,13 @@
 //! Forms as HTML has them (`application/x-www-form-urlencoded`), which is what OAuth speaks.
 
 /// Pairs of names and values as the body of a form.
-pub(super) fn form(pairs: &[(&str, &str)]) -> String {
+pub(in crate::identity) fn form(pairs: &[(&str, &str)]) -> String {
     let pairs = pairs.iter().map(|(name, value)| format!("{}={}", encoded(name), encoded(value)));
     pairs.collect::<Vec<_>>().join("&")
 }
 
 /// A text in which only letters, digits and `*-._` stand for themselves.
-pub(super) fn encoded(text: &str) -> String {
+pub(in crate::identity) fn encoded(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {

@@ -1,29 +1,20 @@
 //! An authorization server is asked about a token (RFC 7662).
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::{HeaderValue, Request, StatusCode, Uri, header};
-use ring::rand::{SecureRandom as _, SystemRandom};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::sync::OnceCell;
 
-use super::form::{encoded, form};
+use super::form::form;
 use super::{AskError, LIMITS, MAX_DEPTH, Question};
 use crate::domain::Timestamp;
-use crate::identity::jwt::Signer;
 use crate::identity::keyring::{FetchError, discover};
-use crate::identity::settings::{ClientSecret, IntrospectionSettings};
+use crate::identity::own::{Client, prove};
+use crate::identity::settings::IntrospectionSettings;
 use crate::outbound::Outbound;
-
-/// How long an assertion of ours is good.
-const ASSERTION_SECONDS: i64 = 60;
-/// The longest secret, in bytes.
-const MAX_SECRET: usize = 64 * 1024;
 
 /// An authorization server that can be asked.
 #[derive(Debug)]
@@ -56,56 +47,19 @@ impl Introspection {
     }
 
     async fn request(&self, place: Uri, question: &Question) -> Result<Request<Bytes>, AskError> {
-        let client = self.settings.client_id.as_str();
         let mut request = Request::new(Bytes::new());
         *request.method_mut() = http::Method::POST;
         *request.uri_mut() = place;
         let headers = request.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
         headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
+        let client = Client { id: &self.settings.client_id, secret: &self.settings.secret, audience: &self.issuer };
+        let proof = prove(&client, question.now, headers).await?;
         let mut pairs = vec![("token", question.token.as_str()), ("token_type_hint", "access_token")];
-        let assertion;
-        match &self.settings.secret {
-            ClientSecret::Basic(path) => {
-                let secret = secret(path).await?;
-                // Each half is encoded as in a form (RFC 6749, section 2.3.1).
-                let both = format!("{}:{}", encoded(client), encoded(secret.trim_end_matches(['\r', '\n'])));
-                let value = HeaderValue::from_str(&format!("Basic {}", STANDARD.encode(both)));
-                let mut value = value.map_err(|_| AskError::Request)?;
-                value.set_sensitive(true);
-                headers.insert(header::AUTHORIZATION, value);
-            }
-            ClientSecret::PrivateKey(path, kid) => {
-                let signer = Signer::parse(secret(path).await?.as_bytes(), kid.clone()).map_err(AskError::Key)?;
-                assertion = self.assertion(&signer, question.now).ok_or(AskError::Request)?;
-                pairs.extend([
-                    ("client_id", client),
-                    ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
-                    ("client_assertion", &assertion),
-                ]);
-            }
-        }
+        pairs.extend(proof.iter().map(|(name, value)| (*name, value.expose())));
         *request.body_mut() = form(&pairs).into();
         Ok(request)
     }
-
-    /// Who we are, signed (RFC 7523, section 3).
-    fn assertion(&self, signer: &Signer, now: Timestamp) -> Option<String> {
-        let (client, seconds) = (&self.settings.client_id, now.as_micros().div_euclid(1_000_000));
-        let mut random = [0_u8; 16];
-        SystemRandom::new().fill(&mut random).ok()?;
-        signer.sign(&json!({
-            "iss": client, "sub": client, "aud": &*self.issuer, "jti": format!("{:032x}", u128::from_be_bytes(random)),
-            "iat": seconds, "exp": seconds + ASSERTION_SECONDS,
-        }))
-    }
-}
-
-/// A secret, as it stands in its file now.
-async fn secret(path: &Path) -> Result<String, AskError> {
-    let failed = |error| AskError::Secret(path.to_owned(), error);
-    let text = tokio::fs::read_to_string(path).await.map_err(failed)?;
-    if text.len() > MAX_SECRET { Err(failed(std::io::Error::other("it is too long for a secret"))) } else { Ok(text) }
 }
 
 /// Reads an answer: the claims of a token that is active. What the server leaves out because it goes without saying is added: that it

@@ -7,22 +7,25 @@ use hyper::body::Incoming;
 
 use super::super::body::Body;
 use super::super::endpoint::Endpoint;
-use super::super::upstream::{self, Upstream};
+use super::super::upstream::{self, Upstream, Whose};
 use super::respond;
 use super::stream::of_session;
-use crate::domain::Caller;
+use crate::identity::Identified;
 
-pub(super) async fn delete(endpoint: Arc<Endpoint>, caller: &Caller, request: Request<Incoming>) -> Response<Body> {
+pub(super) async fn delete(endpoint: Arc<Endpoint>, who: &Identified, request: Request<Incoming>) -> Response<Body> {
     let headers = request.into_parts().0.headers;
-    let session = match of_session(&endpoint, caller, &headers) {
+    let session = match of_session(&endpoint, &who.caller, &headers) {
         Ok(session) => session,
         Err(lost) => return lost.response(),
     };
     let status = match &endpoint.upstream {
-        Upstream::Http(server) => match server.bare(Method::DELETE, upstream::request_headers(&headers)).await {
-            Ok(response) => response.status(),
-            Err(error) => return respond::failed(None, error.sentence()),
-        },
+        Upstream::Http(server) => {
+            let headers = upstream::request_headers(&headers);
+            match server.bare(Method::DELETE, headers, Whose::Theirs(&who.shown)).await {
+                Ok(response) => response.status(),
+                Err(error) => return respond::failed(None, error.sentence()),
+            }
+        }
         Upstream::Child(_) => StatusCode::OK,
     };
     if status == StatusCode::NOT_FOUND {

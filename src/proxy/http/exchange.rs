@@ -14,12 +14,13 @@ use super::super::collect::collect;
 use super::super::conversation::Conversation;
 use super::super::endpoint::Endpoint;
 use super::super::session::{Session, Unopened};
-use super::super::upstream::{self, HttpUpstream, Upstream, is_event_stream, is_plain, status_for_client};
+use super::super::upstream::{self, HttpUpstream, Upstream, Whose, is_event_stream, is_plain, status_for_client};
 use super::post::SESSION_ID;
 use super::pump::Pump;
 use super::{read, respond};
 use crate::domain::DecisionId;
 use crate::gate::Outcome;
+use crate::identity::Shown;
 use crate::mcp::{Era, Message, RawId};
 
 /// Pieces of a stream that may wait for a slow client before its server has to wait too.
@@ -35,6 +36,8 @@ pub(super) struct Exchange {
     pub(super) session: Option<Arc<Session>>,
     /// The client's headers.
     pub(super) headers: HeaderMap,
+    /// The tokens that came with the message.
+    pub(super) shown: Shown,
     pub(super) era: Era,
     /// The request that awaits an answer; absent for notifications and answers.
     pub(super) request: Option<RawId>,
@@ -64,7 +67,7 @@ impl Exchange {
                 self.settle(Outcome::Cancelled);
                 return;
             }
-            sent = server.post(cleared, headers) => sent,
+            sent = server.post(cleared, headers, Whose::Theirs(&self.shown)) => sent,
         };
         match sent {
             Ok(response) => self.relay(response, reply).await,
@@ -91,8 +94,9 @@ impl Exchange {
     pub(super) fn fail(self, error: &upstream::UpstreamError, reply: Reply) {
         tracing::warn!(server = %self.endpoint.line.server, error = error as &dyn std::error::Error, "the server failed to answer");
         self.endpoint.metrics.upstream_failed(&self.endpoint.line.server);
-        self.settle(Outcome::Failed(error.word().into()));
-        let _ = reply.send(respond::with_decision(respond::failed(self.request.as_ref(), error.sentence()), self.decision));
+        self.settle(Outcome::Failed(error.word().as_ref().into()));
+        let _ =
+            reply.send(respond::with_decision(respond::failed(self.request.as_ref(), &error.told(self.decision)), self.decision));
     }
 
     async fn relay(self, response: Response<Incoming>, reply: Reply) {
@@ -155,7 +159,7 @@ impl Exchange {
         {
             let mut headers = upstream::request_headers(&self.headers);
             headers.insert(SESSION_ID, session.clone());
-            let _ = server.bare(Method::DELETE, headers).await;
+            let _ = server.bare(Method::DELETE, headers, Whose::Theirs(&self.shown)).await;
         }
     }
 
@@ -215,7 +219,7 @@ impl Exchange {
         let (pieces, stream) = mpsc::channel::<Bytes>(STREAM_BUFFER);
         let headers = stream_headers(&head.headers);
         let _ = reply.send(respond::with_decision(respond::relayed(head.status, headers, Body::Stream(stream)), self.decision));
-        let pump = Pump::new(&self.endpoint, &self.conversation, session, self.headers, self.era, self.request);
+        let pump = Pump::new(&self.endpoint, &self.conversation, session, (self.headers, self.shown), self.era, self.request);
         pump.run(body, pieces).await;
     }
 

@@ -16,13 +16,13 @@ use super::super::body::Body;
 use super::super::endpoint::Endpoint;
 use super::super::line::Inbound;
 use super::super::session::Session;
-use super::super::upstream::{self, HttpUpstream, Upstream, is_event_stream, is_plain};
+use super::super::upstream::{self, HttpUpstream, Upstream, Whose, is_event_stream, is_plain};
 use super::child::new_session_id;
 use super::exchange::{STREAM_BUFFER, stream_headers};
 use super::post::{SESSION_ID, raw_values};
 use super::pump::{Pump, event};
 use super::{read, respond};
-use crate::domain::{Caller, Transport};
+use crate::domain::Transport;
 use crate::gate::Outcome;
 use crate::identity::Identified;
 use crate::mcp::{self, Era, Message, sse};
@@ -59,7 +59,7 @@ impl Step {
         let Upstream::Http(server) = endpoint.upstream.clone() else { return respond::method_not_allowed() };
         match self {
             Self::Listen => listen(&endpoint, &server, who, ip, request).await,
-            Self::Speak => speak(&endpoint, &server, &who.caller, request).await,
+            Self::Speak => speak(&endpoint, &server, who, request).await,
         }
     }
 }
@@ -72,7 +72,7 @@ async fn listen(
     request: Request<Incoming>,
 ) -> Response<Body> {
     let headers = request.into_parts().0.headers;
-    let response = match server.bare(Method::GET, upstream::request_headers(&headers)).await {
+    let response = match server.bare(Method::GET, upstream::request_headers(&headers), Whose::Theirs(&who.shown)).await {
         Ok(response) => response,
         Err(error) => return respond::failed(None, error.sentence()),
     };
@@ -88,7 +88,7 @@ async fn listen(
     if endpoint.sessions.open(Arc::clone(&session)).is_err() {
         return respond::overloaded();
     }
-    let pump = Pump::new(endpoint, &conversation, Some(Arc::clone(&session)), headers, Era::Legacy, None);
+    let pump = Pump::new(endpoint, &conversation, Some(Arc::clone(&session)), (headers, who.shown.clone()), Era::Legacy, None);
     let sessions = Arc::clone(endpoint);
     tokio::spawn(async move {
         pump.run(body, pieces).await;
@@ -118,10 +118,10 @@ fn resolve(base: &Uri, reference: &str) -> Option<Uri> {
     same_origin.then(|| Uri::from_parts(parts).ok()).flatten()
 }
 
-async fn speak(endpoint: &Arc<Endpoint>, server: &HttpUpstream, caller: &Caller, request: Request<Incoming>) -> Response<Body> {
+async fn speak(endpoint: &Arc<Endpoint>, server: &HttpUpstream, who: &Identified, request: Request<Incoming>) -> Response<Body> {
     let (head, body) = request.into_parts();
     let id = head.uri.query().and_then(|query| query.split('&').find_map(|pair| pair.strip_prefix("sessionId=")));
-    let Some(session) = id.and_then(|id| endpoint.sessions.find(id, caller)) else { return respond::unknown_session() };
+    let Some(session) = id.and_then(|id| endpoint.sessions.find(id, &who.caller)) else { return respond::unknown_session() };
     let Some(target) = session.sse.as_ref().and_then(|sse| sse.target.get().cloned()) else { return respond::unknown_session() };
     let body = match read::json(&head.headers, body, endpoint.limits.request.max_bytes, endpoint.limits.body_timeout).await {
         Ok(body) => body,
@@ -137,21 +137,24 @@ async fn speak(endpoint: &Arc<Endpoint>, server: &HttpUpstream, caller: &Caller,
     let Some(place) = endpoint.place() else { return respond::overloaded() };
     let patience = endpoint.limits.answer_timeout;
     let (endpoint, server, headers) = (Arc::clone(endpoint), server.clone(), upstream::request_headers(&head.headers));
-    let caller = caller.clone();
+    let who = who.clone();
     tokio::spawn(async move {
         let _place = place;
-        let answer = match endpoint.line.inbound(&session.conversation, &caller, &message, body).await {
+        let answer = match endpoint.line.inbound(&session.conversation, &who.caller, &message, body).await {
             Inbound::Swallow => return,
             Inbound::Answer(answer) => answer.body,
-            Inbound::Forward { message, request, .. } => match server.post_to(target, message, headers).await {
-                Ok(response) if response.status().is_success() => return,
-                Ok(_) | Err(_) => {
-                    if let Some(flight) = request.as_ref().and_then(|id| session.conversation.flights.land(id)) {
-                        flight.end_unanswered(Outcome::Failed("unreachable".into()));
-                    }
-                    respond::failure(request.as_ref(), "The MCP server did not take the message.")
+            Inbound::Forward { message, request, decision } => {
+                let posted = server.post_to(target, message, headers, Whose::Theirs(&who.shown)).await;
+                let (word, sentence) = match posted {
+                    Ok(response) if response.status().is_success() => return,
+                    Ok(_) => ("unreachable".into(), "The MCP server did not take the message.".into()),
+                    Err(error) => (error.word(), error.told(decision)),
+                };
+                if let Some(flight) = request.as_ref().and_then(|id| session.conversation.flights.land(id)) {
+                    flight.end_unanswered(Outcome::Failed(word.as_ref().into()));
                 }
-            },
+                respond::failure(request.as_ref(), &sentence)
+            }
         };
         if let Some(sse) = &session.sse {
             // A client that left its stream, or does not read it, hears nothing any more.

@@ -4,7 +4,12 @@ use super::*;
 use crate::domain::{Actor, AgentId, Caller};
 
 fn who(agent: &str) -> Identified {
-    Identified { caller: Caller::new(AgentId::new(agent), Actor::Unattended), lasts: None, actor_token: None }
+    Identified {
+        caller: Caller::new(AgentId::new(agent), Actor::Unattended),
+        lasts: None,
+        actor_token: None,
+        shown: crate::identity::Shown::default(),
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -31,6 +31,8 @@ use hyper_util::server::graceful::GracefulShutdown;
 use super::body::Body;
 use super::endpoint::Endpoint;
 use super::guard::Guard;
+use crate::domain::Transport;
+use crate::gate::TurnedAway;
 use crate::identity::{Credentials, Flaw, Identified, Identity, Protected, Unidentified};
 use crate::lifecycle::Stop;
 use crate::listen::{Connection, Listener};
@@ -144,10 +146,10 @@ impl HttpFace {
                     event = "unidentified", reason = unidentified.word(), server = %door.endpoint.line.server, %ip,
                     method = %request.method(), "a request is turned away: nobody vouches for who is behind it"
                 );
-                return respond::unidentified(self.identity.refusal(&unidentified, &door.protected));
+                return self.turn_away(door, &unidentified, ip);
             }
         };
-        let mut life = self.lives.begin(who.clone());
+        let mut life = self.lives.begin(who.without_tokens());
         if let Some(left) = who.lasts.filter(|_| listens(request.method(), request.headers())) {
             life = life.for_at_most(left);
         }
@@ -157,11 +159,18 @@ impl HttpFace {
             biased;
             response = served => response,
             () = life.ended() => {
-                let denied = Unidentified::Flawed(Flaw::Denied);
-                return respond::unidentified(self.identity.refusal(&denied, &door.protected));
+                return self.turn_away(door, &Unidentified::Flawed(Flaw::Denied), ip);
             }
         };
         response.map(|body| body.within(life))
+    }
+
+    /// Somebody of whom nobody knows who they are gets nothing, and that is recorded.
+    fn turn_away(&self, door: &Door, why: &Unidentified, ip: IpAddr) -> Response<Body> {
+        let server = &door.endpoint.line.server;
+        let (listener, reason, transport, ip) = ("mcp", why.word(), Transport::Http, Some(ip));
+        door.endpoint.line.gate.turned_away(TurnedAway { listener, server, reason, transport, ip });
+        respond::unidentified(self.identity.refusal(why, &door.protected))
     }
 
     async fn identify(&self, door: &Door, request: &Request<Incoming>) -> Result<Identified, Unidentified> {
@@ -185,7 +194,6 @@ impl HttpFace {
 
 /// Serves a request of somebody who is let in.
 async fn serve(endpoint: Arc<Endpoint>, who: &Identified, ip: IpAddr, rest: &str, request: Request<Incoming>) -> Response<Body> {
-    let caller = &who.caller;
     if let Some(transport) = legacy_sse::Step::of(&endpoint, request.method(), request.headers(), rest) {
         return transport.answer(endpoint, who, ip, request).await;
     }
@@ -194,8 +202,8 @@ async fn serve(endpoint: Arc<Endpoint>, who: &Identified, ip: IpAddr, rest: &str
     }
     match *request.method() {
         Method::POST => post::post(endpoint, who, ip, request).await,
-        Method::GET => stream::get(endpoint, caller, request).await,
-        Method::DELETE => delete::delete(endpoint, caller, request).await,
+        Method::GET => stream::get(endpoint, who, request).await,
+        Method::DELETE => delete::delete(endpoint, who, request).await,
         _ => respond::method_not_allowed(),
     }
 }

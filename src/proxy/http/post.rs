@@ -50,10 +50,10 @@ pub(super) async fn post(endpoint: Arc<Endpoint>, who: &Identified, ip: IpAddr, 
         Some(session) => Arc::clone(&session.conversation),
         None => endpoint.conversation(who, Transport::Http, Some(ip)),
     };
-    let caller = who.caller.clone();
+    let who = who.clone();
     tokio::spawn(async move {
         let _place = place;
-        travel(endpoint, (conversation, caller), session, head, message, reply).await;
+        travel(endpoint, (conversation, who), session, head, message, reply).await;
     });
     answer.await.unwrap_or_else(|_| respond::failed(None, "The sidecar failed to answer."))
 }
@@ -69,7 +69,7 @@ fn agree(endpoint: &Endpoint, message: &Message, headers: &HeaderMap) -> Result<
 /// The whole way of one message: to a decision, to the server, and back.
 async fn travel(
     endpoint: Arc<Endpoint>,
-    (conversation, caller): (Arc<Conversation>, Caller),
+    (conversation, who): (Arc<Conversation>, Identified),
     session: Option<Arc<Session>>,
     head: Parts,
     message: Message,
@@ -81,12 +81,12 @@ async fn travel(
         return;
     }
     let body = message.body().clone();
-    let response = match endpoint.line.inbound(&conversation, &caller, &message, body).await {
+    let response = match endpoint.line.inbound(&conversation, &who.caller, &message, body).await {
         Inbound::Answer(answer) => respond::with_decision(respond::json(answer.status, answer.body), answer.decision),
         Inbound::Swallow => respond::accepted(),
         Inbound::Forward { message: cleared, request, decision } => {
-            let exchange =
-                Exchange { endpoint, conversation, session, headers: head.headers, era: message.era(), request, decision, opens };
+            let (headers, shown, era) = (head.headers, who.shown, message.era());
+            let exchange = Exchange { endpoint, conversation, session, headers, shown, era, request, decision, opens };
             return exchange.run(cleared, &message, reply).await;
         }
     };

@@ -15,10 +15,11 @@ use super::super::conversation::Conversation;
 use super::super::endpoint::Endpoint;
 use super::super::flight::Expect;
 use super::super::session::Session;
-use super::super::upstream::Upstream;
+use super::super::upstream::{Upstream, Whose};
 use super::post::SESSION_ID;
 use super::{legacy_sse, respond};
 use crate::gate::Outcome;
+use crate::identity::Shown;
 use crate::mcp::{Era, ListKind, RawId, reply, sse};
 
 /// A stream that is quiet for this long gets a comment, so that nothing in between takes it for dead.
@@ -32,6 +33,8 @@ pub(super) struct Pump {
     conversation: Arc<Conversation>,
     session: Option<Arc<Session>>,
     headers: HeaderMap,
+    /// The tokens that came with it.
+    shown: Shown,
     era: Era,
     /// The request that this stream is to answer; absent on a stream that a client merely listens to.
     awaited: Option<RawId>,
@@ -55,7 +58,7 @@ impl Pump {
         endpoint: &Arc<Endpoint>,
         conversation: &Arc<Conversation>,
         session: Option<Arc<Session>>,
-        headers: HeaderMap,
+        (headers, shown): (HeaderMap, Shown),
         era: Era,
         awaited: Option<RawId>,
     ) -> Self {
@@ -65,6 +68,7 @@ impl Pump {
             ended: session.as_ref().map_or_else(CancellationToken::new, |session| session.ended.clone()),
             session,
             headers,
+            shown,
             era,
             awaited,
             adoptions: endpoint.line.gate.adoptions(),
@@ -188,8 +192,8 @@ impl Pump {
         headers.insert(header::ACCEPT, HeaderValue::from_static("application/json, text/event-stream"));
         let target = self.session.as_ref().and_then(|session| session.sse.as_ref()?.target.get().cloned());
         let posted = match target {
-            Some(target) => server.post_to(target, answer, headers).await,
-            None => server.post(answer, headers).await,
+            Some(target) => server.post_to(target, answer, headers, Whose::Theirs(&self.shown)).await,
+            None => server.post(answer, headers, Whose::Theirs(&self.shown)).await,
         };
         if let Err(error) = posted {
             tracing::warn!(server = %self.endpoint.line.server, error = &error as &dyn std::error::Error, "a refusal did not reach the server");

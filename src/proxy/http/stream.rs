@@ -10,22 +10,23 @@ use tokio::sync::mpsc;
 use super::super::body::Body;
 use super::super::endpoint::Endpoint;
 use super::super::session::Session;
-use super::super::upstream::{self, HttpUpstream, Upstream, is_event_stream, is_plain, status_for_client};
+use super::super::upstream::{self, HttpUpstream, Upstream, Whose, is_event_stream, is_plain, status_for_client};
 use super::exchange::{STREAM_BUFFER, stream_headers};
 use super::post::{NoSession, SESSION_ID, values};
 use super::pump::Pump;
 use super::{child, respond};
 use crate::domain::Caller;
+use crate::identity::{Identified, Shown};
 use crate::mcp::{Era, version};
 
-pub(super) async fn get(endpoint: Arc<Endpoint>, caller: &Caller, request: Request<Incoming>) -> Response<Body> {
+pub(super) async fn get(endpoint: Arc<Endpoint>, who: &Identified, request: Request<Incoming>) -> Response<Body> {
     let headers = request.into_parts().0.headers;
-    let session = match of_session(&endpoint, caller, &headers) {
+    let session = match of_session(&endpoint, &who.caller, &headers) {
         Ok(session) => session,
         Err(lost) => return lost.response(),
     };
     match &endpoint.upstream {
-        Upstream::Http(server) => over_http(&endpoint, server, session, headers).await,
+        Upstream::Http(server) => over_http(&endpoint, server, session, headers, &who.shown).await,
         Upstream::Child(_) => child::listen(&endpoint, session),
     }
 }
@@ -39,8 +40,14 @@ pub(super) fn of_session(endpoint: &Endpoint, caller: &Caller, headers: &HeaderM
     }
 }
 
-async fn over_http(endpoint: &Arc<Endpoint>, server: &HttpUpstream, session: Arc<Session>, headers: HeaderMap) -> Response<Body> {
-    let response = match server.bare(Method::GET, upstream::request_headers(&headers)).await {
+async fn over_http(
+    endpoint: &Arc<Endpoint>,
+    server: &HttpUpstream,
+    session: Arc<Session>,
+    headers: HeaderMap,
+    shown: &Shown,
+) -> Response<Body> {
+    let response = match server.bare(Method::GET, upstream::request_headers(&headers), Whose::Theirs(shown)).await {
         Ok(response) => response,
         Err(error) => return respond::failed(None, error.sentence()),
     };
@@ -57,7 +64,7 @@ async fn over_http(endpoint: &Arc<Endpoint>, server: &HttpUpstream, session: Arc
     }
     let (pieces, stream) = mpsc::channel::<Bytes>(STREAM_BUFFER);
     let conversation = Arc::clone(&session.conversation);
-    let pump = Pump::new(endpoint, &conversation, Some(session), headers, Era::Legacy, None);
+    let pump = Pump::new(endpoint, &conversation, Some(session), (headers, shown.clone()), Era::Legacy, None);
     tokio::spawn(pump.run(body, pieces));
     respond::relayed(head.status, stream_headers(&head.headers), Body::Stream(stream))
 }

@@ -123,6 +123,15 @@ impl Line {
             status: StatusCode::OK,
             decision: Some(refusal.id()),
         })?;
+        let body = match self.reopened(caller, id, message, body) {
+            Ok(body) => body,
+            Err(answer) => {
+                let settlement = permit.spend();
+                let decision = Some(settlement.decision());
+                settlement.settle(gate::Outcome::Failed("unknown request state".into()), gate::Answer::NONE);
+                return Err(Answer { decision, ..answer });
+            }
+        };
         let (cleared, settlement) = Cleared::permitted(permit, body);
         let decision = settlement.decision();
         let expect = if action == Action::ToolsCall { Expect::ToolResult } else { Expect::Plain };
@@ -185,7 +194,16 @@ impl Line {
             .map_err(|malformed| Answer::new(StatusCode::BAD_REQUEST, malformed.reply()))
     }
 
+    /// The request with the state that the server gave this caller, where they bring one back. Somebody else's does not exist.
+    fn reopened(&self, caller: &Caller, id: &RawId, message: &Message, body: Bytes) -> Result<Bytes, Answer> {
+        let Some(sealed) = message.request_state() else { return Ok(body) };
+        let unknown = || Answer::new(StatusCode::OK, refused::unknown_state(id));
+        let state = self.states.open(sealed, caller).ok_or_else(unknown)?;
+        mcp::state::reopened(message, &state).map_err(|malformed| Answer::new(StatusCode::OK, malformed.reply()))
+    }
+
     fn depart(&self, with: &Conversation, id: &RawId, message: &Message, body: Bytes, expect: Expect) -> Result<Inbound, Answer> {
+        let body = self.reopened(with.caller(), id, message, body)?;
         let Some(cleared) = Cleared::undecided(message, body, &self.extensions) else {
             return Err(Answer::new(StatusCode::OK, refused::unknown_method(id)));
         };

@@ -112,7 +112,9 @@ impl Line {
         if expect == Some(Expect::Handshake) {
             self.greeted(with, message);
         }
-        Ok((message.body().clone(), outcome(inspection)))
+        let seal = |state: &str| self.states.seal(state, with.caller());
+        let body = mcp::state::sealed(message, seal).map_err(|_| refused::unreadable_answer(id))?;
+        Ok((body.unwrap_or_else(|| message.body().clone()), outcome(inspection)))
     }
 
     /// What the server says of itself in the answer to `initialize` or `server/discover`.

@@ -70,6 +70,10 @@ pub(super) fn unknown_task(id: &RawId) -> Bytes {
     reply::error(Some(id), INVALID_PARAMS, "Task not found", None)
 }
 
+pub(super) fn unknown_state(id: &RawId) -> Bytes {
+    reply::error(Some(id), INVALID_PARAMS, "Unknown requestState", None)
+}
+
 pub(super) fn grounded(id: &RawId, grounded: Grounded) -> Bytes {
     match grounded {
         Grounded::SameId => reply::error(Some(id), INVALID_REQUEST, "A request with this id is already in flight.", None),

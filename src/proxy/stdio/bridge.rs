@@ -13,6 +13,7 @@ use tokio_util::task::TaskTracker;
 
 use super::output::Output;
 use super::{Heard, Input, StdioEnd, take};
+use crate::domain::DecisionId;
 use crate::gate::{Answer, Outcome};
 use crate::lifecycle::Stop;
 use crate::mcp::{Era, INTERNAL_ERROR, ListKind, Message, RawId, argument_headers, mirrored_headers, reply, sse};
@@ -22,7 +23,7 @@ use crate::proxy::conversation::Conversation;
 use crate::proxy::endpoint::Endpoint;
 use crate::proxy::line::{Inbound, method};
 use crate::proxy::lines::on_one_line;
-use crate::proxy::upstream::{HttpUpstream, Upstream, is_event_stream, own};
+use crate::proxy::upstream::{HttpUpstream, Upstream, Whose, is_event_stream, own};
 
 const SESSION_ID: &str = "mcp-session-id";
 const VERSION: &str = "mcp-protocol-version";
@@ -90,14 +91,14 @@ impl Bridge {
     async fn client_says(self: &Arc<Self>, tasks: &TaskTracker, listening: &Stop, line: Bytes) {
         let (bridge, tracker, listening) = (Arc::clone(self), tasks.clone(), listening.clone());
         let forward = async move |inbound, message: Message| {
-            let Inbound::Forward { message: cleared, request, .. } = inbound else { return };
+            let Inbound::Forward { message: cleared, request, decision } = inbound else { return };
             let opens_ears = method(&message) == "notifications/initialized";
             // An `initialize` is waited for, since what comes after it needs the session that it opens.
             if method(&message) == "initialize" || request.is_none() {
-                bridge.exchange(cleared, &message, request).await;
+                bridge.exchange(cleared, &message, request, decision).await;
             } else {
                 let bridge = Arc::clone(&bridge);
-                tracker.spawn(async move { bridge.exchange(cleared, &message, request).await });
+                tracker.spawn(async move { bridge.exchange(cleared, &message, request, decision).await });
             }
             if opens_ears {
                 tokio::spawn(Arc::clone(&bridge).listen(listening));
@@ -106,25 +107,30 @@ impl Bridge {
         take(&self.endpoint, &self.with, tasks, &self.output, line, forward).await;
     }
 
+    /// What the one client showed at the start.
+    fn whose(&self) -> Whose<'_> {
+        Whose::Theirs(&self.with.with.shown)
+    }
+
     /// One message at the server, and what comes back for it.
-    async fn exchange(&self, cleared: Cleared, message: &Message, request: Option<RawId>) {
-        let failure = match self.server.post(cleared, self.headers(Some(message))).await {
+    async fn exchange(&self, cleared: Cleared, message: &Message, request: Option<RawId>, decision: Option<DecisionId>) {
+        let failure = match self.server.post(cleared, self.headers(Some(message)), self.whose()).await {
             Err(error) => {
                 tracing::warn!(error = &error as &dyn std::error::Error, "the server failed to answer");
-                Some(error.sentence())
+                Some((error.word(), error.told(decision)))
             }
             Ok(response) => match &request {
                 None => None,
-                Some(id) => self.hear(id, message, response).await.err(),
+                Some(id) => self.hear(id, message, response).await.err().map(|sentence| (sentence.into(), sentence.into())),
             },
         };
-        if let (Some(sentence), Some(id)) = (failure, &request)
+        if let (Some((word, sentence)), Some(id)) = (failure, &request)
             && let Some(flight) = self.with.flights.land(id)
         {
             if let Some(settlement) = flight.settlement {
-                settlement.settle(Outcome::Failed(sentence.into()), Answer::NONE);
+                settlement.settle(Outcome::Failed(word.as_ref().into()), Answer::NONE);
             }
-            self.output.say(reply::error(Some(id), INTERNAL_ERROR, sentence, None)).await;
+            self.output.say(reply::error(Some(id), INTERNAL_ERROR, &sentence, None)).await;
         }
     }
 
@@ -164,7 +170,7 @@ impl Bridge {
         // What is recorded of an answer is what the client gets, which is one line.
         let outbound = self.endpoint.line.outbound(&self.with, on_one_line(body)).await;
         if let Some(answer) = outbound.to_server
-            && let Err(error) = self.server.post(answer, self.headers(None)).await
+            && let Err(error) = self.server.post(answer, self.headers(None), self.whose()).await
         {
             tracing::warn!(error = &error as &dyn std::error::Error, "a refusal did not reach the server");
         }
@@ -237,7 +243,7 @@ impl Bridge {
         let mut headers = self.headers(None);
         headers.insert(header::ACCEPT, HeaderValue::from_static("text/event-stream"));
         headers.extend(last.clone().map(|id| (HeaderName::from_static("last-event-id"), id)));
-        let Ok(response) = self.server.bare(Method::GET, headers).await else { return Listened::Failed };
+        let Ok(response) = self.server.bare(Method::GET, headers, self.whose()).await else { return Listened::Failed };
         if response.status().is_client_error() || !is_event_stream(response.headers()) {
             return Listened::NotOffered;
         }
@@ -273,7 +279,8 @@ impl Bridge {
     async fn leave(&self) {
         if self.session.lock().id.is_some() {
             // A server that does not end sessions on request forgets this one by itself.
-            let _ = tokio::time::timeout(Duration::from_secs(2), self.server.bare(Method::DELETE, self.headers(None))).await;
+            let bye = self.server.bare(Method::DELETE, self.headers(None), self.whose());
+            let _ = tokio::time::timeout(Duration::from_secs(2), bye).await;
         }
     }
 }

@@ -12,7 +12,7 @@ use tokio::time::{sleep, timeout};
 
 use super::child::{Exchange, Failure, Incoming as FromChild, Key, OpenError, Pool, Request, SendError, SpawnError, Unavailable};
 use super::own::{self, LIMITS, Listed, PATIENCE, Pages, Unlisted, answers};
-use super::{HttpUpstream, Upstream, UpstreamError, UpstreamSettings, is_event_stream};
+use super::{HttpUpstream, Upstream, UpstreamError, UpstreamSettings, Whose, is_event_stream};
 use crate::clock::Clock;
 use crate::domain::{Actor, AgentId, Caller, ToolDefinition};
 use crate::lifecycle::Stop;
@@ -144,7 +144,7 @@ impl Upstream {
 async fn over_http(server: &HttpUpstream, within: Duration) -> Result<Listed, AskError> {
     match pages_http(server, Era::Modern, within / 3, || modern_headers("tools/list")).await {
         Ok(listed) => Ok(listed),
-        Err(unreachable @ AskError::Upstream(UpstreamError::Unreachable(_))) => Err(unreachable),
+        Err(unreachable @ AskError::Upstream(UpstreamError::Unreachable(_) | UpstreamError::NoCredential(_))) => Err(unreachable),
         Err(_) => over_http_session(server, within).await,
     }
 }
@@ -159,7 +159,7 @@ async fn over_http_session(server: &HttpUpstream, within: Duration) -> Result<Li
     let tools = pages_http(server, Era::Legacy, within, headers).await;
     if session.is_some() {
         // A server that does not end sessions on request forgets this one by itself.
-        let _ = server.bare(Method::DELETE, headers()).await;
+        let _ = server.bare(Method::DELETE, headers(), Whose::Ours).await;
     }
     tools
 }
@@ -200,7 +200,7 @@ fn modern_headers(method: &'static str) -> HeaderMap {
 }
 
 async fn tell_http(server: &HttpUpstream, body: Bytes, headers: HeaderMap) -> Result<(), AskError> {
-    let response = server.post(Cleared::own(body), headers).await?;
+    let response = server.post(Cleared::own(body), headers, Whose::Ours).await?;
     if response.status().is_success() { Ok(()) } else { Err(AskError::Status(response.status())) }
 }
 
@@ -213,7 +213,7 @@ async fn question_http(
     patience: Duration,
 ) -> Result<(HeaderMap, Message), AskError> {
     let asked = async {
-        let response = server.post(Cleared::own(body), headers).await?;
+        let response = server.post(Cleared::own(body), headers, Whose::Ours).await?;
         if !response.status().is_success() {
             return Err(AskError::Status(response.status()));
         }

@@ -1,5 +1,6 @@
 //! An MCP server behind a URL: streamable HTTP.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,6 +14,8 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use super::UpstreamError;
+use super::credential::{Credential, CredentialSettings, Credentials, Whose};
+use crate::clock::Clock;
 use crate::identity::ACTOR_TOKEN;
 use crate::proxy::cleared::Cleared;
 
@@ -25,6 +28,8 @@ pub struct HttpSettings {
     pub connect_timeout: Duration,
     /// Longest wait for the head of an answer.
     pub response_timeout: Duration,
+    /// What the server is shown of us.
+    pub credential: CredentialSettings,
 }
 
 /// A server behind a URL. Cheap to clone.
@@ -33,6 +38,9 @@ pub(in crate::proxy) struct HttpUpstream {
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
     url: Uri,
     response_timeout: Duration,
+    credentials: Arc<Credentials>,
+    /// The word for how it is shown who we are.
+    credential: &'static str,
 }
 
 impl HttpUpstream {
@@ -40,8 +48,8 @@ impl HttpUpstream {
     ///
     /// # Errors
     ///
-    /// When the system's root certificates cannot be read and the URL is `https`.
-    pub(in crate::proxy) fn new(settings: HttpSettings) -> Result<Self, UpstreamError> {
+    /// When certificates cannot be read that are needed.
+    pub(in crate::proxy) fn new(settings: HttpSettings, clock: &Clock) -> Result<Self, UpstreamError> {
         let mut tcp = HttpConnector::new();
         tcp.set_nodelay(true);
         tcp.enforce_http(false);
@@ -61,7 +69,9 @@ impl HttpUpstream {
             .pool_idle_timeout(Duration::from_secs(60))
             .pool_max_idle_per_host(256)
             .build(connector);
-        Ok(Self { client, url: settings.url, response_timeout: settings.response_timeout })
+        let credential = settings.credential.word();
+        let credentials = Arc::new(Credentials::new(settings.credential, clock).map_err(UpstreamError::Setup)?);
+        Ok(Self { client, url: settings.url, response_timeout: settings.response_timeout, credentials, credential })
     }
 
     /// Where the server is.
@@ -69,9 +79,19 @@ impl HttpUpstream {
         &self.url
     }
 
+    /// The word for how it is shown who we are.
+    pub(in crate::proxy) const fn credential(&self) -> &'static str {
+        self.credential
+    }
+
     /// Sends a message by POST and waits for the head of the answer.
-    pub(in crate::proxy) async fn post(&self, message: Cleared, headers: HeaderMap) -> Result<Response<Incoming>, UpstreamError> {
-        self.send(Method::POST, self.url.clone(), headers, message.into_bytes()).await
+    pub(in crate::proxy) async fn post(
+        &self,
+        message: Cleared,
+        headers: HeaderMap,
+        whose: Whose<'_>,
+    ) -> Result<Response<Incoming>, UpstreamError> {
+        self.send((Method::POST, self.url.clone(), headers, message.into_bytes()), whose).await
     }
 
     /// The same, to another URI of the same server: the message endpoint of the deprecated HTTP+SSE transport.
@@ -80,20 +100,40 @@ impl HttpUpstream {
         uri: Uri,
         message: Cleared,
         headers: HeaderMap,
+        whose: Whose<'_>,
     ) -> Result<Response<Incoming>, UpstreamError> {
-        self.send(Method::POST, uri, headers, message.into_bytes()).await
+        self.send((Method::POST, uri, headers, message.into_bytes()), whose).await
     }
 
     /// Opens a stream of events from the server (GET), or ends a session (DELETE).
-    pub(in crate::proxy) async fn bare(&self, method: Method, headers: HeaderMap) -> Result<Response<Incoming>, UpstreamError> {
-        self.send(method, self.url.clone(), headers, Bytes::new()).await
+    pub(in crate::proxy) async fn bare(
+        &self,
+        method: Method,
+        headers: HeaderMap,
+        whose: Whose<'_>,
+    ) -> Result<Response<Incoming>, UpstreamError> {
+        self.send((method, self.url.clone(), headers, Bytes::new()), whose).await
     }
 
-    async fn send(&self, method: Method, uri: Uri, headers: HeaderMap, body: Bytes) -> Result<Response<Incoming>, UpstreamError> {
-        let mut request = Request::new(Full::new(body));
-        *request.method_mut() = method;
-        *request.uri_mut() = uri;
-        *request.headers_mut() = headers;
+    /// Sends a request with what the server is to be shown. When it does not take that (401) it has not done anything, so the request may
+    /// go once more with something newer.
+    async fn send(&self, parts: Parcel, whose: Whose<'_>) -> Result<Response<Incoming>, UpstreamError> {
+        let Some(shown) = self.credentials.get(whose).await.map_err(UpstreamError::NoCredential)? else {
+            return self.exchange(request(parts, None)).await;
+        };
+        let answer = self.exchange(request(parts.clone(), Some(&shown))).await?;
+        if answer.status() != StatusCode::UNAUTHORIZED {
+            self.credentials.accepted(&shown);
+            return Ok(answer);
+        }
+        if !self.credentials.renews(&shown).await {
+            return Ok(answer);
+        }
+        let newer = self.credentials.get(whose).await.map_err(UpstreamError::NoCredential)?;
+        self.exchange(request(parts, newer.as_ref())).await
+    }
+
+    async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, UpstreamError> {
         tokio::time::timeout(self.response_timeout, self.client.request(request))
             .await
             .map_err(|_| UpstreamError::Silent(self.response_timeout))?
@@ -101,9 +141,24 @@ impl HttpUpstream {
     }
 }
 
+/// Method, URI, headers and body of a request, without what the server is shown.
+type Parcel = (Method, Uri, HeaderMap, Bytes);
+
+fn request((method, uri, mut headers, body): Parcel, shown: Option<&Credential>) -> Request<Full<Bytes>> {
+    if let Some(shown) = shown {
+        // In place of whatever the client sent under this name.
+        headers.insert(shown.name.clone(), shown.value.clone());
+    }
+    let mut request = Request::new(Full::new(body));
+    *request.method_mut() = method;
+    *request.uri_mut() = uri;
+    *request.headers_mut() = headers;
+    request
+}
+
 /// Headers that concern one hop only (RFC 9110, section 7.6.1), or that must not or need not reach the server: the client's
 /// credentials are for us, and what we have to read must not come compressed.
-const NOT_FORWARDED: [HeaderName; 16] = [
+const NOT_FORWARDED: [HeaderName; 22] = [
     header::CONNECTION,
     HeaderName::from_static("keep-alive"),
     HeaderName::from_static("proxy-connection"),
@@ -120,6 +175,13 @@ const NOT_FORWARDED: [HeaderName; 16] = [
     header::COOKIE,
     HeaderName::from_static("dpop"),
     ACTOR_TOKEN,
+    // Where boxes in front of us put tokens and certificates of clients.
+    HeaderName::from_static("x-forwarded-access-token"),
+    HeaderName::from_static("x-auth-request-access-token"),
+    HeaderName::from_static("x-forwarded-client-cert"),
+    HeaderName::from_static("client-cert"),
+    HeaderName::from_static("client-cert-chain"),
+    HeaderName::from_static("x-amzn-oidc-accesstoken"),
 ];
 
 /// Headers of a server that are not for its client: the body is ours, and where the client goes next, or gets a token, is not the server's

@@ -2,15 +2,19 @@
 
 mod ask;
 pub mod child;
+mod credential;
 mod http;
 pub(in crate::proxy) mod own;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 pub use self::ask::{AskError, list_tools};
+pub(in crate::proxy) use self::credential::Whose;
+pub use self::credential::{CredentialSettings, FixedCredential, FixedSource, NoCredential};
 pub use self::http::HttpSettings;
 pub(in crate::proxy) use self::http::{
     HttpUpstream, is_event_stream, is_plain, request_headers, response_headers, status_for_client,
@@ -19,7 +23,9 @@ pub use self::own::{Listed, Unlisted};
 
 use self::child::{ChildState, OpenError, Pool, PoolSettings, SendError, Unavailable};
 use crate::clock::Clock;
+use crate::domain::DecisionId;
 use crate::lifecycle::Stop;
+use crate::outbound::SetupError;
 
 /// How a server is reached.
 #[derive(Debug, Clone)]
@@ -40,6 +46,12 @@ pub(in crate::proxy) enum Upstream {
 /// Why a server did not answer.
 #[derive(Debug, thiserror::Error)]
 pub enum UpstreamError {
+    /// Nothing to show the server: nothing was sent.
+    #[error("there is nothing to show the server")]
+    NoCredential(#[source] NoCredential),
+    /// What is needed to get a credential cannot be prepared.
+    #[error("failed to prepare connections to the authorization server")]
+    Setup(#[source] SetupError),
     /// No root certificates to check the server with.
     #[error("failed to read the system's root certificates")]
     Certificates(#[source] std::io::Error),
@@ -71,6 +83,8 @@ impl UpstreamError {
     #[must_use]
     pub const fn sentence(&self) -> &'static str {
         match self {
+            Self::NoCredential(why) => why.sentence(),
+            Self::Setup(_) => "The MCP server cannot be reached.",
             Self::Certificates(_) | Self::Unreachable(_) => "The MCP server cannot be reached.",
             Self::Silent(_) => "The MCP server did not answer in time.",
             Self::NoProcess(OpenError::InUse) => "A request with this id or progress token is already in flight.",
@@ -87,10 +101,20 @@ impl UpstreamError {
         }
     }
 
+    /// The same, with the decision that is of no use where nothing was sent.
+    pub(in crate::proxy) fn told(&self, decision: Option<DecisionId>) -> Cow<'static, str> {
+        match (self, decision) {
+            (Self::NoCredential(why), Some(id)) => format!("{} Decision {id}.", why.sentence()).into(),
+            _ => self.sentence().into(),
+        }
+    }
+
     /// The word for the record.
     #[must_use]
-    pub const fn word(&self) -> &'static str {
-        match self {
+    pub fn word(&self) -> Cow<'static, str> {
+        let word = match self {
+            Self::NoCredential(why) => return why.word().into(),
+            Self::Setup(_) => "not prepared",
             Self::Certificates(_) => "no root certificates",
             Self::Unreachable(_) => "unreachable",
             Self::Silent(_) => "no answer in time",
@@ -99,7 +123,8 @@ impl UpstreamError {
             Self::Ended => "process ended",
             Self::NoSession => "no session",
             Self::Overrun => "overrun",
-        }
+        };
+        word.into()
     }
 }
 
@@ -112,7 +137,7 @@ impl Upstream {
         stop: &Stop,
     ) -> Result<Self, UpstreamError> {
         match settings {
-            UpstreamSettings::Http(settings) => HttpUpstream::new(settings).map(|server| Self::Http(Arc::new(server))),
+            UpstreamSettings::Http(settings) => HttpUpstream::new(settings, clock).map(|server| Self::Http(Arc::new(server))),
             UpstreamSettings::Child(settings) => {
                 Ok(Self::Child(Pool::new(settings, children.clone(), clock.clone(), &stop.token())))
             }
@@ -122,7 +147,7 @@ impl Upstream {
     /// The server's state, for operators.
     pub(in crate::proxy) fn state(&self) -> Value {
         match self {
-            Self::Http(server) => json!({ "kind": "http", "url": server.url().to_string() }),
+            Self::Http(server) => json!({ "kind": "http", "url": server.url().to_string(), "credential": server.credential() }),
             Self::Child(pool) => match pool.state() {
                 ChildState::Idle => json!({ "kind": "process", "state": "idle" }),
                 ChildState::Starting { pid, .. } => json!({ "kind": "process", "state": "starting", "pid": pid }),

@@ -173,8 +173,12 @@ async fn a_retry_with_the_answers_is_a_new_call_to_be_decided() {
     .await;
     let mut client = lab.client(Era::Modern).await;
     let asked = client.call("1", "echo", json!({})).await.unwrap();
-    assert_eq!(asked.json()["result"], input_required("elicitation/create"), "what is allowed passes unchanged");
-    let retry = |tool: &str| json!({"name": tool, "requestState": "s", "inputResponses": {"k": {"action": "accept"}}});
+    let mut result = asked.json()["result"].clone();
+    let sealed = result["requestState"].take();
+    assert!(sealed.as_str().is_some_and(|state| state.len() > 40), "{sealed}");
+    result["requestState"] = "s".into();
+    assert_eq!(result, input_required("elicitation/create"), "what is allowed passes unchanged but for the state");
+    let retry = |tool: &str| json!({"name": tool, "requestState": sealed, "inputResponses": {"k": {"action": "accept"}}});
     assert!(client.request("2", "tools/call", Some("echo"), retry("echo")).await.unwrap().is_good());
     let smuggled = client.request("3", "tools/call", Some("destroy"), retry("destroy")).await.unwrap();
     assert!(smuggled.denial().is_some(), "{smuggled:?}");
@@ -183,4 +187,6 @@ async fn a_retry_with_the_answers_is_a_new_call_to_be_decided() {
         ["tools/call echo allow ok", "elicitation/create allow ok", "tools/call echo allow ok", "tools/call destroy deny"]
     );
     assert_eq!(lab.called(), ["echo", "echo"]);
+    let second = lab.ear.messages().into_iter().filter(|message| message["method"] == "tools/call").nth(1).unwrap();
+    assert_eq!(second["params"]["requestState"], "s", "the server gets back what it gave");
 }

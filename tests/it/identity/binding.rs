@@ -86,3 +86,34 @@ async fn a_stream_that_somebody_listens_to_ends_with_their_token() {
     assert!(listening.next().await.is_some());
     assert_eq!(listening.next().await, None, "it ends although the server goes on");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_state_of_somebody_else_or_of_nobody_is_unknown() {
+    let house = House::with("", "", |_, message| {
+        let first = message["method"] == "tools/call" && message["params"]["inputResponses"].is_null();
+        let more = json!({ "resultType": "input_required", "requestState": "the-state", "inputRequests": {} });
+        first.then(|| Answer::result(message, more))
+    })
+    .await;
+    let mut alice = house.client(Era::Modern, &house.idp.token(json!({}))).await;
+    let asked = alice.call("1", "echo", json!({})).await.unwrap();
+    let sealed = asked.json()["result"]["requestState"].as_str().unwrap().to_owned();
+    assert!(!asked.json().to_string().contains("the-state"));
+    let retry = |state: &str| json!({ "name": "echo", "requestState": state, "inputResponses": { "k": {} } });
+    let bob = house.client(Era::Modern, &house.idp.token(json!({ "sub": "bob" }))).await;
+    let other = house.client(Era::Modern, &house.idp.token(json!({ "client_id": "other" }))).await;
+    for (mut client, state) in
+        [(bob, sealed.as_str()), (other, &sealed), (house.client(Era::Modern, &house.idp.token(json!({}))).await, "the-state")]
+    {
+        let before = house.reached();
+        let reply = client.request("2", "tools/call", Some("echo"), retry(state)).await.unwrap();
+        assert_eq!((reply.status, reply.code()), (200, Some(-32602)), "{reply:?}");
+        assert_eq!(house.reached(), before, "nothing reaches the server");
+    }
+    // A renewed token of the same caller brings it back.
+    alice.shows = bearer(&house.idp.token(json!({ "jti": "t-2" })));
+    assert!(alice.request("3", "tools/call", Some("echo"), retry(&sealed)).await.unwrap().is_good());
+    let lines = house.decisions().await;
+    let unknown = "tools/call echo allow failed: unknown request state";
+    assert_eq!(lines.iter().filter(|line| *line == unknown).count(), 3, "{lines:#?}");
+}

@@ -1,5 +1,6 @@
 //! An identity provider for tests: metadata, keys and tokens of whatever kind a test wants, and a count of who asked for what.
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -82,7 +83,11 @@ struct State {
     opaque: Map<String, Value>,
     down: bool,
     slow: Duration,
+    /// What is answered to whoever asks for a token with this form.
+    grants: Box<Grants>,
 }
+
+type Grants = dyn FnMut(&BTreeMap<String, String>) -> (u16, String) + Send;
 
 /// The running provider.
 pub(crate) struct Idp {
@@ -103,8 +108,8 @@ impl Idp {
         let address = listener.local_addr().unwrap();
         let key = TestKey::new("k1");
         let published = vec![named(&key)];
-        let (opaque, slow) = (Map::new(), Duration::ZERO);
-        let state = Arc::new(Mutex::new(State { published, key, asked: Vec::new(), opaque, down: false, slow }));
+        let (opaque, slow, grants) = (Map::new(), Duration::ZERO, Box::new(usual_grants()) as Box<Grants>);
+        let state = Arc::new(Mutex::new(State { published, key, asked: Vec::new(), opaque, down: false, slow, grants }));
         let shared = Arc::clone(&state);
         let server = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -166,6 +171,16 @@ impl Idp {
         self.state.lock().opaque.insert(token.to_owned(), claims);
     }
 
+    /// Answers whoever asks for a token in this way from now on.
+    pub(crate) fn grants(&self, grants: impl FnMut(&BTreeMap<String, String>) -> (u16, String) + Send + 'static) {
+        self.state.lock().grants = Box::new(grants);
+    }
+
+    /// The forms with which tokens were asked for.
+    pub(crate) fn forms(&self) -> Vec<BTreeMap<String, String>> {
+        self.asked("/token").iter().map(|(_, body)| pairs(body)).collect()
+    }
+
     /// How often this path was asked for.
     pub(crate) fn count(&self, path: &str) -> usize {
         self.asked(path).len()
@@ -201,6 +216,31 @@ fn merge(into: &mut Value, change: Value) {
     }
 }
 
+/// The members of a form.
+fn pairs(form: &str) -> BTreeMap<String, String> {
+    let decoded = |text: &str| {
+        let spaced = text.replace('+', " ");
+        let mut parts = spaced.split('%');
+        let mut out = parts.next().unwrap_or_default().as_bytes().to_vec();
+        for part in parts {
+            out.push(u8::from_str_radix(&part[..2], 16).unwrap());
+            out.extend_from_slice(part[2..].as_bytes());
+        }
+        String::from_utf8(out).unwrap()
+    };
+    form.split('&').filter_map(|pair| pair.split_once('=')).map(|(name, value)| (decoded(name), decoded(value))).collect()
+}
+
+/// Everybody gets a bearer's token, each another one, which says whose it is.
+fn usual_grants() -> impl FnMut(&BTreeMap<String, String>) -> (u16, String) + Send {
+    let mut count = 0;
+    move |form| {
+        count += 1;
+        let kind = if form.contains_key("subject_token") { "exchanged" } else { "own" };
+        (200, json!({ "access_token": format!("{kind}-{count}"), "token_type": "Bearer", "expires_in": 300 }).to_string())
+    }
+}
+
 async fn answer(
     request: Request<Incoming>,
     address: SocketAddr,
@@ -219,11 +259,18 @@ async fn answer(
         _ if state.down => None,
         "/.well-known/oauth-authorization-server" => Some(json!({
             "issuer": issuer, "jwks_uri": format!("{issuer}/keys"), "introspection_endpoint": format!("{issuer}/introspect"),
+            "token_endpoint": format!("{issuer}/token"),
         })),
         "/keys" => Some(json!({ "keys": state.published })),
         "/introspect" => {
             let token = body.split('&').find_map(|pair| pair.strip_prefix("token=")).unwrap_or_default();
             Some(state.opaque.get(token).cloned().unwrap_or_else(|| json!({ "active": false })))
+        }
+        "/token" => {
+            let (status, said) = (state.grants)(&pairs(&body));
+            *response.status_mut() = StatusCode::from_u16(status).unwrap();
+            *response.body_mut() = Full::from(said);
+            return Ok(response);
         }
         "/tokenreviews" => {
             let review: Value = serde_json::from_str(&body).unwrap_or_default();

@@ -62,6 +62,21 @@ pub(super) fn outcome(entry: &Entry<'_>, leaf: &Leaf) -> Event {
     event
 }
 
+/// Requests that were turned away before anything was decided: nobody knows whose they were.
+pub(super) fn unidentified(leaf: &Leaf) -> Event {
+    let mut event = Event::of_class(&API, OTHER, "Unidentified");
+    event.status(Status::Failure);
+    event.severity(Severity::Low);
+    event.set_some("status_code", leaf.turned_away());
+    event.set_some("count", leaf.number("count").and_then(|count| i32::try_from(count).ok()));
+    event.set("message", format!("requests were turned away: {}", leaf.turned_away().unwrap_or_default()));
+    event.set("actor", json!({ "user": { "name": "unknown", "type": "Unknown", "type_id": 0 } }));
+    event.set("api", json!({ "operation": "unknown", "service": { "name": leaf.text("server").unwrap_or_default() } }));
+    event.set("src_endpoint", endpoint(leaf));
+    event.place(&["reason", "server"]);
+    event
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Verdict {
     Allow,
@@ -103,7 +118,10 @@ fn actor(leaf: &Leaf) -> Value {
     let groups = Some(groups(leaf)).filter(|groups| !groups.is_empty());
     let user = leaf.text("actor");
     let user = user.map(|user| present(json!({ "name": user, "uid": user, "type": "User", "type_id": 1, "groups": groups })));
-    let session = leaf.text("session").map(|session| json!({ "uid": session }));
+    let credential = leaf.token("token", &["jti", "sha256"]);
+    let session =
+        json!({ "uid": leaf.text("session"), "issuer": leaf.token("token", &["issuer"]), "credential_uid": credential });
+    let session = Some(present(session)).filter(|session| session.as_object().is_some_and(|members| !members.is_empty()));
     present(json!({ "app_name": agent, "app_uid": agent, "user": user, "session": session }))
 }
 

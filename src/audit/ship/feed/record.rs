@@ -62,7 +62,7 @@ impl Severity {
             ("decision", "deny" | "require_approval") => Self::Warn,
             ("outcome", "tool_error" | "rpc_error" | "cancelled" | "abandoned") => Self::Warn,
             ("outcome", "failed") | ("policy", "refused") | ("", _) => Self::Error,
-            ("recovery" | "clock", _) => Self::Warn,
+            ("recovery" | "clock" | "unidentified", _) => Self::Warn,
             _ => Self::Info,
         }
     }

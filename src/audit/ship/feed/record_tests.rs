@@ -93,6 +93,7 @@ fn each_kind_of_record_has_its_name_and_severity() {
         ("stop", "cedarpost.stop", "INFO", None),
         ("recovery", "cedarpost.recovery", "WARN", None),
         ("clock", "cedarpost.clock", "WARN", None),
+        ("unidentified", "cedarpost.unidentified", "WARN", None),
     ];
     for (name, event, severity, error) in cases {
         let record = decoded(&leaf(name));

@@ -136,7 +136,8 @@ fn caller(case: &Case) -> Caller {
     let actor = case.actor.as_ref().map_or(Actor::Unattended, |actor| Actor::Person(UserId::new(actor.id.as_str())));
     let brings = |principal: Option<&TestPrincipal>| principal.and_then(|principal| principal.brings.clone()).unwrap_or_default();
     let standing = Standing { agent: brings(Some(&case.agent)), actor: brings(case.actor.as_ref()) };
-    Caller::new(AgentId::new(case.agent.id.as_str()), actor).with_standing(standing)
+    let caller = Caller::new(AgentId::new(case.agent.id.as_str()), actor).with_standing(standing);
+    case.token.iter().cloned().fold(caller, Caller::with_token)
 }
 
 /// The call that a case asks about; `None` when it asks what is seen.
