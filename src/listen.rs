@@ -1,99 +1,130 @@
-//! TCP listeners: binding with errors a person understands, accepting with a bound on open connections.
+//! Listeners: binding TCP addresses and unix sockets with errors a person understands, accepting with a bound on open connections.
 //!
-//! There is no TLS here yet, so an address that other machines reach is refused unless the settings say that it is meant.
+//! A listener with a certificate speaks TLS, and hands over connections whose handshake is done; a slow one holds nobody up. An address
+//! that other machines reach is refused without TLS unless the settings say that it is meant. Who is behind a connection is not decided
+//! here: [`Peer`] says what it showed. Read on in `bind`, `tls` and `connection`.
 
-use std::io;
-use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
+use rustls::server::danger::ClientCertVerifier;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
 
+mod address;
+mod bind;
+#[cfg(test)]
+#[path = "../tests/it/support/ca.rs"]
+pub(crate) mod ca;
+pub mod certificate;
+mod connection;
+mod metrics;
 pub mod private;
+pub mod tls;
+mod unix;
+
+pub use address::{Address, BadAddress};
+pub use bind::BindError;
+pub use connection::{Connection, Peer, Process};
+pub use metrics::Metrics;
 
 use crate::lifecycle::Stop;
+use bind::Socket;
+use connection::Stream;
+use tls::{Keeper, Served, Tls, TlsError, TlsSettings};
 
 /// What a listener is told at the start.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// The address; port 0 lets the system choose.
-    pub address: SocketAddr,
+    pub address: Address,
     /// An address that other machines reach may be bound without TLS.
     pub plaintext_non_loopback: bool,
-    /// Connections open at the same time; more wait in the system's queue.
-    pub max_connections: usize,
+    /// Who may connect to a unix socket: the mode of its file.
+    pub socket_mode: u32,
+    /// The certificate, for a listener that speaks TLS.
+    pub tls: Option<TlsSettings>,
 }
 
-/// Why an address was not bound.
-#[derive(Debug, thiserror::Error)]
-pub enum BindError {
-    /// Other machines reach it, and there is no TLS.
-    #[error(
-        "`{0}` may be reached by other machines and this listener has no TLS; set `plaintext_non_loopback = true` if that is meant"
-    )]
-    Plaintext(SocketAddr),
-    /// Somebody listens there.
-    #[error("`{0}` is in use by another process; choose another port, or stop that process")]
-    InUse(SocketAddr),
-    /// No interface of this machine has it.
-    #[error("`{0}` is not an address of this machine")]
-    NotOurs(SocketAddr),
-    /// The system forbids it.
-    #[error("this user may not listen on `{0}`; ports below 1024 need a privilege")]
-    Forbidden(SocketAddr),
-    /// Anything else.
-    #[error("failed to listen on `{address}`")]
-    Other {
-        /// The address.
-        address: SocketAddr,
-        /// What the system said.
-        #[source]
-        source: io::Error,
-    },
+impl Settings {
+    /// A TCP address without TLS that only this machine reaches.
+    #[must_use]
+    pub const fn plain(address: std::net::SocketAddr) -> Self {
+        Self { address: Address::Tcp(address), plaintext_non_loopback: false, socket_mode: 0o600, tls: None }
+    }
 }
 
 /// A bound listener.
 #[derive(Debug)]
 pub struct Listener {
-    socket: TcpListener,
-    address: SocketAddr,
+    face: &'static str,
+    socket: Socket,
+    address: Address,
     slots: Arc<Semaphore>,
     pause: Backoff,
+    tls: Option<Tls>,
+    /// Connections whose handshake is under way. Each holds a slot, and has a deadline.
+    handshakes: JoinSet<Option<Connection>>,
+    keeper: Option<Keeper>,
 }
 
 impl Listener {
-    /// Binds the address.
+    /// Binds the address for a face, which is its name in logs and metrics. `max_connections` may be open at the same time; more wait in
+    /// the system's queue.
     ///
     /// # Errors
-    /// When the address is refused or cannot be bound.
-    pub async fn bind(settings: &Settings) -> Result<Self, BindError> {
-        let address = settings.address;
-        if !settings.plaintext_non_loopback && !address.ip().to_canonical().is_loopback() {
-            return Err(BindError::Plaintext(address));
-        }
-        let bound = async {
-            let socket = TcpListener::bind(address).await?;
-            let address = socket.local_addr()?;
-            Ok((socket, address))
+    /// When the address is refused or cannot be bound, or the certificate cannot be served.
+    pub async fn bind(
+        face: &'static str,
+        settings: &Settings,
+        max_connections: usize,
+        metrics: &Metrics,
+    ) -> Result<Self, BindError> {
+        let (tls, keeper) = match &settings.tls {
+            Some(tls) => {
+                let (served, keeper) = Served::open(face, tls.clone(), metrics.clone()).map_err(TlsError::Files)?;
+                (Some(Tls::new(served, metrics.clone())?), Some(keeper))
+            }
+            None => (None, None),
         };
-        let (socket, address) = bound.await.map_err(|source: io::Error| match source.kind() {
-            io::ErrorKind::AddrInUse => BindError::InUse(address),
-            io::ErrorKind::AddrNotAvailable => BindError::NotOurs(address),
-            io::ErrorKind::PermissionDenied => BindError::Forbidden(address),
-            _ => BindError::Other { address, source },
-        })?;
-        let slots = settings.max_connections.clamp(1, Semaphore::MAX_PERMITS);
-        Ok(Self { socket, address, slots: Arc::new(Semaphore::new(slots)), pause: Backoff::default() })
+        let (socket, address) = bind::bind(settings).await?;
+        let slots = Arc::new(Semaphore::new(max_connections.clamp(1, Semaphore::MAX_PERMITS)));
+        Ok(Self { face, socket, address, slots, pause: Backoff::default(), tls, handshakes: JoinSet::new(), keeper })
+    }
+
+    /// The same, asking clients for certificates that this verifier must find good. Without TLS nobody can be asked.
+    ///
+    /// # Errors
+    /// When TLS cannot be set up so.
+    pub fn asking_for_certificates(mut self, verifier: Arc<dyn ClientCertVerifier>) -> Result<Self, BindError> {
+        self.tls = self.tls.map(|tls| tls.asking(verifier)).transpose()?;
+        Ok(self)
+    }
+
+    /// The same with the protocols that its face speaks over TLS (ALPN), most wanted first; `http/1.1` when nobody says it.
+    ///
+    /// # Errors
+    /// When TLS cannot be set up so.
+    pub fn speaking(mut self, protocols: &[&'static str]) -> Result<Self, BindError> {
+        self.tls = self.tls.map(|tls| tls.speaking(protocols)).transpose()?;
+        Ok(self)
+    }
+
+    /// What keeps the certificate as its files say; it has to run. It is there once, and only with TLS.
+    pub const fn take_keeper(&mut self) -> Option<Keeper> {
+        self.keeper.take()
+    }
+
+    /// The certificate that is served, with TLS.
+    #[must_use]
+    pub fn certificate(&self) -> Option<Served> {
+        self.tls.as_ref().map(Tls::served)
     }
 
     /// The address it is bound to, with the port the system chose.
     #[must_use]
-    pub const fn local_addr(&self) -> SocketAddr {
-        self.address
+    pub const fn local_addr(&self) -> &Address {
+        &self.address
     }
 
     /// The next connection; `None` when `stop` is pulled. While all slots are taken nothing is accepted; an accept that fails because
@@ -110,82 +141,56 @@ impl Listener {
     }
 
     async fn next(&mut self) -> Option<Connection> {
-        // The semaphore is never closed, so this is never `None`.
-        let slot = Arc::clone(&self.slots).acquire_owned().await.ok()?;
         loop {
-            match self.socket.accept().await {
-                Ok((stream, peer)) => {
-                    self.pause.reset();
-                    return Some(Connection::new(stream, peer, slot));
-                }
-                Err(error) if is_about_the_connection(&error) => {
-                    tracing::debug!(%error, "a connection ended before it was accepted");
-                }
-                Err(error) => {
-                    let pause = self.pause.next();
-                    tracing::warn!(%error, address = %self.address, pause_ms = pause.as_millis(), "failed to accept connections");
-                    tokio::time::sleep(pause).await;
-                }
+            let Self { socket, slots, pause, handshakes, .. } = self;
+            let (stream, peer, slot) = tokio::select! {
+                Some(done) = handshakes.join_next() => match done {
+                    Ok(Some(connection)) => return Some(connection),
+                    Ok(None) | Err(_) => continue,
+                },
+                accepted = accept(socket, slots, pause, self.face) => accepted?,
+            };
+            match (&self.tls, stream) {
+                (Some(tls), Stream::Tcp(stream)) => drop(self.handshakes.spawn(tls.handshake(stream, peer, slot))),
+                (_, stream) => return Some(Connection::new(stream, peer, slot)),
             }
         }
     }
 }
 
-/// A client's connection; it holds one of the listener's slots until it is dropped.
-#[derive(Debug)]
-pub struct Connection {
-    stream: TcpStream,
-    peer: SocketAddr,
-    _slot: OwnedSemaphorePermit,
-}
-
-impl Connection {
-    fn new(stream: TcpStream, peer: SocketAddr, slot: OwnedSemaphorePermit) -> Self {
-        // Small messages must not wait for more; a socket that cannot be told so still works.
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, %peer, "failed to set TCP_NODELAY");
+/// The next stream that somebody opens, and a slot for it.
+///
+/// # Cancel safety
+/// No accepted stream is lost when this is dropped.
+async fn accept(
+    socket: &Socket,
+    slots: &Arc<Semaphore>,
+    pause: &mut Backoff,
+    face: &'static str,
+) -> Option<(Stream, Peer, OwnedSemaphorePermit)> {
+    // The semaphore is never closed, so this is never `None`.
+    let slot = Arc::clone(slots).acquire_owned().await.ok()?;
+    loop {
+        match socket.accept().await {
+            Ok((stream, peer)) => {
+                pause.reset();
+                return Some((stream, peer, slot));
+            }
+            Err(error) if is_about_the_connection(&error) => {
+                tracing::debug!(%error, face, "a connection ended before it was accepted");
+            }
+            Err(error) => {
+                let pause = pause.next();
+                tracing::warn!(%error, face, pause_ms = pause.as_millis(), "failed to accept connections");
+                tokio::time::sleep(pause).await;
+            }
         }
-        Self { stream, peer, _slot: slot }
-    }
-
-    /// The other end.
-    #[must_use]
-    pub const fn peer(&self) -> SocketAddr {
-        self.peer
-    }
-}
-
-impl AsyncRead for Connection {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
-    }
-}
-
-impl AsyncWrite for Connection {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, buf)
-    }
-
-    fn poll_write_vectored(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bufs: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }
 
 /// Errors of one connection that was in the queue; the next one may be fine.
-fn is_about_the_connection(error: &io::Error) -> bool {
-    use io::ErrorKind as Kind;
+fn is_about_the_connection(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind as Kind;
     matches!(error.kind(), Kind::ConnectionAborted | Kind::ConnectionReset | Kind::ConnectionRefused | Kind::Interrupted)
 }
 

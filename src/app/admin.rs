@@ -1,19 +1,18 @@
 //! The admin face, when the configuration asks for one.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
 use prometheus_client::registry::Registry;
 
-use super::status;
+use super::status::{self, Running};
 use crate::audit::AuditReader;
 use crate::audit::ship::Board;
 use crate::config::AdminSettings;
 use crate::gate::Gate;
 use crate::lifecycle::{Stop, Tasks};
-use crate::listen::{self, Listener};
-use crate::proxy::Endpoint;
+use crate::listen::tls::{Keeper, Served};
+use crate::listen::{Listener, Metrics};
 use crate::rest::{self, router};
 
 /// Most connections to the admin listener at a time.
@@ -30,15 +29,16 @@ pub(super) struct RunningAdmin {
 
 impl Admin {
     /// Opens the listener, if one is configured.
-    pub(super) async fn bind(settings: Option<&AdminSettings>) -> anyhow::Result<Self> {
+    pub(super) async fn bind(settings: Option<&AdminSettings>, metrics: &Metrics) -> anyhow::Result<Self> {
         let Some(settings) = settings else { return Ok(Self(None)) };
-        let listen = listen::Settings {
-            address: settings.address,
-            plaintext_non_loopback: settings.plaintext_non_loopback,
-            max_connections: CONNECTIONS,
-        };
-        let listener = Listener::bind(&listen).await.context("failed to open the admin listener")?;
+        let listener = Listener::bind("admin", &settings.listener, CONNECTIONS, metrics).await;
+        let listener = listener.context("failed to open the admin listener")?;
         Ok(Self(Some((listener, settings.clone()))))
+    }
+
+    /// What keeps its certificate, and the certificate.
+    pub(super) fn certificate(&mut self) -> Option<(Keeper, Served)> {
+        self.0.as_mut().and_then(|(listener, _)| listener.take_keeper().zip(listener.certificate()))
     }
 
     /// Shows what goes on. Once `stop` is pulled it says that the sidecar is not ready.
@@ -47,14 +47,14 @@ impl Admin {
         gate: &Gate,
         reader: AuditReader,
         board: Board,
-        endpoints: Vec<Arc<Endpoint>>,
+        running: Running,
         registry: Registry,
         stop: &Stop,
     ) -> RunningAdmin {
         let last = Stop::new();
         let mut tasks = Tasks::new(last.clone());
         if let Some((listener, settings)) = self.0 {
-            let sources = status::sources(gate, reader, board, endpoints, registry, &settings, stop.clone());
+            let sources = status::sources(gate, reader, board, running, registry, &settings, stop.clone());
             tracing::info!(event = "listening", face = "admin", address = %listener.local_addr(), "the admin face is ready");
             tasks.spawn("the admin face", rest::Admin::new(listener, router(sources)).run(last.clone()));
         }

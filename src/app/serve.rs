@@ -1,7 +1,6 @@
 //! The sidecar over HTTP.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,11 +14,13 @@ use super::control;
 use super::log::{self, Log};
 use super::rooms::{Rooms, keep_policies, policy_settings};
 use super::servers;
+use super::status::Running;
 use super::witness::WitnessFace;
 use crate::clock::Clock;
-use crate::config::{Config, ListenSettings, ServerSettings};
+use crate::config::{Config, ServerSettings};
 use crate::lifecycle::{Reload, Signals, Stop, TaskError, Tasks};
-use crate::listen::{self, Listener};
+use crate::listen::tls::{Keeper, Served};
+use crate::listen::{self, Address, Listener};
 use crate::proxy::{Endpoint, Guard, HttpFace, Metrics};
 use crate::telemetry;
 
@@ -31,11 +32,14 @@ pub(super) const LAST_GRACE: Duration = Duration::from_secs(10);
 /// # Errors
 ///
 /// When it cannot start, or a part of it fails.
-pub async fn serve(config: Config, stop: Stop, ready: impl FnOnce(SocketAddr)) -> anyhow::Result<Ended> {
-    let listener = Listener::bind(&listen_settings(&config.listen)).await.context("failed to open the MCP listener")?;
-    let admin = Admin::bind(config.admin.as_ref()).await?;
-    let (address, clock, mut registry) = (listener.local_addr(), Clock::System, telemetry::registry());
-    let witness = WitnessFace::open(config.witness.as_ref(), &clock).await?;
+pub async fn serve(config: Config, stop: Stop, ready: impl FnOnce(&Address)) -> anyhow::Result<Ended> {
+    let (clock, mut registry) = (Clock::System, telemetry::registry());
+    let metrics = listen::Metrics::new(&mut registry);
+    let listener = Listener::bind("mcp", &config.listen.listener, config.listen.max_connections, &metrics).await;
+    let mut listener = listener.context("failed to open the MCP listener")?;
+    let mut admin = Admin::bind(config.admin.as_ref(), &metrics).await?;
+    let mut witness = WitnessFace::open(config.witness.as_ref(), &clock, &metrics).await?;
+    let address = listener.local_addr().clone();
     let log = Log::open(&config, &clock, &mut registry)?;
     let carriers = Carriers::start(&config, &log, &clock, &mut registry).await?;
     let rooms = Rooms::open(&config, log, clock, &mut registry).await?;
@@ -45,11 +49,18 @@ pub async fn serve(config: Config, stop: Stop, ready: impl FnOnce(SocketAddr)) -
 
     let mut parts = Tasks::new(stop.clone());
     control::start(&gate, &reader, &stop, &mut parts)?;
+    let certificates =
+        [listener.take_keeper().zip(listener.certificate()), admin.certificate(), witness.certificate()].into_iter().flatten();
+    let certificates = keep_certificates(certificates, &mut parts, &stop);
+    if let Some(verifier) = rooms.identity.client_verifier() {
+        listener = listener.asking_for_certificates(verifier).context("failed to open the MCP listener")?;
+    }
     witness.start(&mut parts, &stop);
     let endpoints = start(&config, rooms, &mut registry, listener, requested, &stop, &mut parts)?;
-    let admin = admin.start(&gate, reader, carriers.board(), endpoints, registry, &stop);
+    let running = Running { endpoints, certificates };
+    let admin = admin.start(&gate, reader, carriers.board(), running, registry, &stop);
     tracing::info!(event = "listening", face = "mcp", %address, "the sidecar is ready for clients");
-    ready(address);
+    ready(&address);
 
     let drained = tokio::select! {
         drained = drain(parts, config.limits.shutdown_grace) => drained,
@@ -82,7 +93,7 @@ fn start(
     let endpoints = servers::endpoints(config, &rooms, &metrics, &processes)?;
     let servers = config.servers.iter().map(Into::into).collect();
     let settings = Arc::new(policy_settings(&config.policy, config.identity.as_ref(), config.callers.ways.attributes(), servers));
-    let guard = Guard::new(listener.local_addr(), &hosts(config), &config.listen.allowed_origins);
+    let guard = Guard::new(listener.local_addr().tcp(), &hosts(config), &config.listen.allowed_origins);
     let (header_timeout, grace) = (config.limits.header_timeout, config.limits.shutdown_grace);
     let protect = |(endpoint, server): (&Arc<Endpoint>, &ServerSettings)| {
         let protected = rooms.identity.protect(&server.path, server.scopes.clone());
@@ -123,17 +134,22 @@ fn start(
     Ok(endpoints)
 }
 
+/// Keeps the certificates of all listeners as their files say.
+pub(super) fn keep_certificates(all: impl Iterator<Item = (Keeper, Served)>, parts: &mut Tasks, stop: &Stop) -> Vec<Served> {
+    let keep = |(keeper, served): (Keeper, Served)| {
+        let running = keeper.run(stop.clone());
+        parts.spawn("the certificate of a listener", async move {
+            running.await;
+            Ok::<(), Infallible>(())
+        });
+        served
+    };
+    all.map(keep).collect()
+}
+
 /// The hosts that are served: those of the configuration, and the one by which clients know us.
 fn hosts(config: &Config) -> Vec<String> {
     let resource = config.callers.ways.resource.as_ref().and_then(|resource| resource.base.parse::<http::Uri>().ok());
     let ours = resource.and_then(|url| url.authority().map(ToString::to_string));
     config.listen.allowed_hosts.iter().cloned().chain(ours).collect()
-}
-
-fn listen_settings(settings: &ListenSettings) -> listen::Settings {
-    listen::Settings {
-        address: settings.address,
-        plaintext_non_loopback: settings.plaintext_non_loopback,
-        max_connections: settings.max_connections,
-    }
 }

@@ -12,17 +12,26 @@ use crate::config::AdminSettings;
 use crate::domain::Timestamp;
 use crate::gate::Gate;
 use crate::lifecycle::Stop;
+use crate::listen::tls::{Served, ServedState};
 use crate::mcp;
 use crate::policy::{Change, Difference};
 use crate::proxy::Endpoint;
 use crate::rest::{Check, ExplainSource, MAX_INQUIRY, Readiness, Sources, Verdict};
+
+/// What runs that operators ask about.
+pub(super) struct Running {
+    /// The servers.
+    pub(super) endpoints: Vec<Arc<Endpoint>>,
+    /// The certificates that are served.
+    pub(super) certificates: Vec<Served>,
+}
 
 /// What the admin face shows of a running sidecar.
 pub(super) fn sources(
     gate: &Gate,
     reader: AuditReader,
     board: Board,
-    endpoints: Vec<Arc<Endpoint>>,
+    running: Running,
     registry: Registry,
     admin: &AdminSettings,
     stop: Stop,
@@ -31,7 +40,7 @@ pub(super) fn sources(
     Sources {
         readiness: readiness(gate, board.clone()),
         registry,
-        status: Box::new(move || status(&status_gate, &reader, &board, &endpoints)),
+        status: Box::new(move || status(&status_gate, &reader, &board, &running)),
         explain: explain(gate),
         stop,
         allowed_hosts: admin.allowed_hosts.clone(),
@@ -61,7 +70,7 @@ fn readiness(gate: &Gate, board: Board) -> Readiness {
     ])
 }
 
-fn status(gate: &Gate, reader: &AuditReader, board: &Board, endpoints: &[Arc<Endpoint>]) -> Value {
+fn status(gate: &Gate, reader: &AuditReader, board: &Board, running: &Running) -> Value {
     let policy = gate.policy_status();
     let health = match gate.audit_health() {
         Health::Writable => json!({ "writable": true }),
@@ -85,10 +94,17 @@ fn status(gate: &Gate, reader: &AuditReader, board: &Board, endpoints: &[Arc<End
             "records": reader.len(), "first": reader.first(), "archived": reader.archived(), "health": health,
             "places": carriers::status(board),
         },
-        "servers": endpoints.iter().map(|endpoint| endpoint.state()).collect::<Vec<_>>(),
+        "servers": running.endpoints.iter().map(|endpoint| endpoint.state()).collect::<Vec<_>>(),
         "tools": tools,
+        "certificates": running.certificates.iter().map(certificate).collect::<Vec<_>>(),
         "drifted": drifted(&policy.drift),
     })
+}
+
+/// The certificate of a listener, and what is wrong with its files.
+fn certificate(served: &Served) -> Value {
+    let ServedState { names, not_after, problem } = served.state();
+    json!({ "listener": served.face(), "names": names, "not_after": time(not_after), "problem": problem })
 }
 
 /// By server, the tools that are not as they were reviewed, and how they differ.

@@ -11,14 +11,16 @@ use super::carriers::Carriers;
 use super::control;
 use super::log::{self, Log};
 use super::rooms::{Rooms, keep_policies, policy_settings};
-use super::serve::LAST_GRACE;
+use super::serve::{LAST_GRACE, keep_certificates};
 use super::servers;
+use super::status::Running;
 use crate::clock::Clock;
 use crate::config::{ActorTokenSource, Config, ServerSettings};
 use crate::domain::Transport;
 use crate::gate::{Gate, TurnedAway};
 use crate::identity::{Credentials, Identified, Identity, Unidentified};
 use crate::lifecycle::{Reload, Signals, Stop, Tasks};
+use crate::listen;
 use crate::proxy::{Metrics, StdioEnd, StdioFace};
 use crate::telemetry;
 
@@ -28,8 +30,8 @@ use crate::telemetry;
 ///
 /// When it cannot start.
 pub async fn stdio(config: Config) -> anyhow::Result<Ended> {
-    let admin = Admin::bind(config.admin.as_ref()).await?;
     let (clock, mut registry) = (Clock::System, telemetry::registry());
+    let mut admin = Admin::bind(config.admin.as_ref(), &listen::Metrics::new(&mut registry)).await?;
     let log = Log::open_free(&config, &clock, &mut registry)?;
     let carriers = Carriers::start(&config, &log, &clock, &mut registry).await?;
     let rooms = Rooms::open(&config, log, clock, &mut registry).await?;
@@ -42,8 +44,9 @@ pub async fn stdio(config: Config) -> anyhow::Result<Ended> {
     let keeping = tokio::spawn(keep_policies(rooms.gate.clone(), settings, rooms.watch, requested, stop.clone()));
     let mut parts = Tasks::new(stop.clone());
     control::start(&rooms.gate, &rooms.log.reader, &stop, &mut parts)?;
-    let admin =
-        admin.start(&rooms.gate, rooms.log.reader.clone(), carriers.board(), vec![Arc::clone(&endpoint)], registry, &stop);
+    let certificates = keep_certificates(admin.certificate().into_iter(), &mut parts, &stop);
+    let running = Running { endpoints: vec![Arc::clone(&endpoint)], certificates };
+    let admin = admin.start(&rooms.gate, rooms.log.reader.clone(), carriers.board(), running, registry, &stop);
 
     let upkeep = tokio::spawn(rooms.upkeep.run(stop.clone()));
     let signals = Signals::catch().context("failed to catch signals")?;

@@ -8,7 +8,8 @@ use crate::audit::ship::witness::service::{self, MAX_BODY, Service};
 use crate::clock::Clock;
 use crate::config::WitnessServerSettings;
 use crate::lifecycle::{Stop, Tasks};
-use crate::listen::{self, Listener};
+use crate::listen::tls::{Keeper, Served};
+use crate::listen::{Listener, Metrics};
 use crate::rest::{Admin, WitnessAnswer, witness_router};
 
 /// Most connections to the witness at a time.
@@ -19,20 +20,21 @@ pub(super) struct WitnessFace(Option<(Listener, Arc<Service>)>);
 
 impl WitnessFace {
     /// Opens the listener and reads what the witness remembers, if there is to be one.
-    pub(super) async fn open(settings: Option<&WitnessServerSettings>, clock: &Clock) -> anyhow::Result<Self> {
+    pub(super) async fn open(settings: Option<&WitnessServerSettings>, clock: &Clock, metrics: &Metrics) -> anyhow::Result<Self> {
         let Some(settings) = settings else { return Ok(Self(None)) };
-        let listen = listen::Settings {
-            address: settings.address,
-            plaintext_non_loopback: settings.plaintext_non_loopback,
-            max_connections: CONNECTIONS,
-        };
-        let listener = Listener::bind(&listen).await.context("failed to open the listener of the witness")?;
+        let listener = Listener::bind("witness", &settings.listener, CONNECTIONS, metrics).await;
+        let listener = listener.context("failed to open the listener of the witness")?;
         let service =
             service::Settings { directory: settings.directory.clone(), name: settings.name.clone(), logs: settings.logs.clone() };
         let clock = clock.clone();
         let opened = tokio::task::spawn_blocking(move || Service::open(&service, clock)).await?;
         let service = opened.with_context(|| format!("failed to begin as a witness in `{}`", settings.directory.display()))?;
         Ok(Self(Some((listener, Arc::new(service)))))
+    }
+
+    /// What keeps its certificate, and the certificate.
+    pub(super) fn certificate(&mut self) -> Option<(Keeper, Served)> {
+        self.0.as_mut().and_then(|(listener, _)| listener.take_keeper().zip(listener.certificate()))
     }
 
     /// Answers until the stop.

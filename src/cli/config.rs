@@ -10,7 +10,8 @@ pub(super) fn check(flags: &ServeFlags, environment: Environment) -> anyhow::Res
     let servers = config.servers.len();
     let plural = if servers == 1 { "" } else { "s" };
     output::print(
-        format!("the configuration is valid: {servers} server{plural}, listening on {}\n", config.listen.address).as_bytes(),
+        format!("the configuration is valid: {servers} server{plural}, listening on {}\n", config.listen.listener.address)
+            .as_bytes(),
     )
 }
 

@@ -39,7 +39,7 @@ async fn run(flags: &DemoFlags, home: &Path, colour: bool) -> anyhow::Result<Exi
     let (ready, listening) = oneshot::channel();
     let sidecar = tokio::spawn(app::serve(config, stop.clone(), move |address| {
         // Nobody is left to tell when the demo has failed meanwhile.
-        let _ = ready.send(address);
+        let _ = address.tcp().map(|address| ready.send(address));
     }));
     let toured = match listening.await {
         Ok(address) => {

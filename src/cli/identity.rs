@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io::{self, Read};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -12,8 +13,10 @@ use crate::clock::Clock;
 use crate::config::flags::{IdentityCommand, IdentityTestFlags, OutputFormat};
 use crate::config::{Config, Environment, Sources};
 use crate::domain::{Attribute, Caller, Memberships};
-use crate::identity::{Credentials, Identified, Identity, Metrics, Scheme, Step, Unidentified};
+use crate::identity::{Credentials, Handshake, Identified, Identity, Metrics, Scheme, Step, Unidentified};
 use crate::lifecycle::Stop;
+use crate::listen::Peer;
+use crate::listen::tls::pem_certificates;
 
 /// The longest text that is read from standard input.
 const MAX_INPUT: u64 = 64 * 1024;
@@ -30,8 +33,9 @@ pub(super) fn identity(command: &IdentityCommand, environment: Environment) -> a
 fn test(flags: &IdentityTestFlags, environment: Environment) -> anyhow::Result<Exit> {
     let sources = Sources { file: flags.file.config.as_deref(), environment, flags: flags.overrides() };
     let config = Config::for_serve(&sources)?;
-    let token = token(&flags.token)?;
-    let (steps, outcome) = serve::on_runtime(look(&config, flags, token.trim()))?;
+    let token = flags.token.as_deref().map(token).transpose()?;
+    let shown = shown(flags.certificate.as_deref())?;
+    let (steps, outcome) = serve::on_runtime(look(&config, flags, token.as_deref().map(str::trim), &shown))?;
     let text = match flags.format {
         OutputFormat::Human => human(&steps, &outcome),
         OutputFormat::Json => format!("{:#}\n", machine(&steps, &outcome)),
@@ -49,9 +53,21 @@ fn token(argument: &str) -> anyhow::Result<String> {
     Ok(text)
 }
 
+/// What a connection would show with this certificate.
+fn shown(certificate: Option<&Path>) -> anyhow::Result<Handshake> {
+    let Some(path) = certificate else { return Ok(Handshake::default()) };
+    let text = std::fs::read(path).with_context(|| format!("failed to read `{}`", path.display()))?;
+    Ok(Handshake::of(&Peer { certificates: pem_certificates(path, &text)?, ..Peer::default() }))
+}
+
 type Outcome = Result<Identified, Unidentified>;
 
-async fn look(config: &Config, flags: &IdentityTestFlags, token: &str) -> anyhow::Result<(Vec<Step>, Outcome)> {
+async fn look(
+    config: &Config,
+    flags: &IdentityTestFlags,
+    token: Option<&str>,
+    shown: &Handshake,
+) -> anyhow::Result<(Vec<Step>, Outcome)> {
     let mut servers = config.servers.iter();
     let server = match &flags.server {
         None => servers.next().context("no server is configured")?,
@@ -65,8 +81,8 @@ async fn look(config: &Config, flags: &IdentityTestFlags, token: &str) -> anyhow
     let stop = Stop::new();
     let keeping = tokio::spawn(upkeep.run(stop.clone()));
     let protected = identity.protect(&server.path, server.scopes.clone());
-    let credentials =
-        Credentials { token: Some((Scheme::Bearer, token)), actor: flags.actor_token.as_deref(), ..Credentials::default() };
+    let token = token.map(|token| (Scheme::Bearer, token));
+    let credentials = Credentials { token, actor: flags.actor_token.as_deref(), ..Credentials::default() }.over(shown);
     let explained = tokio::time::timeout(PATIENCE, identity.explain(&credentials, &protected)).await;
     stop.request();
     let _ = keeping.await;
@@ -81,7 +97,7 @@ fn human(steps: &[Step], outcome: &Outcome) -> String {
     match outcome {
         Err(unidentified) => {
             let _ = writeln!(text, "no  {:<12} {unidentified}", unidentified.word());
-            text.push_str("\nnobody is let in with this token\n");
+            text.push_str("\nnobody is let in with this\n");
         }
         Ok(who) => {
             text.push('\n');
@@ -95,7 +111,7 @@ fn human(steps: &[Step], outcome: &Outcome) -> String {
 
 /// What is known of somebody, by name.
 fn facts(who: &Identified) -> Vec<(String, String)> {
-    let Caller { agent, actor, standing, token, evidence: _ } = &who.caller;
+    let Caller { agent, actor, standing, token, vouched: _, evidence: _ } = &who.caller;
     let nobody = "nobody: the agent acts on its own".to_owned();
     let person = actor.person().map_or(nobody, ToString::to_string);
     let mut facts = vec![("agent".to_owned(), agent.to_string())];

@@ -10,15 +10,20 @@ use super::reader::{Reader, id, list, scope, text};
 use super::report::Problem;
 use super::servers::url;
 use super::settings::{ActorTokenSource, CallerSettings, IdentitySettings};
+use super::workloads;
 use crate::domain::{Actor, AgentId, AttributeKind, Caller, Evidence, UserId, Way};
 use crate::identity::{Accept, ActorTokens, IssuerKind, IssuerSettings, ProofSettings, Resource, Settings};
+
+mod connections;
+
+pub(super) use connections::CallersAt;
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3_600);
 
 /// The words of `identity.accept`.
-const WAYS: [&str; 3] = ["configured", "oauth", "kubernetes"];
+const WAYS: [&str; 5] = ["configured", "oauth", "kubernetes", "mtls", "peer"];
 
 /// Which ways are accepted.
 #[derive(Debug, Clone, Copy, Default)]
@@ -26,6 +31,22 @@ struct Ways {
     configured: bool,
     oauth: bool,
     kubernetes: bool,
+    mtls: bool,
+    peer: bool,
+}
+
+impl Ways {
+    /// Whether callers are identified by what they show.
+    const fn by_show(self) -> bool {
+        self.oauth || self.kubernetes || self.mtls || self.peer
+    }
+}
+
+/// The lists of tables that stand in the section.
+pub(super) struct Tables {
+    pub(super) issuers: Vec<Table>,
+    pub(super) authorities: Vec<Table>,
+    pub(super) peers: Vec<Table>,
 }
 
 /// All that `[identity]` says.
@@ -34,8 +55,13 @@ pub(super) struct Identity {
     pub(super) callers: CallerSettings,
 }
 
-/// Reads the section and the issuers. `environment` may hold the token of a person.
-pub(super) fn identity(reader: &mut Reader<'_>, issuers: Vec<Table>, environment: &Environment) -> Option<Identity> {
+/// Reads the section and its tables. `environment` may hold the token of a person.
+pub(super) fn identity(
+    reader: &mut Reader<'_>,
+    tables: Tables,
+    environment: &Environment,
+    at: CallersAt<'_>,
+) -> Option<Identity> {
     let ways = ways(reader);
     let actors = actor_tokens(reader);
     let configured = match ways {
@@ -52,14 +78,21 @@ pub(super) fn identity(reader: &mut Reader<'_>, issuers: Vec<Table>, environment
     let max_age = reader.duration("identity.dpop_max_age", SECOND..=MINUTE * 10);
     let nonce = reader.flag("identity.dpop_nonce");
     // Last, so that `config show` prints their tables behind all other keys of the section.
-    let issuers = issuers::issuers(reader, issuers);
+    let issuers = issuers::issuers(reader, tables.issuers);
+    let authorities = workloads::authorities(reader, tables.authorities);
+    let peers = workloads::peers(reader, tables.peers);
     let (ways, actors, issuers, resource) = (ways?, actors?, issuers?, resource?);
+    let (authorities, peers) = (authorities?, peers?);
+    connections::fit(reader, ways, at, &authorities, &peers);
     fits(reader, ways, actors, &issuers, resource.as_ref());
     let configured = configured?;
-    let accept = Accept { configured: configured.as_ref().map(caller), oauth: ways.oauth, kubernetes: ways.kubernetes };
+    let Ways { oauth, kubernetes, mtls, peer, .. } = ways;
+    let accept = Accept { configured: configured.as_ref().map(caller), oauth, kubernetes, mtls, peer };
     let proofs = ProofSettings { max_age: max_age?, nonce: nonce?, ..ProofSettings::default() };
     let (skew, remembered, remember_for) = (skew?, remembered?, remember_for?);
-    let settings = Settings { accept, issuers, resource, skew, remembered, remember_for, deny: deny?, actor: actors, proofs };
+    let (deny, actor) = (deny?, actors);
+    let settings =
+        Settings { accept, issuers, resource, skew, remembered, remember_for, deny, actor, proofs, authorities, peers };
     let given = environment.actor_token().map(ActorTokenSource::Given);
     let actor_token = given.or(actor_file?.map(ActorTokenSource::File)).filter(|_| actors != ActorTokens::Off);
     Some(Identity { configured, callers: CallerSettings { ways: settings, actor_token } })
@@ -77,13 +110,17 @@ fn ways(reader: &mut Reader<'_>) -> Option<Ways> {
             return Err(format!("`{unknown}` is not one of {}", WAYS.join(", ")));
         }
         let has = |way: &str| words.iter().any(|word| word == way);
-        let ways = Ways { configured: has("configured"), oauth: has("oauth"), kubernetes: has("kubernetes") };
-        match ways {
-            Ways { configured: false, oauth: false, kubernetes: false } => Err("nobody would be let in".to_owned()),
-            Ways { configured: true, oauth: true, .. } | Ways { configured: true, kubernetes: true, .. } => {
-                Err("`configured` stands alone: whoever shows nothing would be the configured caller".to_owned())
-            }
-            ways => Ok(ways),
+        let ways = Ways {
+            configured: has("configured"),
+            oauth: has("oauth"),
+            kubernetes: has("kubernetes"),
+            mtls: has("mtls"),
+            peer: has("peer"),
+        };
+        match (ways.configured, ways.by_show()) {
+            (false, false) => Err("nobody would be let in".to_owned()),
+            (true, true) => Err("`configured` stands alone: whoever shows nothing would be the configured caller".to_owned()),
+            (true, false) | (false, true) => Ok(ways),
         }
     })
 }

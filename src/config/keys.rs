@@ -59,12 +59,18 @@ const fn open(path: &'static str, kind: Kind) -> Key {
 pub(super) const KEYS: &[Key] = &[
     key("listen.address", Kind::Text, "127.0.0.1:8080"),
     key("listen.plaintext_non_loopback", Kind::Bool, "false"),
+    key("listen.socket_mode", Kind::Text, "0600"),
+    open("listen.tls_cert_file", Kind::Text),
+    open("listen.tls_key_file", Kind::Text),
     key("listen.allowed_hosts", Kind::List, ""),
     key("listen.allowed_origins", Kind::List, ""),
     key("listen.max_connections", Kind::Integer, "1024"),
     key("listen.legacy_sse", Kind::Bool, "false"),
     key("admin.address", Kind::Text, "127.0.0.1:9090"),
     key("admin.plaintext_non_loopback", Kind::Bool, "false"),
+    key("admin.socket_mode", Kind::Text, "0600"),
+    open("admin.tls_cert_file", Kind::Text),
+    open("admin.tls_key_file", Kind::Text),
     key("admin.allowed_hosts", Kind::List, ""),
     key("limits.max_message", Kind::Text, "4MiB"),
     key("limits.max_depth", Kind::Integer, "128"),
@@ -134,6 +140,9 @@ pub(super) const KEYS: &[Key] = &[
     open("audit.witness_quorum", Kind::Integer),
     key("witness.address", Kind::Text, "off"),
     key("witness.plaintext_non_loopback", Kind::Bool, "false"),
+    key("witness.socket_mode", Kind::Text, "0600"),
+    open("witness.tls_cert_file", Kind::Text),
+    open("witness.tls_key_file", Kind::Text),
     open("witness.name", Kind::Text),
     open("witness.directory", Kind::Text),
     open("witness.log", Kind::Tables),
@@ -185,6 +194,19 @@ pub(super) const ISSUER_KEYS: &[Key] = &[
     key("actors", Kind::Bool, "false"),
 ];
 
+/// The settings of one `[[identity.authority]]` table.
+pub(super) const AUTHORITY_KEYS: &[Key] =
+    &[open("name", Kind::Text), open("ca_file", Kind::Text), open("trust_domain", Kind::Text), open("agents", Kind::Tables)];
+
+/// The settings of one `[[identity.peer]]` table.
+pub(super) const PEER_KEYS: &[Key] = &[
+    open("uid", Kind::Integer),
+    open("gid", Kind::Integer),
+    open("agent", Kind::Text),
+    open("user", Kind::Text),
+    open("unattended", Kind::Bool),
+];
+
 /// The settings of one `[[server]]` table.
 pub(super) const SERVER_KEYS: &[Key] = &[
     open("name", Kind::Text),
@@ -223,11 +245,16 @@ pub(super) const AUDIT_TOOL_KEYS: &[Key] = &[open("name", Kind::Text), open("det
 
 /// The list of what is kept for single tools.
 pub(super) const AUDIT_TOOL: &str = "audit.tool";
+/// The list of those who vouch for client certificates.
+pub(super) const AUTHORITY: &str = "identity.authority";
+/// The list of processes that are known by who runs them.
+pub(super) const PEER: &str = "identity.peer";
 /// The list of issuers.
 pub(super) const ISSUER: &str = "identity.issuer";
 
 /// The lists of tables that stand inside sections, and the settings of one of their tables.
-pub(super) const LISTS: &[(&str, &[Key])] = &[(AUDIT_TOOL, AUDIT_TOOL_KEYS), (ISSUER, ISSUER_KEYS)];
+pub(super) const LISTS: &[(&str, &[Key])] =
+    &[(AUDIT_TOOL, AUDIT_TOOL_KEYS), (ISSUER, ISSUER_KEYS), (AUTHORITY, AUTHORITY_KEYS), (PEER, PEER_KEYS)];
 
 /// The key of this name.
 pub(super) fn find(keys: &'static [Key], path: &str) -> Option<&'static Key> {

@@ -16,6 +16,7 @@ pub mod flags;
 mod identity;
 mod issuers;
 mod keys;
+mod listeners;
 mod parts;
 mod raw;
 mod reader;
@@ -26,6 +27,7 @@ pub mod settings;
 mod ship;
 mod show;
 mod units;
+mod workloads;
 
 pub use environment::Environment;
 pub use flags::Flags;

@@ -1,14 +1,14 @@
 //! One function for each part of the house: its keys, their bounds, and what must hold between them.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
 use super::detail;
+use super::listeners::{ADMIN, LISTEN, listener};
 use super::raw::{Given, Table, Value};
-use super::reader::{Reader, address, text, within};
+use super::reader::{Reader, text, within};
 use super::report::{Origin, Problem};
 use super::settings::{AdminSettings, AuditSettings, LimitSettings, ListenSettings, LogFormat, LogSettings, PolicySettings};
 use crate::audit::EpochLimits;
@@ -23,53 +23,26 @@ const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
 
 pub(super) fn listen(reader: &mut Reader<'_>) -> Option<ListenSettings> {
-    let origin = reader.origin("listen.address");
-    let address = reader.read("listen.address", |given| address(&text(given)?));
-    let plaintext_non_loopback = reader.flag("listen.plaintext_non_loopback");
+    let listener = listener(reader, &LISTEN);
     let allowed_hosts = reader.list_of("listen.allowed_hosts", host);
     let allowed_origins = reader.list_of("listen.allowed_origins", web_origin);
     let max_connections = reader.count("listen.max_connections", 1..=1_000_000);
     let legacy_sse = reader.flag("listen.legacy_sse");
-    let settings = ListenSettings {
-        address: address?,
-        plaintext_non_loopback: plaintext_non_loopback?,
+    Some(ListenSettings {
+        listener: listener??,
         allowed_hosts: allowed_hosts?,
         allowed_origins: allowed_origins?,
         max_connections: max_connections?,
         legacy_sse: legacy_sse?,
-    };
-    guard_plaintext(reader, "listen", &origin, settings.address, settings.plaintext_non_loopback);
-    Some(settings)
+    })
 }
 
 /// `Some(None)` when the admin listener is turned off.
 pub(super) fn admin(reader: &mut Reader<'_>) -> Option<Option<AdminSettings>> {
-    let origin = reader.origin("admin.address");
-    let address = reader.read("admin.address", |given| match text(given)?.as_str() {
-        "off" => Ok(None),
-        text => address(text).map(Some),
-    });
-    let plaintext_non_loopback = reader.flag("admin.plaintext_non_loopback");
+    let listener = listener(reader, &ADMIN);
     let allowed_hosts = reader.list_of("admin.allowed_hosts", host);
-    let (plaintext_non_loopback, allowed_hosts) = (plaintext_non_loopback?, allowed_hosts?);
-    let Some(address) = address? else { return Some(None) };
-    guard_plaintext(reader, "admin", &origin, address, plaintext_non_loopback);
-    Some(Some(AdminSettings { address, plaintext_non_loopback, allowed_hosts }))
-}
-
-/// Two listeners cannot share an address.
-pub(super) fn distinct_addresses(
-    reader: &mut Reader<'_>,
-    listen: Option<&ListenSettings>,
-    admin: Option<&Option<AdminSettings>>,
-) {
-    if let (Some(listen), Some(Some(admin))) = (listen, admin)
-        && listen.address == admin.address
-        && listen.address.port() != 0
-    {
-        let origin = reader.origin("admin.address");
-        reader.problem(Problem::new(&origin, format!("`listen.address` and `admin.address` are both `{}`", admin.address)));
-    }
+    let (listener, allowed_hosts) = (listener?, allowed_hosts?);
+    Some(listener.map(|listener| AdminSettings { listener, allowed_hosts }))
 }
 
 pub(super) fn limits(reader: &mut Reader<'_>) -> Option<LimitSettings> {
@@ -186,14 +159,6 @@ pub(super) fn log(reader: &mut Reader<'_>) -> Option<LogSettings> {
         Ok(level)
     });
     Some(LogSettings { format: format?, level: level? })
-}
-
-pub(super) fn guard_plaintext(reader: &mut Reader<'_>, section: &str, origin: &Origin, address: SocketAddr, allowed: bool) {
-    if !address.ip().to_canonical().is_loopback() && !allowed {
-        let message = format!("`{section}.address` is `{address}`, which other machines may reach, and this listener has no TLS");
-        let help = format!("bind a loopback address, or set `plaintext_non_loopback = true` in [{section}]");
-        reader.problem(Problem::new(origin, message).help(help));
-    }
 }
 
 /// `name` or `name:port`, in lower case.

@@ -1,6 +1,5 @@
 //! Reads keys one by one, with their meaning: addresses, durations, sizes, paths. What is wrong is noted and reading goes on.
 
-use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -161,11 +160,6 @@ pub(super) fn list(given: &Given) -> Result<Vec<String>, String> {
     }
 }
 
-/// An address with a port. Names are not looked up: what they mean could change between the check and the bind.
-pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
-    text.parse().map_err(|_| format!("`{text}` is not an IP address with a port, such as \"127.0.0.1:8080\""))
-}
-
 /// An id or a role: some text, without control characters, that fits on a line.
 pub(super) fn id(text: &str) -> Result<String, String> {
     let fits = (1..=256).contains(&text.len()) && text.trim() == text && !text.chars().any(char::is_control);
@@ -210,6 +204,8 @@ fn missing(path: &str) -> &'static str {
         }
         "audit.directory" => "set `directory` in [audit], CEDARPOST_AUDIT_DIRECTORY or --audit-dir to where the log is kept",
         "name" => "policies and records need a name for the server: write `name = \"…\"`",
+        "uid" => "set `uid` to the number of the user who runs the process (`id -u`)",
+        "agent" => "set `agent` to the id policies know the program by",
         "issuer" => "set `issuer` to what its tokens have in `iss`, letter for letter",
         _ => "this setting has no default",
     }

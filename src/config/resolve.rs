@@ -9,9 +9,10 @@ use std::sync::Arc;
 use super::credentials;
 use super::environment::Environment;
 use super::flags::Override;
-use super::identity::{self, Identity};
+use super::identity::{self, CallersAt, Identity};
 use super::keys::{self, KEYS};
-use super::keys::{AUDIT_TOOL, ISSUER};
+use super::keys::{AUDIT_TOOL, AUTHORITY, ISSUER, PEER};
+use super::listeners;
 use super::parts;
 use super::raw::{self, Given, RawConfig, Value};
 use super::reader::Reader;
@@ -178,7 +179,11 @@ impl Layers {
 
     fn build(mut self, environment: &Environment, face: Face<'_>) -> Result<Config, ConfigReport> {
         let (tables, tools) = (std::mem::take(&mut self.raw.servers), self.raw.take(AUDIT_TOOL));
-        let issuers = self.raw.take(ISSUER);
+        let vouching = identity::Tables {
+            issuers: self.raw.take(ISSUER),
+            authorities: self.raw.take(AUTHORITY),
+            peers: self.raw.take(PEER),
+        };
         let names = servers::names(&tables, face.command_line());
         let log = match face {
             Face::Http => default_log(environment),
@@ -192,7 +197,12 @@ impl Layers {
         let listen = parts::listen(&mut reader);
         let admin = parts::admin(&mut reader);
         let limits = parts::limits(&mut reader);
-        let identity = identity::identity(&mut reader, issuers, environment);
+        let callers_at = match (face, &listen) {
+            (Face::Stdio(_), _) => CallersAt::StandardInput,
+            (Face::Http, Some(listen)) => CallersAt::Listener(&listen.listener),
+            (Face::Http, None) => CallersAt::Unknown,
+        };
+        let identity = identity::identity(&mut reader, vouching, environment, callers_at);
         let policy = parts::policy(&mut reader);
         // Logs that nobody named share these settings, and each needs places of its own.
         let suffix = match face {
@@ -207,7 +217,7 @@ impl Layers {
         let log = parts::log(&mut reader);
         let (servers, admin) = match face {
             Face::Http => {
-                parts::distinct_addresses(&mut reader, listen.as_ref(), admin.as_ref());
+                listeners::distinct_addresses(&mut reader, listen.as_ref(), admin.as_ref());
                 (servers::of_file(&mut reader, tables, environment), admin)
             }
             Face::Stdio(server) => {

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -15,6 +14,7 @@ use crate::audit::tlog::{KeyName, VerifierKey};
 use crate::audit::{DetailSettings, EpochLimits};
 use crate::domain::{JsonPointer, ServerName};
 use crate::identity;
+use crate::listen;
 use crate::outbound;
 use crate::proxy::upstream::CredentialSettings;
 
@@ -52,10 +52,8 @@ pub struct Config {
 /// The MCP listener.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListenSettings {
-    /// The address to bind; port 0 lets the system choose.
-    pub address: SocketAddr,
-    /// Plaintext HTTP may be served on an address that other machines reach.
-    pub plaintext_non_loopback: bool,
+    /// Where it listens, and with which certificate.
+    pub listener: listen::Settings,
     /// `Host` values accepted besides loopback names and the bound address: `name` or `name:port`, lower case.
     pub allowed_hosts: Vec<String>,
     /// `Origin` values accepted besides loopback ones: `scheme://host[:port]`, lower case.
@@ -69,10 +67,8 @@ pub struct ListenSettings {
 /// The admin listener.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AdminSettings {
-    /// The address to bind; port 0 lets the system choose.
-    pub address: SocketAddr,
-    /// It may be served on an address that other machines reach (probes of a kubelet come from outside the pod).
-    pub plaintext_non_loopback: bool,
+    /// Where it listens, and with which certificate.
+    pub listener: listen::Settings,
     /// `Host` names accepted for `/status` besides `localhost` and IP addresses, lower case, without port.
     pub allowed_hosts: Vec<String>,
 }
@@ -221,10 +217,8 @@ pub struct ShipSettings {
 /// The witness that the sidecar is for other logs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WitnessServerSettings {
-    /// The address to bind; port 0 lets the system choose.
-    pub address: SocketAddr,
-    /// Plaintext HTTP may be served on an address that other machines reach.
-    pub plaintext_non_loopback: bool,
+    /// Where it listens, and with which certificate.
+    pub listener: listen::Settings,
     /// The name in its cosignatures.
     pub name: KeyName,
     /// Where its key and its memory are.

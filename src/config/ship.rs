@@ -10,9 +10,9 @@ use std::time::Duration;
 use http::Uri;
 
 use super::environment::Environment;
-use super::parts::guard_plaintext;
+use super::listeners::{WITNESS, listener};
 use super::raw::{Given, Value};
-use super::reader::{Reader, address, list, text};
+use super::reader::{Reader, list, text};
 use super::report::{Origin, Problem};
 use super::servers::url;
 use super::settings::{Config, ShipSettings, WitnessServerSettings};
@@ -213,16 +213,12 @@ fn places(reader: &mut Reader<'_>, export: &[Location], anchors: &[AnchorPlace],
 /// `Some(None)` when the sidecar is no witness.
 pub(super) fn witness_server(reader: &mut Reader<'_>) -> Option<Option<WitnessServerSettings>> {
     let origin = reader.origin("witness.address");
-    let bound = reader.read("witness.address", |given| match text(given)?.as_str() {
-        "off" => Ok(None),
-        text => address(text).map(Some),
-    });
-    let plaintext_non_loopback = reader.flag("witness.plaintext_non_loopback");
+    let listener = listener(reader, &WITNESS);
     let name = reader.optional("witness.name", |given| KeyName::new(text(given)?).map_err(|error| error.to_string()));
     let directory = reader.optional_path("witness.directory");
     let logs = reader.optional("witness.log", known_logs);
     let (name, directory, logs) = (name?, directory?, logs?);
-    let Some(address) = bound? else {
+    let Some(listener) = listener? else {
         let said = ["witness.name", "witness.directory", "witness.log"].into_iter().find(|key| reader.given.contains_key(key));
         if let Some(key) = said {
             let origin = reader.origin(key);
@@ -231,7 +227,6 @@ pub(super) fn witness_server(reader: &mut Reader<'_>) -> Option<Option<WitnessSe
         }
         return Some(None);
     };
-    guard_plaintext(reader, "witness", &origin, address, plaintext_non_loopback?);
     let mut missing = |what: &str, help: &str| {
         reader.problem(Problem::new(&origin, format!("`{what}` is not set, and the sidecar is to be a witness")).help(help));
     };
@@ -247,13 +242,7 @@ pub(super) fn witness_server(reader: &mut Reader<'_>) -> Option<Option<WitnessSe
             "name the logs that it knows: [[witness.log]] with `key`, and `origin` when that is not the key's name",
         );
     }
-    Some(Some(WitnessServerSettings {
-        address,
-        plaintext_non_loopback: plaintext_non_loopback?,
-        name: name?,
-        directory: directory?,
-        logs: logs?,
-    }))
+    Some(Some(WitnessServerSettings { listener, name: name?, directory: directory?, logs: logs? }))
 }
 
 /// The tables of `[[witness.log]]`: a key each; a log that changed its key has several.
@@ -278,10 +267,9 @@ fn known_logs(given: &Given) -> Result<BTreeMap<String, Vec<VerifierKey>>, Strin
 /// A witness and its log cannot share a directory, and no two listeners an address.
 pub(super) fn around_the_witness(reader: &mut Reader<'_>, config: &Config) {
     let Some(witness) = &config.witness else { return };
-    let listeners =
-        [Some(("listen.address", config.listen.address)), config.admin.as_ref().map(|admin| ("admin.address", admin.address))];
-    for (name, other) in listeners.into_iter().flatten() {
-        if other == witness.address && other.port() != 0 {
+    let admin = config.admin.as_ref().map(|admin| ("admin.address", &admin.listener.address));
+    for (name, other) in [("listen.address", &config.listen.listener.address)].into_iter().chain(admin) {
+        if other.clashes_with(&witness.listener.address) {
             let origin = reader.origin("witness.address");
             reader.problem(Problem::new(&origin, format!("`{name}` and `witness.address` are both `{other}`")));
         }

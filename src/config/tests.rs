@@ -64,9 +64,9 @@ pub(super) fn with(section: &str, line: &str) -> String {
 #[test]
 fn a_minimal_file_has_safe_defaults_for_the_rest() {
     let config = serve(MINIMAL).unwrap();
-    assert_eq!(config.listen.address.to_string(), "127.0.0.1:8080");
-    assert_eq!(config.admin.unwrap().address.to_string(), "127.0.0.1:9090");
-    assert!(!config.listen.plaintext_non_loopback && !config.listen.legacy_sse);
+    assert_eq!(config.listen.listener.address.to_string(), "127.0.0.1:8080");
+    assert_eq!(config.admin.unwrap().listener.address.to_string(), "127.0.0.1:9090");
+    assert!(!config.listen.listener.plaintext_non_loopback && !config.listen.legacy_sse);
     assert_eq!(config.limits.max_message_bytes, 4 << 20);
     assert_eq!(config.limits.upstream_response_timeout, Duration::from_secs(300));
     assert_eq!(config.audit.low_water_bytes, 64 << 20);
@@ -225,7 +225,9 @@ fn meta_tools_are_tables_with_a_name_and_two_pointers() {
 #[test]
 fn a_flag_beats_the_environment_and_the_environment_beats_the_file() {
     let text = with("listen", "address = \"127.0.0.1:1\"");
-    let address = |variables: &[(&str, &str)], words: &[&str]| resolve(&text, variables, words).unwrap().listen.address.port();
+    let address = |variables: &[(&str, &str)], words: &[&str]| {
+        resolve(&text, variables, words).unwrap().listen.listener.address.tcp().unwrap().port()
+    };
     let variable = [("CEDARPOST_LISTEN_ADDRESS", "127.0.0.1:2")];
     assert_eq!(address(&[], &["serve"]), 1);
     assert_eq!(address(&variable, &["serve"]), 2);
@@ -364,7 +366,7 @@ fn what_is_shown_says_where_it_came_from_and_can_be_read_again() {
     assert!(shown.contains("agent = \"assistant\"  # file, line 3\n"), "{shown}");
     assert!(shown.contains("max_depth = 128\n"), "{shown}");
     let again = serve(&shown).unwrap();
-    assert_eq!(again.listen.address.port(), 3);
+    assert_eq!(again.listen.listener.address.tcp().unwrap().port(), 3);
 }
 
 #[test]

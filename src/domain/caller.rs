@@ -180,20 +180,22 @@ pub struct Caller {
     pub token: Option<Arc<Token>>,
     /// By what they were identified, for the record.
     pub evidence: Option<Arc<Evidence>>,
+    /// Somebody vouches for them, by a token, a certificate or the kernel: they are somebody also when no file has heard of them.
+    pub vouched: bool,
 }
 
 /// All that two callers are compared by.
-type Who<'a> = (&'a AgentId, &'a Actor, &'a Standing, Option<&'a Token>);
+type Who<'a> = (&'a AgentId, &'a Actor, &'a Standing, Option<&'a Token>, bool);
 
 impl Caller {
     fn who(&self) -> Who<'_> {
-        (&self.agent, &self.actor, &self.standing, self.token.as_deref())
+        (&self.agent, &self.actor, &self.standing, self.token.as_deref(), self.vouched)
     }
 
     /// A caller who brings nothing but names.
     #[must_use]
     pub fn new(agent: AgentId, actor: Actor) -> Self {
-        Self { agent, actor, standing: Arc::default(), token: None, evidence: None }
+        Self { agent, actor, standing: Arc::default(), token: None, vouched: false, evidence: None }
     }
 
     /// The same caller with these memberships.
@@ -211,7 +213,13 @@ impl Caller {
     /// The same caller with what else their token says.
     #[must_use]
     pub fn with_token(self, token: Token) -> Self {
-        Self { token: Some(Arc::new(token)), ..self }
+        Self { token: Some(Arc::new(token)), vouched: true, ..self }
+    }
+
+    /// The same caller, for whom something else than a token vouches.
+    #[must_use]
+    pub fn vouched(self) -> Self {
+        Self { vouched: true, ..self }
     }
 }
 

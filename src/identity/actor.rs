@@ -69,7 +69,7 @@ fn joined(agent: Caller, person: &Caller) -> Result<Caller, Flaw> {
     let caller = Caller { actor: person.actor.clone(), evidence, ..agent }.with_standing(standing);
     let Some(theirs) = &person.token else { return Ok(caller) };
     let Some(own) = caller.token.as_deref().cloned() else {
-        return Ok(Caller { token: Some(Arc::clone(theirs)), ..caller });
+        return Ok(Caller { token: Some(Arc::clone(theirs)), vouched: true, ..caller });
     };
     let mut token = own;
     for (name, value) in &theirs.attributes {

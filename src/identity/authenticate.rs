@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::server::danger::ClientCertVerifier;
 use tokio::sync::watch;
 
 use super::credentials::{Credentials, Scheme};
@@ -11,6 +12,7 @@ use super::dpop::{About, Proofs};
 use super::flaw::Flaw;
 use super::keyring::Keyring;
 use super::metrics::Metrics;
+use super::mtls::{Authorities, ClientCertificate};
 use super::prefixes::Prefixes;
 use super::protected::{Protected, Refusal};
 use super::remembered::Remembered;
@@ -88,6 +90,7 @@ pub struct Identity(pub(super) Arc<Room>);
 pub(super) struct Room {
     pub(super) settings: Settings,
     pub(super) issuers: Vec<Issuer>,
+    pub(super) authorities: Authorities,
     pub(super) prefixes: Prefixes,
     pub(super) remembered: Remembered,
     pub(super) denied: Denied,
@@ -111,6 +114,12 @@ impl Identity {
     #[must_use]
     pub fn protect(&self, path: &str, scopes: Vec<String>) -> Protected {
         Protected::new(&self.0.settings, path, scopes)
+    }
+
+    /// What the listener asks about the certificates of its clients; `None` when it asks for none.
+    #[must_use]
+    pub fn client_verifier(&self) -> Option<Arc<dyn ClientCertVerifier>> {
+        self.0.authorities.verifier()
     }
 
     /// Tells whenever somebody may be denied who was not before: [`Identity::denies`] knows who.
@@ -181,6 +190,13 @@ impl Identity {
     }
 }
 
+/// Somebody, for how long, and the token that they showed, where a server needs it.
+type Found = (Caller, Option<Duration>, Option<Arc<ShownToken>>);
+
+fn without_token((caller, lasts): (Caller, Option<Duration>)) -> Found {
+    (caller, lasts, None)
+}
+
 impl Room {
     pub(super) async fn identify(
         &self,
@@ -193,7 +209,7 @@ impl Room {
                 self.metrics.believed("configured", false);
                 (caller.clone(), None, None)
             }
-            None => self.by_token(credentials, server, trace).await?,
+            None => self.by_what_is_shown(credentials, server, trace).await?,
         };
         let shown = Shown { access, actor: None };
         let mut identified = Identified { caller, lasts, actor_token: None, shown };
@@ -212,12 +228,29 @@ impl Room {
         Ok(identified)
     }
 
+    /// A token counts before what the connection shows: whoever brings one wants to be judged by it. Where no token is accepted it is not
+    /// passed over, because the person whom it tells of would be left out.
+    async fn by_what_is_shown(
+        &self,
+        credentials: &Credentials<'_>,
+        server: &Protected,
+        trace: &mut Trace,
+    ) -> Result<Found, Unidentified> {
+        let accept = &self.settings.accept;
+        match (credentials.token, credentials.certificate, credentials.peer) {
+            (Some(_), _, _) => self.by_token(credentials, server, trace).await,
+            (None, Some(certificate), _) if accept.mtls => Ok(without_token(self.by_certificate(certificate, server, trace)?)),
+            (None, _, Some(process)) if accept.peer => Ok(without_token(self.by_process(process, server, trace)?)),
+            (None, _, _) => Err(Unidentified::Missing),
+        }
+    }
+
     async fn by_token(
         &self,
         credentials: &Credentials<'_>,
         server: &Protected,
         trace: &mut Trace,
-    ) -> Result<(Caller, Option<Duration>, Option<Arc<ShownToken>>), Unidentified> {
+    ) -> Result<Found, Unidentified> {
         if !self.settings.accept.oauth && !self.settings.accept.kubernetes {
             return Err(Flaw::NotAccepted.into());
         }
@@ -237,6 +270,8 @@ impl Room {
         }
         trace.passed("audience", || verified.audiences.join(", "));
         self.is_bearers(credentials, scheme, token, verified, server)?;
+        let bound_to = credentials.certificate.filter(|_| matches!(verified.bound, Some(Binding::Certificate(_))));
+        let certificate_lasts = bound_to.map(|shown| self.authorities.lasts(shown).map_err(Flaw::Certificate)).transpose()?;
         if self.denied.list().denies(&verified.caller) {
             self.remembered.forget(&believed.digest);
             return Err(Flaw::Denied.into());
@@ -250,8 +285,9 @@ impl Room {
             IssuerKind::Kubernetes => "kubernetes",
         };
         self.metrics.believed(way, believed.remembered);
+        let lasts = [Some(self.left(verified)), certificate_lasts].into_iter().flatten().min();
         let shown = server.keeps_tokens.then(|| ShownToken::new(token, verified, self.clock.now()));
-        Ok((verified.caller.clone(), Some(self.left(verified)), shown))
+        Ok((verified.caller.clone(), lasts, shown))
     }
 
     /// Whether whoever shows the token may use it: anybody, or who has its key.
@@ -266,7 +302,7 @@ impl Room {
         match (&verified.bound, scheme) {
             (None, Scheme::Bearer) => Ok(()),
             (Some(Binding::Certificate(digest)), Scheme::Bearer) => {
-                let shown = credentials.certificate.map(|certificate| &certificate.digest);
+                let shown = credentials.certificate.and_then(ClientCertificate::digest);
                 if shown == Some(digest) { Ok(()) } else { Err(Flaw::Unbound) }
             }
             (Some(Binding::Proof(thumbprint)), Scheme::Dpop) => {

@@ -3,6 +3,8 @@
 use http::{HeaderMap, HeaderName, Method, Uri, header};
 
 use super::flaw::{Flaw, ProofFlaw};
+use super::mtls::ClientCertificate;
+use crate::listen::{Peer, Process};
 
 /// The header with the token of the person behind an agent that has an identity of its own.
 pub const ACTOR_TOKEN: HeaderName = HeaderName::from_static("cedarpost-actor-token");
@@ -18,10 +20,17 @@ pub struct Credentials<'a> {
     pub actor: Option<&'a str>,
     /// The proof that the bearer has the token's key, and the request that it is for.
     pub proof: Option<Proof<'a>>,
-    /// What the client's certificate says, once it is verified.
-    pub certificate: Option<&'a Certificate>,
-    /// The user id of the process at the other end of a unix socket.
-    pub peer: Option<u32>,
+    /// The client's certificate.
+    pub certificate: Option<&'a ClientCertificate>,
+    /// The process at the other end of a unix socket.
+    pub peer: Option<Process>,
+}
+
+/// What a connection shows, for all of its requests.
+#[derive(Debug, Default)]
+pub struct Handshake {
+    certificate: Option<ClientCertificate>,
+    peer: Option<Process>,
 }
 
 /// How an access token was presented.
@@ -44,18 +53,21 @@ pub struct Proof<'a> {
     pub path: &'a str,
 }
 
-/// What a client certificate says that was verified when the connection was made.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Certificate {
-    /// SHA-256 of the certificate, in base64url: what a token may be bound to (RFC 8705).
-    pub digest: Box<str>,
-    /// The URIs in its subject's alternative names, SPIFFE ids among them.
-    pub uris: Vec<Box<str>>,
-    /// Its subject, as RFC 4514 writes it.
-    pub subject: Box<str>,
+impl Handshake {
+    /// What this other end shows.
+    #[must_use]
+    pub fn of(peer: &Peer) -> Self {
+        Self { certificate: ClientCertificate::of(&peer.certificates), peer: peer.process }
+    }
 }
 
 impl<'a> Credentials<'a> {
+    /// The same, with what the connection shows that it came over.
+    #[must_use]
+    pub const fn over(self, connection: &'a Handshake) -> Self {
+        Self { certificate: connection.certificate.as_ref(), peer: connection.peer, ..self }
+    }
+
     /// What the headers of a request show.
     ///
     /// # Errors

@@ -76,6 +76,12 @@ pub enum Flaw {
     /// The proof of possession does not hold; why.
     #[error("the proof that the bearer has the token's key does not hold: {0}")]
     Proof(ProofFlaw),
+    /// The client's certificate tells of nobody; why.
+    #[error("the client certificate is not believed: {0}")]
+    Certificate(CertificateFlaw),
+    /// The process at the other end of the socket is run by nobody who is known.
+    #[error("the user who runs the process at the other end of the socket is nobody who is known here")]
+    Peer,
     /// The actor's token does not belong to this agent.
     #[error("the actor's token is not for this agent")]
     ActorBinding,
@@ -113,6 +119,41 @@ pub enum ProofFlaw {
     Nonce,
 }
 
+/// What is wrong with a client's certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum CertificateFlaw {
+    /// It cannot be read.
+    #[error("it cannot be understood")]
+    Unreadable,
+    /// Nobody who is believed here signed it.
+    #[error("it is by no authority that is believed here")]
+    Untrusted,
+    /// It is over.
+    #[error("it has expired")]
+    Expired,
+    /// It begins in the future.
+    #[error("it is not valid yet")]
+    NotYet,
+    /// It is not for clients, or is an authority's own.
+    #[error("it is not for clients")]
+    Purpose,
+    /// It has more than one URI, of which one is a SPIFFE id.
+    #[error("it has more than one URI, and may have only its SPIFFE id")]
+    SeveralUris,
+    /// Its SPIFFE id is none.
+    #[error("its SPIFFE id is not well-formed")]
+    SpiffeId,
+    /// Its SPIFFE id is of a trust domain for which its authority does not stand.
+    #[error("its SPIFFE id is of a trust domain that its authority cannot vouch for")]
+    TrustDomain,
+    /// Nothing in it is the name of an agent.
+    #[error("it names no agent that is known here")]
+    Nobody,
+    /// It could be that of several agents.
+    #[error("it names more than one agent")]
+    Ambiguous,
+}
+
 impl Flaw {
     /// The word for metrics and log lines.
     #[must_use]
@@ -141,6 +182,8 @@ impl Flaw {
             Self::Denied => "denied",
             Self::Unbound => "unbound",
             Self::Proof(_) => "proof",
+            Self::Certificate(_) => "certificate",
+            Self::Peer => "peer",
             Self::ActorBinding => "actor_binding",
             Self::NotAccepted => "not_accepted",
         }

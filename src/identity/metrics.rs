@@ -14,6 +14,12 @@ pub struct Metrics {
     looks: Family<LookLabels, Counter>,
     denied: Gauge,
     deny_list_valid: Gauge,
+    authority_valid: Family<AuthorityLabels, Gauge>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct AuthorityLabels {
+    authority: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -43,6 +49,8 @@ impl Metrics {
         registry.register("identity_key_fetches", "Looks at the keys of issuers, by outcome", metrics.looks.clone());
         registry.register("identity_denied", "Entries of the deny list in force", metrics.denied.clone());
         registry.register("identity_deny_list_valid", "1 while the deny list can be read whole", metrics.deny_list_valid.clone());
+        let valid = "1 while the certificates of an authority are those in its file";
+        registry.register("identity_authority_valid", valid, metrics.authority_valid.clone());
         metrics
     }
 
@@ -61,6 +69,11 @@ impl Metrics {
     pub(super) fn looked(&self, issuer: &str, well: bool) {
         let outcome = if well { "ok" } else { "failed" };
         self.looks.get_or_create(&LookLabels { issuer: issuer.to_owned(), outcome }).inc();
+    }
+
+    /// The certificates of an authority are those in its file, or not.
+    pub(super) fn authority(&self, authority: &str, valid: bool) {
+        self.authority_valid.get_or_create(&AuthorityLabels { authority: authority.to_owned() }).set(i64::from(valid));
     }
 
     /// So many are denied, by a list that could be read whole or not.

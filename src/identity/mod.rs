@@ -5,11 +5,13 @@
 //!
 //! Reading order: [`Settings`] (the ways), `credentials` (what is shown), `authenticate` over `believe` and `actor` (from the one to the other), `issuer` over `jwt`
 //! and `mapping` (one token, pure), `keyring` and `remote` (what others must be asked for), `remembered`, `deny` and `dpop` (what is kept
-//! between requests), `protected` (what those are told who are not let in), `own` (the other way round: who we are for others).
+//! between requests), `mtls` (client certificates), `protected` (what those are told who are not let in), `own` (the other way round:
+//! who we are for others).
 
 mod actor;
 mod authenticate;
 mod believe;
+mod connection;
 mod credentials;
 mod deny;
 mod dpop;
@@ -22,6 +24,7 @@ mod keyring;
 mod kubernetes;
 mod mapping;
 mod metrics;
+mod mtls;
 mod open;
 mod own;
 mod prefixes;
@@ -35,18 +38,19 @@ mod trace;
 mod verified;
 
 pub use authenticate::{Identified, Identity, Unidentified};
-pub use credentials::{ACTOR_TOKEN, Certificate, Credentials, Proof, Scheme};
-pub use flaw::{Flaw, ProofFlaw};
+pub use credentials::{ACTOR_TOKEN, Credentials, Handshake, Proof, Scheme};
+pub use flaw::{CertificateFlaw, Flaw, ProofFlaw};
 pub use jwt::{Algorithm, BadKeySet, BadSigner, TokenType};
 pub use mapping::{AttributeRule, Condition, MAX_CHAIN, Mapping, Preset, Test, attribute_of};
 pub use metrics::Metrics;
+pub use mtls::{BadTrustDomain, BundleError, ClientCertificate, TrustDomain};
 pub use open::{OpenError, Upkeep};
 pub use own::{ClientSettings, Grant, Granted, TokenClient, TokenPlace, Ungranted};
 pub use protected::{Protected, Refusal};
 pub use secret::Secret;
 pub use settings::{
-    Accept, ActorTokens, ClientSecret, IntrospectionSettings, IssuerKind, IssuerSettings, KeySource, ProofSettings, Resource,
-    Settings,
+    Accept, ActorTokens, AuthoritySettings, ClientSecret, IntrospectionSettings, IssuerKind, IssuerSettings, KeySource,
+    PeerSettings, ProofSettings, Resource, Settings, Subject,
 };
 pub use shown::{Shown, ShownToken};
 pub use trace::Step;

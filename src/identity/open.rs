@@ -11,6 +11,7 @@ use super::deny::{Denied, DenyWatch};
 use super::dpop::Proofs;
 use super::keyring::{Keeper, Keyring, Source};
 use super::metrics::Metrics;
+use super::mtls::{Authorities, AuthoritiesWatch, BundleError};
 use super::prefixes::Prefixes;
 use super::remembered::Remembered;
 use super::remote::{Introspection, Remote, Review, Whom};
@@ -29,6 +30,9 @@ pub enum OpenError {
     /// An issuer cannot be asked anything.
     #[error("failed to prepare connections to issuer `{0}`")]
     Outbound(Arc<str>, #[source] SetupError),
+    /// The certificates of an authority cannot be used.
+    #[error("failed to read the certificates of the authority `{0}`")]
+    Authority(Arc<str>, #[source] BundleError),
 }
 
 /// What has to run for as long as somebody is to be identified.
@@ -36,6 +40,7 @@ pub enum OpenError {
 pub struct Upkeep {
     keepers: Vec<Keeper>,
     deny: Option<DenyWatch>,
+    authorities: Option<AuthoritiesWatch>,
 }
 
 impl Identity {
@@ -57,6 +62,8 @@ impl Identity {
             issuers.push(issuer);
             upkeep.keepers.extend(keeper);
         }
+        let authorities = Authorities::open(&settings, clock.clone(), metrics.clone())?;
+        upkeep.authorities = (!settings.authorities.is_empty()).then(|| AuthoritiesWatch::new(authorities.clone()));
         let skew_micros = i64::try_from(settings.skew.as_micros()).unwrap_or(i64::MAX);
         let room = Room {
             prefixes: Prefixes::of(&settings.issuers),
@@ -64,6 +71,7 @@ impl Identity {
             proofs: Proofs::new(settings.proofs, skew_micros),
             settings,
             issuers,
+            authorities,
             denied,
             skew_micros,
             clock,
@@ -82,6 +90,7 @@ impl Identity {
             proofs: Proofs::new(settings.proofs, 0),
             settings,
             issuers: Vec::new(),
+            authorities: Authorities::default(),
             denied: Denied::nobody(),
             skew_micros: 0,
             clock: Clock::System,
@@ -105,18 +114,23 @@ impl Settings {
             deny: None,
             actor: ActorTokens::Off,
             proofs: ProofSettings::default(),
+            authorities: Vec::new(),
+            peers: Vec::new(),
         }
     }
 }
 
 impl Upkeep {
-    /// Keeps keys and the deny list fresh until told to stop.
+    /// Keeps keys, the deny list and the certificates of authorities fresh until told to stop.
     pub async fn run(self, stop: Stop) {
         let mut tasks = tokio::task::JoinSet::new();
         for keeper in self.keepers {
             tasks.spawn(keeper.run(stop.clone()));
         }
         if let Some(watch) = self.deny {
+            tasks.spawn(watch.run(stop.clone()));
+        }
+        if let Some(watch) = self.authorities {
             tasks.spawn(watch.run(stop.clone()));
         }
         while tasks.join_next().await.is_some() {}

@@ -9,7 +9,8 @@ use http::Uri;
 use super::jwt::{Algorithm, TokenType};
 use super::kubernetes;
 use super::mapping::Mapping;
-use crate::domain::{AttributeKind, Caller};
+use super::mtls::TrustDomain;
+use crate::domain::{AgentId, AttributeKind, Caller};
 
 /// How callers of one listener are identified.
 #[derive(Debug, Clone)]
@@ -32,6 +33,10 @@ pub struct Settings {
     pub actor: ActorTokens,
     /// What proofs of possession must be like.
     pub proofs: ProofSettings,
+    /// Who vouches for client certificates.
+    pub authorities: Vec<AuthoritySettings>,
+    /// Who the processes at the other end of a unix socket are.
+    pub peers: Vec<PeerSettings>,
 }
 
 impl Settings {
@@ -63,6 +68,45 @@ pub struct Accept {
     pub oauth: bool,
     /// Service account tokens of Kubernetes.
     pub kubernetes: bool,
+    /// Client certificates.
+    pub mtls: bool,
+    /// Who runs the process at the other end of a unix socket.
+    pub peer: bool,
+}
+
+/// Somebody who vouches for client certificates.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuthoritySettings {
+    /// Its name in logs and metrics.
+    pub name: Arc<str>,
+    /// A PEM file with its certificates.
+    pub ca_file: PathBuf,
+    /// The trust domain whose SPIFFE ids it vouches for.
+    pub trust_domain: Option<TrustDomain>,
+    /// Which of its other certificates are whose.
+    pub agents: Vec<(Subject, AgentId)>,
+}
+
+/// What tells certificates apart that have no SPIFFE id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Subject {
+    /// A URI among the alternative names, letter for letter.
+    Uri(Box<str>),
+    /// A DNS name there, in lower case.
+    Dns(Box<str>),
+    /// The subject, as RFC 4514 writes it, letter for letter.
+    Name(Box<str>),
+}
+
+/// Who a process at the other end of a unix socket is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PeerSettings {
+    /// The user who runs it.
+    pub uid: u32,
+    /// The group, when not everybody's will do.
+    pub gid: Option<u32>,
+    /// The caller that it is.
+    pub caller: Caller,
 }
 
 /// Whether the person behind an agent may come with a token of their own.

@@ -2,6 +2,8 @@
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+use std::os::unix::fs::PermissionsExt as _;
+
 use super::*;
 
 #[tokio::test]

@@ -99,9 +99,9 @@ impl PolicySnapshot {
         let Prepared { action, resource, agent, actor, more, .. } = prepared;
         let is_new = matches!(target, Target::Resource(_) | Target::Prompt(_)) && self.entities.get(resource).is_none();
         let standing = Some(&caller.standing).filter(|standing| !standing.is_empty()).cloned();
-        // Somebody for whom a verified token vouches is somebody, also when no file has heard of them.
+        // Somebody for whom somebody vouches is somebody, also when no file has heard of them.
         let unknown = |uid: &EntityUid| self.entities.get(uid).is_none();
-        let vouched = caller.token.is_some() && (unknown(agent) || actor.as_ref().is_some_and(unknown));
+        let vouched = caller.vouched && (unknown(agent) || actor.as_ref().is_some_and(unknown));
         if !is_new && standing.is_none() && !vouched {
             return Ok(None);
         }

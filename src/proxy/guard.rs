@@ -24,15 +24,15 @@ pub enum Stranger {
 }
 
 impl Guard {
-    /// Serves loopback names, the address bound, and what is listed: `hosts` as `name` or `name:port`, `origins` as
+    /// Serves loopback names, the address bound (unix sockets have none), and what is listed: `hosts` as `name` or `name:port`, `origins` as
     /// `scheme://host[:port]`.
     #[must_use]
-    pub fn new(bound: SocketAddr, hosts: &[String], origins: &[String]) -> Self {
+    pub fn new(bound: Option<SocketAddr>, hosts: &[String], origins: &[String]) -> Self {
         let mut guard = Self {
             hosts: hosts.iter().map(|host| host.to_ascii_lowercase()).collect(),
             origins: origins.iter().map(|origin| origin.trim_end_matches('/').to_ascii_lowercase()).collect(),
         };
-        if !bound.ip().is_unspecified() {
+        if let Some(bound) = bound.filter(|bound| !bound.ip().is_unspecified()) {
             guard.hosts.insert(bound.to_string());
         }
         guard

@@ -5,7 +5,7 @@ use http::{HeaderMap, HeaderValue};
 use super::{Guard, Stranger};
 
 fn check(headers: &[(&'static str, &'static str)]) -> Result<(), Stranger> {
-    let guard = Guard::new("127.0.0.1:8080".parse().unwrap(), &["mcp.example".into()], &["https://app.example".into()]);
+    let guard = Guard::new(Some("127.0.0.1:8080".parse().unwrap()), &["mcp.example".into()], &["https://app.example".into()]);
     let mut map = HeaderMap::new();
     for (name, value) in headers {
         map.append(*name, HeaderValue::from_static(value));

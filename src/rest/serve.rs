@@ -57,7 +57,7 @@ impl Admin {
 }
 
 async fn serve(connection: Connection, routes: Router, keep_alive: bool) {
-    let peer = connection.peer();
+    let peer = connection.peer().clone();
     let mut server = http1::Builder::new();
     server.timer(TokioTimer::new()).header_read_timeout(HEADERS_WITHIN).keep_alive(keep_alive).max_buf_size(16 * 1024);
     let served = server.serve_connection(TokioIo::new(connection), TowerToHyperService::new(routes));

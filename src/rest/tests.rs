@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 
 use super::*;
 use crate::lifecycle::Stop;
-use crate::listen::{Listener, Settings};
+use crate::listen::{Listener, Metrics, Settings};
 
 struct Running {
     address: std::net::SocketAddr,
@@ -21,9 +21,9 @@ struct Running {
 }
 
 async fn start() -> Running {
-    let settings = Settings { address: "127.0.0.1:0".parse().unwrap(), plaintext_non_loopback: false, max_connections: 8 };
-    let listener = Listener::bind(&settings).await.unwrap();
-    let address = listener.local_addr();
+    let settings = Settings::plain("127.0.0.1:0".parse().unwrap());
+    let listener = Listener::bind("test", &settings, 8, &Metrics::default()).await.unwrap();
+    let address = listener.local_addr().tcp().unwrap();
     let writable = Arc::new(AtomicBool::new(true));
     let log = Arc::clone(&writable);
     let look = move || match log.load(Ordering::SeqCst) {

@@ -8,13 +8,13 @@ use tokio::net::TcpStream;
 
 use super::*;
 use crate::lifecycle::Stop;
-use crate::listen::{Listener, Settings};
+use crate::listen::{Listener, Metrics, Settings};
 use crate::rest::Admin;
 
 async fn start(source: WitnessSource) -> SocketAddr {
-    let settings = Settings { address: "127.0.0.1:0".parse().unwrap(), plaintext_non_loopback: false, max_connections: 256 };
-    let listener = Listener::bind(&settings).await.unwrap();
-    let address = listener.local_addr();
+    let settings = Settings::plain("127.0.0.1:0".parse().unwrap());
+    let listener = Listener::bind("test", &settings, 256, &Metrics::default()).await.unwrap();
+    let address = listener.local_addr().tcp().unwrap();
     tokio::spawn(Admin::new(listener, witness_router(source, 100)).run(Stop::new()));
     address
 }

@@ -32,7 +32,7 @@ fn settings() -> &'static str {
 
 const SERVER: &str = "\n[[server]]\nname = \"shop\"\nurl = \"http://127.0.0.1:9000/mcp\"\n";
 
-const NO_DEFAULT: [&str; 13] = [
+const NO_DEFAULT: [&str; 15] = [
     "directory",
     "lock",
     "resource",
@@ -46,6 +46,8 @@ const NO_DEFAULT: [&str; 13] = [
     "feed_endpoint",
     "feed_headers",
     "keys",
+    "tls_cert_file",
+    "tls_key_file",
 ];
 
 #[test]

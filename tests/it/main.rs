@@ -48,4 +48,6 @@ mod support;
 #[cfg(test)]
 mod tamper;
 #[cfg(test)]
+mod tls;
+#[cfg(test)]
 mod wire;

@@ -1,5 +1,7 @@
 //! `identity …`: who somebody is for this sidecar.
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand};
 
 use super::policy::OutputFormat;
@@ -13,6 +15,8 @@ Examples:
       a token from standard input, which no history of a shell keeps
   cedarpost identity test --config cedarpost.toml --server shop --actor-token PERSON_TOKEN AGENT_TOKEN
       at one server, with the token of the person behind the agent
+  cedarpost identity test --config cedarpost.toml --certificate client.pem
+      whom does this client certificate tell of?
 
 Keys are fetched from where the configuration says. A token that is bound to a key is checked as far as that goes without a proof.
 
@@ -38,8 +42,11 @@ pub struct IdentityTestFlags {
     #[expect(missing_docs, reason = "a doc comment here would replace the help of the command")]
     pub file: FileFlag,
     /// The token, or - for standard input
-    #[arg(value_name = "TOKEN")]
-    pub token: String,
+    #[arg(value_name = "TOKEN", required_unless_present = "certificate")]
+    pub token: Option<String>,
+    /// A client certificate, PEM: alone, or the one that the token is shown with
+    #[arg(long, value_name = "FILE")]
+    pub certificate: Option<PathBuf>,
     /// The server that it is shown to [default: the first one]
     #[arg(long, value_name = "SERVER")]
     pub server: Option<String>,

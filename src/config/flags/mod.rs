@@ -188,10 +188,10 @@ pub struct ServeFlags {
     #[command(flatten)]
     #[expect(missing_docs, reason = "a doc comment here would replace the help of the command")]
     pub file: FileFlag,
-    /// Where MCP clients connect, such as 127.0.0.1:8080
+    /// Where MCP clients connect, such as 127.0.0.1:8080 or unix:/run/cedarpost/mcp
     #[arg(long, value_name = "ADDRESS")]
     pub listen: Option<String>,
-    /// Where probes, metrics and status are served, such as 127.0.0.1:9090, or off
+    /// Where probes, metrics and status are served, such as 127.0.0.1:9090 or unix:/run/cedarpost/admin, or off
     #[arg(long, value_name = "ADDRESS")]
     pub admin_listen: Option<String>,
     #[command(flatten)]

@@ -53,7 +53,7 @@ impl Step {
         self,
         endpoint: Arc<Endpoint>,
         who: &Identified,
-        ip: IpAddr,
+        ip: Option<IpAddr>,
         request: Request<Incoming>,
     ) -> Response<Body> {
         let Upstream::Http(server) = endpoint.upstream.clone() else { return respond::method_not_allowed() };
@@ -68,7 +68,7 @@ async fn listen(
     endpoint: &Arc<Endpoint>,
     server: &HttpUpstream,
     who: &Identified,
-    ip: IpAddr,
+    ip: Option<IpAddr>,
     request: Request<Incoming>,
 ) -> Response<Body> {
     let headers = request.into_parts().0.headers;
@@ -81,7 +81,7 @@ async fn listen(
         return respond::empty(StatusCode::BAD_GATEWAY);
     }
     let (pieces, stream) = mpsc::channel::<Bytes>(STREAM_BUFFER);
-    let conversation = endpoint.conversation(who, Transport::Http, Some(ip));
+    let conversation = endpoint.conversation(who, Transport::Http, ip);
     let Some(id) = new_session_id() else { return respond::overloaded() };
     conversation.belongs_to(&id);
     let session = Arc::new(Session::new(id, Arc::clone(&conversation)).with_sse(pieces.clone()));

@@ -33,7 +33,7 @@ use super::endpoint::Endpoint;
 use super::guard::Guard;
 use crate::domain::Transport;
 use crate::gate::TurnedAway;
-use crate::identity::{Credentials, Flaw, Identified, Identity, Protected, Unidentified};
+use crate::identity::{Credentials, Flaw, Handshake, Identified, Identity, Protected, Unidentified};
 use crate::lifecycle::Stop;
 use crate::listen::{Connection, Listener};
 use life::Lives;
@@ -58,6 +58,14 @@ pub struct HttpFace {
 struct Door {
     endpoint: Arc<Endpoint>,
     protected: Protected,
+}
+
+/// The connection that a request comes over.
+#[derive(Debug)]
+struct Over {
+    /// Where it comes from; a unix socket comes from nowhere.
+    ip: Option<IpAddr>,
+    shown: Handshake,
 }
 
 impl HttpFace {
@@ -96,11 +104,11 @@ impl HttpFace {
     }
 
     fn serve(self: Arc<Self>, connection: Connection, graceful: &GracefulShutdown) -> impl Future<Output = ()> + Send + 'static {
-        let ip = connection.peer().ip();
+        let over = Arc::new(Over { ip: connection.peer().ip(), shown: Handshake::of(connection.peer()) });
         let header_timeout = self.header_timeout;
         let service = service_fn(move |request| {
-            let face = Arc::clone(&self);
-            async move { Ok::<_, Infallible>(face.answer(ip, request).await) }
+            let (face, over) = (Arc::clone(&self), Arc::clone(&over));
+            async move { Ok::<_, Infallible>(face.answer(&over, request).await) }
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
@@ -128,9 +136,10 @@ impl HttpFace {
         }
     }
 
-    async fn answer(&self, ip: IpAddr, request: Request<Incoming>) -> Response<Body> {
+    async fn answer(&self, over: &Over, request: Request<Incoming>) -> Response<Body> {
+        let ip = over.ip;
         if let Err(stranger) = self.guard.check(request.headers()) {
-            tracing::info!(?stranger, %ip, "a request for another host or from another origin is refused");
+            tracing::info!(?stranger, ip = said(ip), "a request for another host or from another origin is refused");
             return respond::stranger(stranger);
         }
         if let Some(metadata) = self.metadata.get(request.uri().path()) {
@@ -139,11 +148,11 @@ impl HttpFace {
         let Some((door, rest)) = self.find(request.uri().path()) else {
             return respond::plain(StatusCode::NOT_FOUND, "There is no MCP server at this path.");
         };
-        let who = match self.identify(door, &request).await {
+        let who = match self.identify(door, &over.shown, &request).await {
             Ok(who) => who,
             Err(unidentified) => {
                 tracing::info!(
-                    event = "unidentified", reason = unidentified.word(), server = %door.endpoint.line.server, %ip,
+                    event = "unidentified", reason = unidentified.word(), server = %door.endpoint.line.server, ip = said(ip),
                     method = %request.method(), "a request is turned away: nobody vouches for who is behind it"
                 );
                 return self.turn_away(door, &unidentified, ip);
@@ -166,17 +175,16 @@ impl HttpFace {
     }
 
     /// Somebody of whom nobody knows who they are gets nothing, and that is recorded.
-    fn turn_away(&self, door: &Door, why: &Unidentified, ip: IpAddr) -> Response<Body> {
+    fn turn_away(&self, door: &Door, why: &Unidentified, ip: Option<IpAddr>) -> Response<Body> {
         let server = &door.endpoint.line.server;
-        let (listener, reason, transport, ip) = ("mcp", why.word(), Transport::Http, Some(ip));
+        let (listener, reason, transport) = ("mcp", why.word(), Transport::Http);
         door.endpoint.line.gate.turned_away(TurnedAway { listener, server, reason, transport, ip });
         respond::unidentified(self.identity.refusal(why, &door.protected))
     }
 
-    async fn identify(&self, door: &Door, request: &Request<Incoming>) -> Result<Identified, Unidentified> {
-        let shown = Credentials::of_request(request.headers(), request.method(), request.uri());
-        match shown {
-            Ok(credentials) => self.identity.identify(&credentials, &door.protected).await,
+    async fn identify(&self, door: &Door, shown: &Handshake, request: &Request<Incoming>) -> Result<Identified, Unidentified> {
+        match Credentials::of_request(request.headers(), request.method(), request.uri()) {
+            Ok(credentials) => self.identity.identify(&credentials.over(shown), &door.protected).await,
             Err(flaw) => self.identity.identify_flawed(flaw),
         }
     }
@@ -193,7 +201,13 @@ impl HttpFace {
 }
 
 /// Serves a request of somebody who is let in.
-async fn serve(endpoint: Arc<Endpoint>, who: &Identified, ip: IpAddr, rest: &str, request: Request<Incoming>) -> Response<Body> {
+async fn serve(
+    endpoint: Arc<Endpoint>,
+    who: &Identified,
+    ip: Option<IpAddr>,
+    rest: &str,
+    request: Request<Incoming>,
+) -> Response<Body> {
     if let Some(transport) = legacy_sse::Step::of(&endpoint, request.method(), request.headers(), rest) {
         return transport.answer(endpoint, who, ip, request).await;
     }
@@ -206,6 +220,11 @@ async fn serve(endpoint: Arc<Endpoint>, who: &Identified, ip: IpAddr, rest: &str
         Method::DELETE => delete::delete(endpoint, who, request).await,
         _ => respond::method_not_allowed(),
     }
+}
+
+/// An address for the log.
+fn said(ip: Option<IpAddr>) -> Option<tracing::field::DisplayValue<IpAddr>> {
+    ip.map(tracing::field::display)
 }
 
 /// Whether a request opens a stream that lasts for as long as somebody listens, and not for one answer.

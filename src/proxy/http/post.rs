@@ -22,7 +22,12 @@ use crate::mcp::{self, Era, Malformed, Message};
 /// The header that names a session (2025-03-26 to 2025-11-25).
 pub(super) const SESSION_ID: &str = "mcp-session-id";
 
-pub(super) async fn post(endpoint: Arc<Endpoint>, who: &Identified, ip: IpAddr, request: Request<Incoming>) -> Response<Body> {
+pub(super) async fn post(
+    endpoint: Arc<Endpoint>,
+    who: &Identified,
+    ip: Option<IpAddr>,
+    request: Request<Incoming>,
+) -> Response<Body> {
     let (head, body) = request.into_parts();
     let body = match read::json(&head.headers, body, endpoint.limits.request.max_bytes, endpoint.limits.body_timeout).await {
         Ok(body) => body,
@@ -48,7 +53,7 @@ pub(super) async fn post(endpoint: Arc<Endpoint>, who: &Identified, ip: IpAddr, 
     let (reply, answer) = oneshot::channel();
     let conversation = match &session {
         Some(session) => Arc::clone(&session.conversation),
-        None => endpoint.conversation(who, Transport::Http, Some(ip)),
+        None => endpoint.conversation(who, Transport::Http, ip),
     };
     let who = who.clone();
     tokio::spawn(async move {

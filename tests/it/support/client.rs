@@ -10,6 +10,7 @@ use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
 use super::PATH;
@@ -76,6 +77,11 @@ impl Connection {
     pub(crate) async fn open(address: SocketAddr) -> io::Result<Self> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
+        Self::over(stream).await
+    }
+
+    /// The same over a stream that is there already.
+    pub(crate) async fn over(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> io::Result<Self> {
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
         tokio::spawn(connection);
         Ok(Self { sender })
@@ -108,7 +114,12 @@ pub(crate) struct Stream {
 impl Stream {
     /// Sends a request on a connection of its own, and returns with the head of the answer.
     pub(crate) async fn open(address: SocketAddr, method: Method, path: &str, headers: &HeaderMap, body: &[u8]) -> Self {
-        let mut sender = Connection::open(address).await.unwrap().sender;
+        Self::over(Connection::open(address).await.unwrap(), method, path, headers, body).await
+    }
+
+    /// The same over a connection that is there already.
+    pub(crate) async fn over(connection: Connection, method: Method, path: &str, headers: &HeaderMap, body: &[u8]) -> Self {
+        let mut sender = connection.sender;
         let mut request = Request::builder().method(method).uri(path).body(Full::from(body.to_vec())).unwrap();
         request.headers_mut().clone_from(headers);
         let sent = tokio::time::timeout(DEADLINE, sender.send_request(request)).await.expect("an answer in time").unwrap();
@@ -175,8 +186,12 @@ impl Mcp {
     }
 
     async fn shake_hands_showing(address: SocketAddr, era: Era, shows: HeaderMap) -> io::Result<Self> {
-        let connection = Connection::open(address).await?;
-        let mut client = Self { connection, era, host: address.to_string(), session: None, shows };
+        Self::shake_hands_over(Connection::open(address).await?, &address.to_string(), era, shows).await
+    }
+
+    /// The same over a connection that is there already, to this host.
+    pub(crate) async fn shake_hands_over(connection: Connection, host: &str, era: Era, shows: HeaderMap) -> io::Result<Self> {
+        let mut client = Self { connection, era, host: host.to_owned(), session: None, shows };
         if era == Era::Legacy {
             let hello = json!({"protocolVersion": LEGACY, "capabilities": {}, "clientInfo": {"name": "lab", "version": "1"}});
             let reply = client.request("hello", "initialize", None, hello).await?;
@@ -202,10 +217,20 @@ impl Mcp {
 
     /// Listens to what the server says by itself.
     pub(crate) async fn listen(&self, address: SocketAddr, last_event: Option<&str>) -> Stream {
-        let mut headers = self.headers("", None);
-        headers.remove("content-type");
+        let mut headers = self.listening_headers();
         headers.extend(last_event.map(|id| (HeaderName::from_static("last-event-id"), HeaderValue::from_str(id).unwrap())));
         Stream::open(address, Method::GET, PATH, &headers, b"").await
+    }
+
+    /// The same over a connection that is there already.
+    pub(crate) async fn listen_over(&self, connection: Connection) -> Stream {
+        Stream::over(connection, Method::GET, PATH, &self.listening_headers(), b"").await
+    }
+
+    fn listening_headers(&self) -> HeaderMap {
+        let mut headers = self.headers("", None);
+        headers.remove("content-type");
+        headers
     }
 
     pub(crate) async fn call(&mut self, id: &str, tool: &str, arguments: Value) -> io::Result<Reply> {

@@ -223,8 +223,9 @@ fn pairs(form: &str) -> BTreeMap<String, String> {
         let mut parts = spaced.split('%');
         let mut out = parts.next().unwrap_or_default().as_bytes().to_vec();
         for part in parts {
-            out.push(u8::from_str_radix(&part[..2], 16).unwrap());
-            out.extend_from_slice(part[2..].as_bytes());
+            let (byte, rest) = part.split_at(2);
+            out.push(u8::from_str_radix(byte, 16).unwrap());
+            out.extend_from_slice(rest.as_bytes());
         }
         String::from_utf8(out).unwrap()
     };

@@ -1,5 +1,6 @@
 //! What the tests of the whole binary share: a sidecar, an MCP client, and servers without any scruples.
 
+mod ca;
 mod client;
 mod idp;
 mod private;
@@ -11,6 +12,7 @@ mod stdio;
 pub(crate) mod tiles;
 mod upstream;
 
+pub(crate) use ca::{Ca, Issued, Wish, client as tls_client, client_of as tls_client_of, connect as tls_connect, self_signed};
 pub(crate) use client::{Connection, Era, LEGACY, MODERN, Mcp, Reply, Stream, modern_meta};
 pub(crate) use idp::{Idp, TestKey, now};
 pub(crate) use private::{assert_commits, assert_recorded, event_data, kept, records_of, result_text};

@@ -4,9 +4,11 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Output, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderMap, Method};
+use parking_lot::Mutex;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
@@ -66,6 +68,15 @@ impl Home {
         self
     }
 
+    /// Says where it listens, in TOML: the sections `listen` and `admin`.
+    pub(crate) fn with_listeners(self, sections: &str) -> Self {
+        let config = fs::read_to_string(self.config()).unwrap();
+        let (before, rest) = config.split_once("[listen]").unwrap();
+        let (_, after) = rest.split_once("[limits]").unwrap();
+        fs::write(self.config(), format!("{before}{sections}\n[limits]{after}")).unwrap();
+        self
+    }
+
     /// A file in it.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
@@ -83,7 +94,7 @@ impl Home {
         fs::write(self.0.path().join("policies/lab.cedar"), policies).unwrap();
     }
 
-    fn config(&self) -> PathBuf {
+    pub(crate) fn config(&self) -> PathBuf {
         self.0.path().join("cedarpost.toml")
     }
 
@@ -96,7 +107,8 @@ impl Home {
 pub(crate) struct Sidecar {
     process: Child,
     pub(crate) address: SocketAddr,
-    admin: Option<SocketAddr>,
+    pub(crate) admin: Option<SocketAddr>,
+    log: Arc<Mutex<String>>,
 }
 
 impl Sidecar {
@@ -122,8 +134,19 @@ impl Sidecar {
         let (address, admin) =
             tokio::time::timeout(DEADLINE, listening(&mut log)).await.expect("the sidecar says where it listens");
         // A pipe that nobody reads would stop the sidecar.
-        tokio::spawn(async move { while let Ok(Some(_)) = log.next_line().await {} });
-        Self { process, address, admin }
+        let said = Arc::new(Mutex::new(String::new()));
+        let kept = Arc::clone(&said);
+        tokio::spawn(async move {
+            while let Ok(Some(line)) = log.next_line().await {
+                kept.lock().push_str(&(line + "\n"));
+            }
+        });
+        Self { process, address, admin, log: said }
+    }
+
+    /// What it has logged since it began to listen.
+    pub(crate) fn log(&self) -> String {
+        self.log.lock().clone()
     }
 
     /// The value of a metric with these labels; 0 while there is none.
@@ -163,7 +186,9 @@ async fn listening(log: &mut Lines<BufReader<ChildStderr>>) -> (SocketAddr, Opti
         let parsed: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
         let attributes = &parsed["attributes"];
         if attributes["event"] == "listening" && attributes["face"] == "mcp" {
-            return (attributes["address"].as_str().unwrap().parse().unwrap(), admin);
+            // A socket is no TCP address; whoever made one knows where it is.
+            let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
+            return (attributes["address"].as_str().unwrap().parse().unwrap_or(nowhere), admin);
         }
         if attributes["event"] == "listening" {
             admin = attributes["address"].as_str().and_then(|address| address.parse().ok());

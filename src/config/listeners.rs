@@ -1,0 +1,109 @@
+//! What all listeners have in common: an address, a certificate, the mode of a socket.
+
+use super::raw::Given;
+use super::reader::{Reader, text};
+use super::report::Problem;
+use super::settings::{AdminSettings, ListenSettings};
+use crate::listen::Settings;
+use crate::listen::tls::TlsSettings;
+
+/// The names of a listener's keys.
+pub(super) struct Keys {
+    section: &'static str,
+    address: &'static str,
+    plaintext: &'static str,
+    mode: &'static str,
+    certificate: &'static str,
+    key: &'static str,
+}
+
+macro_rules! keys {
+    ($section:literal) => {
+        Keys {
+            section: $section,
+            address: concat!($section, ".address"),
+            plaintext: concat!($section, ".plaintext_non_loopback"),
+            mode: concat!($section, ".socket_mode"),
+            certificate: concat!($section, ".tls_cert_file"),
+            key: concat!($section, ".tls_key_file"),
+        }
+    };
+}
+
+pub(super) const LISTEN: Keys = keys!("listen");
+pub(super) const ADMIN: Keys = keys!("admin");
+pub(super) const WITNESS: Keys = keys!("witness");
+
+/// Reads a listener that may be turned off: `Some(None)` when it is.
+pub(super) fn listener(reader: &mut Reader<'_>, keys: &Keys) -> Option<Option<Settings>> {
+    let address = reader.read(keys.address, |given| match text(given)?.as_str() {
+        "off" if keys.section != LISTEN.section => Ok(None),
+        text => text.parse().map(Some).map_err(|error: crate::listen::BadAddress| error.to_string()),
+    });
+    let plaintext_non_loopback = reader.flag(keys.plaintext);
+    let socket_mode = reader.read(keys.mode, mode);
+    let certificate = reader.optional_path(keys.certificate);
+    let key = reader.optional_path(keys.key);
+    let (plaintext_non_loopback, socket_mode) = (plaintext_non_loopback?, socket_mode?);
+    let (certificate, key) = (certificate?, key?);
+    let Some(address) = address? else { return Some(None) };
+    let tls = match (certificate, key) {
+        (Some(certificate), Some(key)) => Some(TlsSettings { certificate, key }),
+        (None, None) => None,
+        (certificate, _) => {
+            let (there, missing) =
+                if certificate.is_some() { (keys.certificate, keys.key) } else { (keys.key, keys.certificate) };
+            let origin = reader.origin(there);
+            reader
+                .problem(Problem::new(&origin, format!("`{there}` is set and `{missing}` is not: a certificate needs its key")));
+            return None;
+        }
+    };
+    let settings = Settings { address, plaintext_non_loopback, socket_mode, tls };
+    guard(reader, keys, &settings);
+    Some(Some(settings))
+}
+
+/// The permissions of a socket, in octal digits: `0600`, `660`.
+fn mode(given: &Given) -> Result<u32, String> {
+    let digits = text(given)?;
+    let mode = u32::from_str_radix(&digits, 8).ok().filter(|mode| *mode <= 0o777 && !digits.starts_with('+'));
+    mode.ok_or_else(|| format!("`{digits}` is not a file mode in octal digits, such as \"0660\""))
+}
+
+fn guard(reader: &mut Reader<'_>, keys: &Keys, settings: &Settings) {
+    let origin = reader.origin(keys.address);
+    let (section, address) = (keys.section, &settings.address);
+    if settings.tls.is_none() && address.is_remote() && !settings.plaintext_non_loopback {
+        let message = format!("`{section}.address` is `{address}`, which other machines may reach, and this listener has no TLS");
+        let help = format!(
+            "set `tls_cert_file` and `tls_key_file` in [{section}], bind a loopback address, or set `plaintext_non_loopback = true`"
+        );
+        reader.problem(Problem::new(&origin, message).help(help));
+    }
+    if settings.tls.is_some() && address.tcp().is_none() {
+        let message =
+            format!("`{section}.address` is a unix socket, which needs no certificate: nobody else hears what is said there");
+        let help = format!("leave out `tls_cert_file` and `tls_key_file` in [{section}]");
+        reader.problem(Problem::new(&origin, message).help(help));
+    }
+}
+
+/// Two listeners cannot share an address.
+pub(super) fn distinct_addresses(
+    reader: &mut Reader<'_>,
+    listen: Option<&ListenSettings>,
+    admin: Option<&Option<AdminSettings>>,
+) {
+    if let (Some(listen), Some(Some(admin))) = (listen, admin)
+        && listen.listener.address.clashes_with(&admin.listener.address)
+    {
+        let origin = reader.origin("admin.address");
+        let address = &admin.listener.address;
+        reader.problem(Problem::new(&origin, format!("`listen.address` and `admin.address` are both `{address}`")));
+    }
+}
+
+#[cfg(test)]
+#[path = "listeners_tests.rs"]
+mod tests;

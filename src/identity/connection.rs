@@ -1,0 +1,54 @@
+//! From what a connection shows to a caller: the client's certificate, or the process at the other end of a unix socket.
+
+use std::time::Duration;
+
+use super::authenticate::{Room, Unidentified};
+use super::flaw::Flaw;
+use super::mtls::ClientCertificate;
+use super::protected::Protected;
+use super::settings::PeerSettings;
+use super::trace::Trace;
+use crate::domain::{Actor, Caller, Evidence, Way};
+use crate::listen::Process;
+
+impl Room {
+    /// The agent that a certificate names. Nobody stands behind it, unless a second token says so.
+    pub(super) fn by_certificate(
+        &self,
+        shown: &ClientCertificate,
+        server: &Protected,
+        trace: &mut Trace,
+    ) -> Result<(Caller, Option<Duration>), Unidentified> {
+        let (agent, lasts, remembered) = self.authorities.agent(shown).map_err(Flaw::Certificate)?;
+        trace.passed("certificate", || format!("`{agent}`"));
+        has_no_scopes(server)?;
+        self.metrics.believed("mtls", remembered);
+        Ok((Caller::new(agent, Actor::Unattended).vouched().with_evidence(Evidence::of(Way::MTLS)), Some(lasts)))
+    }
+
+    /// Whoever the configuration says that a user's processes are. A row with a group counts before one without.
+    pub(super) fn by_process(
+        &self,
+        process: Process,
+        server: &Protected,
+        trace: &mut Trace,
+    ) -> Result<(Caller, Option<Duration>), Unidentified> {
+        let peers = || self.settings.peers.iter().filter(|peer| peer.uid == process.uid);
+        let of_group = peers().find(|peer| peer.gid == Some(process.gid));
+        let found = of_group.or_else(|| peers().find(|peer| peer.gid.is_none()));
+        let PeerSettings { caller, .. } = found.ok_or(Flaw::Peer)?;
+        trace.passed("process", || format!("uid {}, gid {}", process.uid, process.gid));
+        has_no_scopes(server)?;
+        self.metrics.believed("peer", false);
+        Ok((caller.clone().with_evidence(Evidence::of(Way::PEER)), None))
+    }
+}
+
+/// A server that asks for scopes wants a token: what has none does not have these.
+fn has_no_scopes(server: &Protected) -> Result<(), Unidentified> {
+    if server.scopes.is_empty() { Ok(()) } else { Err(Unidentified::Scopes) }
+}
+
+#[cfg(test)]
+#[path = "connection_tests.rs"]
+mod tests;

@@ -1,0 +1,49 @@
+//! Which agent a certificate names, once its authority is known. Pure.
+
+use super::spiffe;
+use crate::domain::AgentId;
+use crate::identity::flaw::CertificateFlaw;
+use crate::identity::settings::{AuthoritySettings, Subject};
+use crate::listen::certificate::Certificate;
+
+/// The agent that a certificate of this authority names.
+///
+/// A certificate with a SPIFFE id must be one that SPIFFE allows, whoever it is mapped to: one URI, which is the id, and it signs
+/// nothing. An id is an agent by itself when the authority stands for its trust domain.
+pub(super) fn agent(says: &Certificate, authority: &AuthoritySettings) -> Result<AgentId, CertificateFlaw> {
+    if says.is_authority {
+        return Err(CertificateFlaw::Purpose);
+    }
+    let id = says.uris.iter().find(|uri| is_spiffe(uri));
+    if let Some(id) = id {
+        if says.uris.len() != 1 {
+            return Err(CertificateFlaw::SeveralUris);
+        }
+        spiffe::parse(id).ok_or(CertificateFlaw::SpiffeId)?;
+    }
+    let mut mapped = authority.agents.iter().filter(|(subject, _)| names(subject, says)).map(|(_, agent)| agent);
+    match (mapped.next(), id, &authority.trust_domain) {
+        (Some(agent), _, _) if mapped.all(|other| other == agent) => Ok(agent.clone()),
+        (Some(_), _, _) => Err(CertificateFlaw::Ambiguous),
+        (None, Some(id), Some(domain)) => spiffe::check(id, domain).map(|()| AgentId::new(&**id)),
+        (None, Some(_), None) => Err(CertificateFlaw::TrustDomain),
+        (None, None, _) => Err(CertificateFlaw::Nobody),
+    }
+}
+
+/// Whether this is meant to be a SPIFFE id, well-formed or not.
+fn is_spiffe(uri: &str) -> bool {
+    uri.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("spiffe:"))
+}
+
+fn names(subject: &Subject, says: &Certificate) -> bool {
+    match subject {
+        Subject::Uri(uri) => says.uris.contains(uri),
+        Subject::Dns(name) => says.dns.iter().any(|dns| dns.eq_ignore_ascii_case(name)),
+        Subject::Name(name) => !name.is_empty() && says.subject == *name,
+    }
+}
+
+#[cfg(test)]
+#[path = "subject_tests.rs"]
+mod tests;

@@ -1,0 +1,67 @@
+//! From what a certificate says to an agent: SPIFFE ids, configured names, and what is neither.
+
+use super::*;
+use crate::domain::Timestamp;
+use crate::identity::TrustDomain;
+
+fn authority(domain: Option<&str>, agents: &[(Subject, &str)]) -> AuthoritySettings {
+    AuthoritySettings {
+        name: "mesh".into(),
+        ca_file: "ca.pem".into(),
+        trust_domain: domain.map(|domain| TrustDomain::new(domain).unwrap()),
+        agents: agents.iter().map(|(subject, agent)| (subject.clone(), AgentId::new(*agent))).collect(),
+    }
+}
+
+fn says(uris: &[&str], dns: &[&str], subject: &str) -> Certificate {
+    Certificate {
+        digest: "d".into(),
+        not_before: Timestamp::from_micros(0),
+        not_after: Timestamp::from_micros(1),
+        uris: uris.iter().map(|uri| (*uri).into()).collect(),
+        dns: dns.iter().map(|name| (*name).into()).collect(),
+        subject: subject.into(),
+        is_authority: false,
+    }
+}
+
+#[test]
+fn a_certificate_names_one_agent_or_nobody() {
+    use CertificateFlaw as F;
+    let mesh = authority(Some("prod.example"), &[]);
+    let table = authority(
+        None,
+        &[
+            (Subject::Dns("build.example".into()), "builder"),
+            (Subject::Name("CN=nightly,O=Example".into()), "nightly"),
+            (Subject::Uri("urn:agent:7".into()), "seven"),
+            (Subject::Uri("spiffe://other.example/ci".into()), "ci"),
+        ],
+    );
+    let id = "spiffe://prod.example/ns/shop/sa/web";
+    let cases = [
+        (&mesh, says(&[id], &[], ""), Ok(id)),
+        (&mesh, says(&[id], &["web.shop.svc"], "CN=web"), Ok(id)),
+        (&mesh, says(&[id, "spiffe://prod.example/b"], &[], ""), Err(F::SeveralUris)),
+        (&mesh, says(&["urn:a", id], &[], ""), Err(F::SeveralUris)),
+        (&mesh, says(&["spiffe://dev.example/web"], &[], ""), Err(F::TrustDomain)),
+        (&mesh, says(&["spiffe://prod.example"], &[], ""), Err(F::SpiffeId)),
+        (&mesh, says(&["SPIFFE://prod.example/a"], &[], ""), Err(F::SpiffeId)),
+        (&mesh, says(&["https://prod.example/a"], &["prod.example"], id), Err(F::Nobody)),
+        (&mesh, says(&[], &[], ""), Err(F::Nobody)),
+        (&table, says(&[], &["BUILD.example"], ""), Ok("builder")),
+        (&table, says(&[], &["a.build.example"], ""), Err(F::Nobody)),
+        (&table, says(&[], &[], "CN=nightly,O=Example"), Ok("nightly")),
+        (&table, says(&[], &[], "CN=nightly,O=Examples"), Err(F::Nobody)),
+        (&table, says(&["urn:agent:7", "urn:agent:8"], &[], ""), Ok("seven")),
+        (&table, says(&["urn:agent:7"], &["build.example"], ""), Err(F::Ambiguous)),
+        (&table, says(&["spiffe://other.example/ci"], &[], ""), Ok("ci")),
+        (&table, says(&["spiffe://other.example/cd"], &[], ""), Err(F::TrustDomain)),
+        (&table, says(&["spiffe://other.example/ci", "urn:agent:7"], &[], ""), Err(F::SeveralUris)),
+        (&table, Certificate { is_authority: true, ..says(&[], &["build.example"], "") }, Err(F::Purpose)),
+    ];
+    for (authority, certificate, expected) in cases {
+        let seen = agent(&certificate, authority);
+        assert_eq!(seen.as_ref().map(AgentId::as_str).map_err(|flaw| *flaw), expected, "{certificate:?}");
+    }
+}
