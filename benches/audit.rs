@@ -7,6 +7,7 @@
 //! `--grow N` it makes a log of N records instead, and says what opening it takes and how much memory it needs.
 #![expect(
     clippy::unwrap_used,
+    clippy::panic,
     clippy::print_stdout,
     reason = "a benchmark stops at the first surprise and reports to a terminal"
 )]
@@ -125,12 +126,28 @@ async fn grown(path: &Path, size: u64) {
     println!("{records} records, {:.0} a second, p50 {:.0} us, p99 {:.0} us", seen.records, seen.p50_us, seen.p99_us);
     println!("resident memory with all of them written: {} KiB (at most {})", status("VmRSS:"), status("VmHWM:"));
     println!("in files: {} of {records}", reader.archived());
+    let waiting = Instant::now();
+    while records - reader.archived() > settings.epochs.records && waiting.elapsed() < Duration::from_secs(600) {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    println!(
+        "the rest of the full epochs is in files {:?} later; resident memory then: {} KiB",
+        waiting.elapsed(),
+        status("VmRSS:")
+    );
     drop(reader);
     let closing = Instant::now();
     writer.close().await.unwrap();
     println!("closed in {:?}", closing.elapsed());
-    let opening = Instant::now();
-    let (writer, reader) = audit::open(&settings, &Clock::System, &mut Registry::default()).unwrap();
+    // What archives the last records may be at work still.
+    let (opening, (writer, reader)) = loop {
+        let opening = Instant::now();
+        match audit::open(&settings, &Clock::System, &mut Registry::default()) {
+            Ok(opened) => break (opening, opened),
+            Err(audit::OpenError::InUse(_)) => tokio::time::sleep(Duration::from_millis(100)).await,
+            Err(error) => panic!("{error}"),
+        }
+    };
     println!("opened in {:?}, {} records", opening.elapsed(), reader.len());
     println!("resident memory when open: {} KiB", status("VmRSS:"));
     drop(reader);

@@ -5,7 +5,7 @@
 
 use std::fs::File;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
@@ -18,6 +18,10 @@ use crate::storage::StorageError;
 
 /// How many records are archived before they are made durable there, unless an epoch waits to be let go of.
 const SYNC_EVERY: u64 = SEGMENT;
+/// How many times as long as it works it rests, while it is less than an epoch behind: a burst of calls is to have the processors.
+const REST: u32 = 4;
+/// The longest rest.
+const LONGEST_REST: Duration = Duration::from_millis(50);
 /// How long to wait after the archive could not be written.
 const PAUSE: Duration = Duration::from_secs(10);
 
@@ -41,11 +45,22 @@ pub(super) enum Chore {
     Erase(u64, oneshot::Sender<Result<bool, WriteError>>),
 }
 
+/// How fast the archive is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pace {
+    /// With rests.
+    Easy,
+    /// Without: somebody waits for the end.
+    Hurried,
+}
+
 /// The thread's state.
 pub(super) struct Archivist {
     pub(super) archive: Archive,
     pub(super) store: Arc<Store>,
     pub(super) metrics: Arc<Metrics>,
+    /// How many records an epoch has at most.
+    pub(super) epoch_records: u64,
     /// Keeps other processes away from the directory until the thread ends.
     pub(super) _lock: Arc<File>,
 }
@@ -58,7 +73,7 @@ impl Archivist {
             for chore in self.store.take_chores() {
                 self.attend(chore);
             }
-            pause = match self.catch_up() {
+            pause = match self.catch_up(Pace::Easy) {
                 Ok(()) => None,
                 Err(fault) => {
                     tracing::warn!(
@@ -78,23 +93,27 @@ impl Archivist {
     }
 
     /// Archives all full bundles that are durable, and lets go of epochs.
-    fn catch_up(&mut self) -> Result<(), ArchiveFault> {
+    fn catch_up(&mut self, pace: Pace) -> Result<(), ArchiveFault> {
         let reader = AuditReader::new(Arc::clone(&self.store));
         let until = epoch::whole_bundles(reader.len());
         let mut records = reader.range(self.archive.size());
         while self.archive.size() < until {
-            if self.store.has_chores() {
+            if pace == Pace::Easy && self.store.is_calling() {
                 return Ok(());
             }
+            let began = Instant::now();
             let bundle = records.by_ref().take(BUNDLE).collect::<Result<Vec<_>, _>>()?;
             self.append(&bundle)?;
+            if pace == Pace::Easy && reader.len() - self.archive.size() < self.epoch_records {
+                std::thread::sleep((began.elapsed() * REST).min(LONGEST_REST));
+            }
             self.metrics.archive_lag.set(lag(reader.len(), self.archive.size()));
             if self.archive.size() - self.archive.durable() >= SYNC_EVERY {
                 self.archive.make_durable()?;
             }
         }
         self.let_go()?;
-        while !self.store.has_chores() && self.archive.tend_index()? {}
+        while !self.store.is_calling() && self.archive.tend_index()? {}
         Ok(())
     }
 
@@ -131,7 +150,7 @@ impl Archivist {
 
     /// Nothing more is written: makes the archive a log that others can read as it stands.
     fn complete(&mut self) -> Result<(), ArchiveFault> {
-        self.catch_up()?;
+        self.catch_up(Pace::Hurried)?;
         let reader = AuditReader::new(Arc::clone(&self.store));
         let rest = reader.range(self.archive.size()).collect::<Result<Vec<_>, _>>()?;
         let leaves: Vec<&[u8]> = rest.iter().map(StoredRecord::leaf).collect();

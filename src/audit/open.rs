@@ -200,7 +200,13 @@ pub(super) fn open_on(
     let space = Space::new(directory.clone(), Arc::clone(&disk), settings.low_water);
     let durable = store.durable();
     let metrics = Arc::new(Metrics::new(registry));
-    let archivist = Archivist { archive, store: Arc::clone(&store), metrics: Arc::clone(&metrics), _lock: Arc::clone(&lock) };
+    let archivist = Archivist {
+        archive,
+        store: Arc::clone(&store),
+        metrics: Arc::clone(&metrics),
+        epoch_records: settings.epochs.records,
+        _lock: Arc::clone(&lock),
+    };
     let mut committer = Committer {
         anchor: anchor::Keeper::start(directory.clone(), Arc::clone(&durable), anchored).map_err(prepare)?,
         store: Arc::clone(&store),

@@ -170,8 +170,10 @@ impl Store {
         std::mem::take(&mut self.waits.lock().chores)
     }
 
-    pub(super) fn has_chores(&self) -> bool {
-        !self.waits.lock().chores.is_empty()
+    /// Whether the archivist is wanted for something else: a chore, or the end.
+    pub(super) fn is_calling(&self) -> bool {
+        let waits = self.waits.lock();
+        waits.ends || !waits.chores.is_empty()
     }
 
     /// Nothing more will be written.
