@@ -87,7 +87,7 @@ fn check(
     let archived = copies.archive().map_err(SnapshotError::from)?.archived();
     let tiles = || TileSpans::new(Directory::new(directory.join("tiles")), archived);
     let mut question = question.clone();
-    question.add_checkpoint("the log's `anchor`", copies.anchored.to_string().as_bytes());
+    question.add_own_checkpoint("the log's `anchor`", copies.anchored.to_string().as_bytes());
     let before = tiles();
     for epoch in &epochs {
         beginning(epoch, &before, &epochs, &mut question)?;
@@ -108,8 +108,9 @@ fn beginning(
     let (seed, number) = (&epoch.seed, epoch.number);
     let Some(last) = seed.first().checked_sub(1) else { return Ok(()) };
     let head = TreeHead { size: seed.first(), root: seed.frontier.root() };
-    question.anchors.push(Anchor { name: format!("the beginning of epoch {number}"), head });
-    question.add_checkpoint(format!("the checkpoint at the beginning of epoch {number}"), seed.checkpoint.to_string().as_bytes());
+    question.anchors.push(Anchor { name: format!("the beginning of epoch {number}"), head, inside: true });
+    question
+        .add_own_checkpoint(format!("the checkpoint at the beginning of epoch {number}"), seed.checkpoint.to_string().as_bytes());
     let before = match tiles.record(last)? {
         Some(record) => Some(record),
         None => in_epochs(epochs, last)?,

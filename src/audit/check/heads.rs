@@ -47,13 +47,15 @@ pub struct Anchor {
     pub name: String,
     /// What it says.
     pub head: TreeHead,
+    /// It was kept in the log's own directory: whoever changes the log can change it, too.
+    pub inside: bool,
 }
 
 impl Anchor {
     /// A head that is believed because whoever gives it has kept it.
     #[must_use]
     pub fn kept(head: TreeHead) -> Self {
-        Self { name: format!("the kept head of size {}", head.size), head }
+        Self { name: format!("the kept head of size {}", head.size), head, inside: false }
     }
 
     /// An older checkpoint, believed because of its signature.
@@ -68,7 +70,7 @@ impl Anchor {
         match believed {
             Ok(verified) => {
                 let (size, root) = (verified.checkpoint().size(), *verified.checkpoint().root());
-                Ok(Self { name, head: TreeHead { size, root } })
+                Ok(Self { name, head: TreeHead { size, root }, inside: false })
             }
             Err(fault) => Err(Fault::Anchor { name, fault }),
         }

@@ -146,7 +146,7 @@ fn anchors(found: &mut Stitched, size: u64) -> Vec<Anchored> {
                 Fault::Fork { name: anchor.name.clone(), size: anchor.head.size }
             });
         }
-        told.push(Anchored { name: anchor.name, head: anchor.head, holds });
+        told.push(Anchored { name: anchor.name, head: anchor.head, inside: anchor.inside, holds });
     }
     told
 }

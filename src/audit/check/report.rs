@@ -79,6 +79,8 @@ pub struct Anchored {
     pub name: String,
     /// What it says.
     pub head: TreeHead,
+    /// It was kept in the log's own directory.
+    pub inside: bool,
     /// Whether the log still begins with these records; `None` when that cannot be told, because hashes are missing.
     pub holds: Option<bool>,
 }

@@ -97,8 +97,17 @@ impl Question {
 
     /// Adds an older checkpoint that the log must have.
     pub fn add_checkpoint(&mut self, name: impl Into<String>, bytes: &[u8]) {
+        self.add(name, bytes, false);
+    }
+
+    /// Adds one that stands in the log's own directory.
+    pub(in crate::audit) fn add_own_checkpoint(&mut self, name: impl Into<String>, bytes: &[u8]) {
+        self.add(name, bytes, true);
+    }
+
+    fn add(&mut self, name: impl Into<String>, bytes: &[u8], inside: bool) {
         match Anchor::checkpoint(name, bytes, &self.trusted.trust) {
-            Ok(anchor) => self.anchors.push(anchor),
+            Ok(anchor) => self.anchors.push(Anchor { inside, ..anchor }),
             Err(fault) => self.broken_anchors.push(fault),
         }
     }

@@ -61,7 +61,8 @@ pub(super) fn report_text(report: &Report, told: &Told, keys: &KeysFrom, trusted
         let at = i64::try_from(*at).ok().and_then(|at| at.checked_mul(1_000_000)).map(Timestamp::from_micros);
         line(&mut text, format_args!("seen by witness {witness} at {}", at.map_or_else(|| "-".to_owned(), time)));
     }
-    for anchor in &report.anchors {
+    // Those inside the log prove nothing to whoever distrusts its owner: they are told of when they do not hold.
+    for anchor in report.anchors.iter().filter(|anchor| !anchor.inside || anchor.holds != Some(true)) {
         let holds = match anchor.holds {
             Some(true) => "holds",
             Some(false) => "DOES NOT HOLD",
@@ -130,7 +131,7 @@ pub(super) fn report_json(report: &Report, told: &Told, keys: &KeysFrom, trusted
     let anchors = report
         .anchors
         .iter()
-        .map(|anchor| json!({"name": anchor.name, "tree_head": anchor.head.to_string(), "holds": anchor.holds}));
+        .map(|anchor| json!({"name": anchor.name, "tree_head": anchor.head.to_string(), "inside": anchor.inside, "holds": anchor.holds}));
     let cosigned = report.cosigned.iter().map(|(witness, at)| json!({"witness": witness.as_str(), "time": at}));
     let terms: Vec<String> = trusted.keys().terms().map(|term| term.key().to_string()).collect();
     let rest = match report.rest {
