@@ -134,7 +134,8 @@ impl Guide<'_> {
         self.page.fact("log", Tone::Good, &format!("{records} records, verified"))?;
         // Four decisions that the tour itself asked for is the least there can be.
         self.expect(records >= 4, "a record of every decision", format!("{records} records"))?;
-        self.page.say("Every record carries the hash of the one before it: none can be changed or taken out unnoticed.")?;
+        self.page.say("Every record carries the hash of the one before it, and each commit signs the tree of all of them: none can be changed")?;
+        self.page.say("or taken out unnoticed, and whoever has the public key can check that without us.")?;
         Ok(())
     }
 
