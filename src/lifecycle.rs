@@ -12,6 +12,7 @@ use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::{Id, JoinError, JoinSet};
+use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 /// Asks everybody who holds a clone to finish what they do and end.
@@ -54,6 +55,24 @@ impl Stop {
     #[must_use]
     pub fn child(&self) -> Self {
         Self(self.0.child_token())
+    }
+}
+
+/// Does something that may block, at once and then every `period`, until told to stop. What panics ends it.
+pub async fn again<S: Send + 'static>(period: Duration, stop: Stop, mut state: S, work: fn(&mut S)) {
+    let mut ticks = tokio::time::interval(period);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = stop.wait() => return,
+            _ = ticks.tick() => {}
+        }
+        let working = tokio::task::spawn_blocking(move || {
+            work(&mut state);
+            state
+        });
+        let Ok(after) = working.await else { return };
+        state = after;
     }
 }
 

@@ -1,7 +1,9 @@
-//! Tests of stopping and waiting. Time is paused, so they take none.
+//! Tests of stopping and waiting. Mostly time is paused, so that they take none.
 
 use std::convert::Infallible;
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use super::*;
@@ -111,4 +113,19 @@ async fn the_first_signal_asks_to_stop_and_the_second_ends_the_wait() {
     assert!(!running.is_finished());
     send(rustix::process::Signal::INT);
     running.await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_done_again_ends_with_the_stop_or_when_it_panics() {
+    let (count, stop) = (Arc::new(AtomicU32::new(0)), Stop::new());
+    let often = tokio::spawn(again(Duration::from_millis(1), stop.clone(), Arc::clone(&count), |count| {
+        count.fetch_add(1, Ordering::SeqCst);
+    }));
+    while count.load(Ordering::SeqCst) < 3 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    stop.request();
+    tokio::time::timeout(Duration::from_secs(10), often).await.unwrap().unwrap();
+    let panics = again(Duration::from_millis(1), Stop::new(), (), |()| panic!("it happens"));
+    tokio::time::timeout(Duration::from_secs(10), panics).await.unwrap();
 }

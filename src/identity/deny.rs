@@ -15,7 +15,7 @@ use tokio::sync::watch;
 
 use super::metrics::Metrics;
 use crate::domain::Caller;
-use crate::lifecycle::Stop;
+use crate::lifecycle::{Stop, again};
 
 /// How often the file is read.
 const PERIOD: Duration = Duration::from_millis(250);
@@ -125,20 +125,14 @@ impl DenyWatch {
     }
 
     /// Reads it again and again until told to stop.
-    pub(super) async fn run(mut self, stop: Stop) {
-        let mut ticks = tokio::time::interval(PERIOD);
-        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
-            tokio::select! {
-                () = stop.wait() => return,
-                _ = ticks.tick() => {}
-            }
-            let path = self.path.clone();
-            match tokio::task::spawn_blocking(move || read(&path)).await {
-                Ok(Ok(text)) => self.take(text),
-                Ok(Err(error)) => self.lost(&error),
-                Err(_) => return,
-            }
+    pub(super) async fn run(self, stop: Stop) {
+        again(PERIOD, stop, self, Self::look).await;
+    }
+
+    fn look(&mut self) {
+        match read(&self.path) {
+            Ok(text) => self.take(text),
+            Err(error) => self.lost(&error),
         }
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::authorities::{Authorities, Authority};
 use super::bundle::{Bundle, BundleError};
-use crate::lifecycle::Stop;
+use crate::lifecycle::{Stop, again};
 use crate::listen::tls::read;
 
 /// How often the files are looked at.
@@ -34,22 +34,8 @@ impl AuthoritiesWatch {
     }
 
     /// Looks again and again until told to stop.
-    pub(in crate::identity) async fn run(mut self, stop: Stop) {
-        let mut ticks = tokio::time::interval(PERIOD);
-        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
-            tokio::select! {
-                () = stop.wait() => return,
-                _ = ticks.tick() => {}
-            }
-            let Ok(watch) = tokio::task::spawn_blocking(move || self.looked()).await else { return };
-            self = watch;
-        }
-    }
-
-    fn looked(mut self) -> Self {
-        self.look();
-        self
+    pub(in crate::identity) async fn run(self, stop: Stop) {
+        again(PERIOD, stop, self, Self::look).await;
     }
 
     /// Looks once.

@@ -16,7 +16,7 @@ use rustls::sign::CertifiedKey;
 use super::TlsSettings;
 use super::load::{Pair, TlsFileError};
 use crate::domain::Timestamp;
-use crate::lifecycle::Stop;
+use crate::lifecycle::{Stop, again};
 use crate::listen::certificate::Certificate;
 use crate::listen::metrics::Metrics;
 
@@ -110,22 +110,8 @@ impl ServedState {
 
 impl Keeper {
     /// Looks at the files again and again until told to stop.
-    pub async fn run(mut self, stop: Stop) {
-        let mut ticks = tokio::time::interval(PERIOD);
-        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
-            tokio::select! {
-                () = stop.wait() => return,
-                _ = ticks.tick() => {}
-            }
-            let Ok(keeper) = tokio::task::spawn_blocking(move || self.looked()).await else { return };
-            self = keeper;
-        }
-    }
-
-    fn looked(mut self) -> Self {
-        self.look();
-        self
+    pub async fn run(self, stop: Stop) {
+        again(PERIOD, stop, self, Self::look).await;
     }
 
     /// Looks once.
