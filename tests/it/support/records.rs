@@ -46,7 +46,7 @@ pub(crate) async fn entries(home: &Home) -> Vec<Entry> {
 
 async fn read(home: &Home) -> Vec<Entry> {
     let directory = home.audit();
-    let shown = cedarpost(&["audit", "show", "--audit-dir", directory.to_str().unwrap(), "--json"]).await;
+    let shown = cedarpost(&["audit", "show", "--limit", "100000", "--audit-dir", directory.to_str().unwrap(), "--json"]).await;
     assert!(shown.status.success(), "{shown:?}");
     let mut entries: BTreeMap<u64, Entry> = BTreeMap::new();
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
