@@ -78,8 +78,8 @@ async fn without_a_token_nothing_is_forwarded_and_the_record_says_why() {
         if why == "no answer in time" {
             // The keys of callers are there before the provider becomes slow.
             house.idp.set_slow(Duration::from_secs(3));
-            // As long as it rests from its failure it is not asked.
-            for _ in 0..20 {
+            // As long as it rests from its failure it is not asked: up to half a minute, when it has failed a few times already.
+            for _ in 0..80 {
                 ask(&mut client).await;
                 if house.decisions().await.iter().any(|line| line.ends_with(why)) {
                     break;
