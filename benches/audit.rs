@@ -34,6 +34,8 @@ use tokio::sync::{mpsc, oneshot};
 const ROUNDS: usize = 5;
 const ROUND: Duration = Duration::from_secs(2);
 const WRITERS: [usize; 4] = [1, 8, 64, 256];
+/// Of how many decisions each writer remembers how long they took, where memory is looked at.
+const KEPT: usize = 500;
 /// How long a record is, roughly.
 const RECORD: usize = 600;
 /// What a call comes back with.
@@ -113,7 +115,7 @@ async fn grown(path: &Path, size: u64) {
     let (writer, reader) = audit::open(&settings, &Clock::System, &mut Registry::default()).unwrap();
     let stop = Arc::new(AtomicBool::new(false));
     let (began, cpu) = (Instant::now(), cpu_time());
-    let tasks: Vec<_> = (0..256).map(|_| tokio::spawn(calls(writer.clone(), Arc::clone(&stop)))).collect();
+    let tasks: Vec<_> = (0..256).map(|_| tokio::spawn(calls(writer.clone(), Arc::clone(&stop), KEPT))).collect();
     let mut growth = reader.growth();
     while reader.len() < size && growth.happens().await {}
     stop.store(true, Ordering::Relaxed);
@@ -172,17 +174,7 @@ async fn raw_file(path: &Path, writers: usize) -> Seen {
             group.drain(..).filter_map(|(tell, _)| tell).for_each(|tell| _ = tell.send(()));
         }
     });
-    let stop = Arc::new(AtomicBool::new(false));
-    let (began, cpu) = (Instant::now(), cpu_time());
-    let tasks: Vec<_> = (0..writers).map(|_| tokio::spawn(raw_calls(send.clone(), Arc::clone(&stop)))).collect();
-    tokio::time::sleep(ROUND).await;
-    stop.store(true, Ordering::Relaxed);
-    let mut latencies = Vec::new();
-    for task in tasks {
-        latencies.extend(task.await.unwrap());
-    }
-    let records = 2 * latencies.len();
-    let seen = sum_up(began, cpu, latencies, records);
+    let seen = round(writers, |stop| raw_calls(send.clone(), stop)).await;
     drop(send);
     committing.join().unwrap();
     seen
@@ -204,9 +196,19 @@ async fn raw_calls(send: mpsc::Sender<Raw>, stop: Arc<AtomicBool>) -> Vec<Durati
 async fn audit_log(path: &Path, writers: usize) -> Seen {
     let settings = Settings { low_water: 0, ..Settings::new(path.into()) };
     let (writer, _reader) = audit::open(&settings, &Clock::System, &mut Registry::default()).unwrap();
+    let seen = round(writers, |stop| calls(writer.clone(), stop, usize::MAX)).await;
+    writer.close().await.unwrap();
+    seen
+}
+
+/// Lets so many writers make calls for one round.
+async fn round<F>(writers: usize, calls: impl Fn(Arc<AtomicBool>) -> F) -> Seen
+where
+    F: Future<Output = Vec<Duration>> + Send + 'static,
+{
     let stop = Arc::new(AtomicBool::new(false));
     let (began, cpu) = (Instant::now(), cpu_time());
-    let tasks: Vec<_> = (0..writers).map(|_| tokio::spawn(calls(writer.clone(), Arc::clone(&stop)))).collect();
+    let tasks: Vec<_> = (0..writers).map(|_| tokio::spawn(calls(Arc::clone(&stop)))).collect();
     tokio::time::sleep(ROUND).await;
     stop.store(true, Ordering::Relaxed);
     let mut latencies = Vec::new();
@@ -214,17 +216,16 @@ async fn audit_log(path: &Path, writers: usize) -> Seen {
         latencies.extend(task.await.unwrap());
     }
     let records = 2 * latencies.len();
-    let seen = sum_up(began, cpu, latencies, records);
-    writer.close().await.unwrap();
-    seen
+    sum_up(began, cpu, latencies, records)
 }
 
-/// Makes calls one after the other until told to stop; hands back how long each decision's record took.
-async fn calls(writer: AuditWriter, stop: Arc<AtomicBool>) -> Vec<Duration> {
+/// Makes calls one after the other until told to stop; hands back how long the first decisions' records took, at most so many.
+async fn calls(writer: AuditWriter, stop: Arc<AtomicBool>, most: usize) -> Vec<Duration> {
     let ((caller, call, decision), keeping) = (scene(), Detail::new(&DetailSettings::default()).of(&server(), &Target::Server));
-    let mut latencies = Vec::new();
+    let (mut latencies, mut number) = (Vec::new(), 0);
     while !stop.load(Ordering::Relaxed) {
-        let id = DecisionId::from_parts(1_795_342_514_000, latencies.len() as u128);
+        let id = DecisionId::from_parts(1_795_342_514_000, number);
+        number += 1;
         let began = Instant::now();
         let args = call.arguments.json().map(|arguments| Content::of(arguments, &keeping, Part::Arguments));
         let record = DecisionRecord {
@@ -238,7 +239,9 @@ async fn calls(writer: AuditWriter, stop: Arc<AtomicBool>) -> Vec<Duration> {
             micros: 12,
         };
         let receipt = writer.append(Record::Decision(record)).await.unwrap();
-        latencies.push(began.elapsed());
+        if latencies.len() < most {
+            latencies.push(began.elapsed());
+        }
         let result = Content::of(&RESULT, &keeping, Part::Result);
         let outcome = OutcomeRecord {
             decision: id,
