@@ -1,10 +1,11 @@
-//! Every kind of request with every kind of bad identity: turned away, counted, and nothing of it reaches the server.
+//! Every kind of request with every kind of bad identity: turned away, counted, recorded, and nothing of it reaches the server.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::Method;
 use ring::hmac;
 
+use super::recorded::records;
 use super::{Duration, Era, HeaderMap, House, Value, bearer, json, showing};
 use crate::support::{Connection, MODERN, PATH, TestKey, modern_meta, now};
 
@@ -140,7 +141,7 @@ async fn every_request_with_every_bad_identity_is_turned_away_and_nothing_reache
     let mut connection = Connection::open(address).await.unwrap();
     let (identities, requests) = (bad_identities(&house), requests());
     let before = house.reached();
-    let mut tried = 0;
+    let mut tried = 0_u64;
     for (name, shown, _) in &identities {
         // One look at the issuer's keys is enough; those who lack one would wait for more.
         let requests: Vec<_> =
@@ -167,6 +168,11 @@ async fn every_request_with_every_bad_identity_is_turned_away_and_nothing_reache
     assert!(tried > 500, "{tried}");
     assert_eq!(house.reached(), before, "nothing reached the server");
     assert_eq!(house.decisions().await, Vec::<String>::new(), "there was nothing to decide");
+    let House { home, sidecar, .. } = house;
+    sidecar.stop().await;
+    let counts = records(&home).await.into_iter().filter(|record| record["t"] == "unidentified");
+    let recorded: u64 = counts.map(|record| record["count"].as_u64().unwrap()).sum();
+    assert_eq!(recorded, tried, "each is recorded");
 }
 
 #[tokio::test(flavor = "multi_thread")]

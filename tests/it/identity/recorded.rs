@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{Era, HeaderMap, House, Mcp, Value, bearer, json};
 use crate::support::{Home, cedarpost, now};
 
-async fn records(home: &Home) -> Vec<Value> {
+pub(super) async fn records(home: &Home) -> Vec<Value> {
     let directory = home.audit();
     let shown = cedarpost(&["audit", "show", "--audit-dir", directory.to_str().unwrap(), "--json", "--limit", "1000"]).await;
     String::from_utf8(shown.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
