@@ -236,6 +236,7 @@ async fn calls(writer: AuditWriter, stop: Arc<AtomicBool>, most: usize) -> Vec<D
             args: args.as_ref(),
             catalog: None,
             decision: &decision,
+            approval: None,
             micros: 12,
         };
         let receipt = writer.append(Record::Decision(record)).await.unwrap();

@@ -301,7 +301,7 @@ fn decisions(criterion: &mut Criterion, count: usize, ways: [(&str, &PolicySnaps
     let mut group = criterion.benchmark_group("decide");
     let calls = calls();
     let allows = |snapshot: &PolicySnapshot, (caller, call): &(Caller, Call)| {
-        snapshot.decide(&Request { caller, call, now: NOW }).name() == "allow"
+        snapshot.decide(&Request { caller, call, now: NOW, approval: None }).name() == "allow"
     };
     let first = calls.first().expect("a call");
     for (way, snapshot) in ways {
@@ -335,7 +335,7 @@ fn arguments(criterion: &mut Criterion, count: usize, snapshot: &PolicySnapshot)
     let text = format!(r#"{{"order":"4711","amount":2500,"note":"{}"}}"#, "x".repeat(1 << 20));
     for (name, tool, expected) in [("unread", 1, "allow"), ("read", 2, "deny")] {
         let call = call(tool, &text);
-        let decide = || snapshot.decide(black_box(&Request { caller: &caller, call: &call, now: NOW }));
+        let decide = || snapshot.decide(black_box(&Request { caller: &caller, call: &call, now: NOW, approval: None }));
         assert_eq!(decide().name(), expected);
         group.bench_function(BenchmarkId::new(name, count), |bencher| bencher.iter(decide));
     }

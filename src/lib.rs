@@ -1,6 +1,7 @@
 //! Cedarpost: a Cedar-policy-driven authorization sidecar for the Model Context Protocol.
 //!
-//! *Someone* ([`identity`]) *asks for something* ([`mcp`]), *we judge it* ([`policy`]), *write it down* ([`audit`]) *and let it
+//! *Someone* ([`identity`]) *asks for something* ([`mcp`]), *we judge it* ([`policy`]), *ask a human if
+//! needed* ([`approval`]), *write it down* ([`audit`]) *and let it
 //! through* ([`gate`], [`proxy`]). Each noun is a module; a module names only modules on floors below its own, and
 //! `tests/it/architecture.rs` holds that plan as a table and reads the source against it. `ARCHITECTURE.md` has the map and the
 //! invariants.
@@ -19,6 +20,7 @@ pub mod storage;
 pub mod telemetry;
 
 // Rooms: each does one thing and does not know the others.
+pub mod approval;
 pub mod audit;
 pub mod identity;
 pub mod mcp;

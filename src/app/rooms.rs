@@ -6,14 +6,16 @@ use anyhow::Context;
 use prometheus_client::registry::Registry;
 
 use super::log::{self, Log};
+use crate::approval::{self, Desk};
 use crate::audit::Detail;
 use crate::clock::Clock;
-use crate::config::{Config, IdentitySettings, MetaToolSettings, PolicyServer, PolicySettings};
+use crate::config::{ApprovalsSettings, Config, IdentitySettings, MetaToolSettings, PolicyServer, PolicySettings};
 use crate::domain::AttributeKind;
-use crate::gate::{self, AdoptError, Gate};
+use crate::gate::{self, AdoptError, ApprovalSettings, Books, Gate};
 use crate::identity::{self, Identity, Upkeep};
 use crate::lifecycle::{Reload, Stop};
 use crate::policy::{self, DeclaredPrincipal, MetaTool, PrincipalKind, Watch};
+use crate::storage::LocalDisk;
 
 /// What is open once a sidecar runs.
 pub(super) struct Rooms {
@@ -43,8 +45,7 @@ impl Rooms {
         let files = policy::read(&settings).map_err(AdoptError::Invalid).context("failed to load the policies")?;
         let watch = Watch::new(&settings, &files);
         let metrics = (gate::Metrics::new(registry), policy::Metrics::new(registry));
-        let detail = Detail::new(&config.audit.detail);
-        let gate = Gate::open(settings, files, log.writer.clone(), detail, clock.clone(), metrics.0, metrics.1)
+        let gate = Gate::open(settings, files, books(config, &log)?, clock.clone(), metrics.0, metrics.1)
             .await
             .context("failed to load the policies")?;
         for warning in gate.snapshot().warnings() {
@@ -55,6 +56,17 @@ impl Rooms {
             .context("failed to prepare how callers are identified")?;
         Ok(Self { gate, identity, upkeep, log, watch, clock })
     }
+}
+
+/// What the gate writes in. The tickets lie beside the log, which no other process writes.
+fn books(config: &Config, log: &Log) -> anyhow::Result<Books> {
+    let ApprovalsSettings { lifetime, grant_lifetime, max_waiting, max_waiting_per_caller, .. } = config.approvals;
+    let limits = approval::Limits { waiting: max_waiting, waiting_per_caller: max_waiting_per_caller };
+    let directory = log.reader.directory().join("approvals");
+    let tickets = Desk::open(&directory, limits, Arc::new(LocalDisk))
+        .with_context(|| format!("failed to open the tickets of approvals in `{}`", directory.display()))?;
+    let approvals = ApprovalSettings { lifetime, grant_lifetime };
+    Ok(Books { audit: log.writer.clone(), detail: Detail::new(&config.audit.detail), tickets, approvals })
 }
 
 /// Puts every change of the policy files in force, or says why not, until told to stop.

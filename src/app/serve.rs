@@ -121,6 +121,11 @@ fn start(
             Ok::<(), Infallible>(())
         });
     }
+    let expiring = rooms.gate.clone().expire_tickets(stop.clone());
+    parts.spawn("the end of tickets", async move {
+        expiring.await;
+        Ok::<(), Infallible>(())
+    });
     let recording = rooms.gate.clone().record_the_turned_away(drained);
     parts.spawn("the record of those who are turned away", async move {
         recording.await;

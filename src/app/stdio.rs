@@ -1,5 +1,6 @@
 //! The sidecar over standard input and output.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -48,6 +49,11 @@ pub async fn stdio(config: Config) -> anyhow::Result<Ended> {
     let running = Running { endpoints: vec![Arc::clone(&endpoint)], certificates };
     let admin = admin.start(&rooms.gate, rooms.log.reader.clone(), carriers.board(), running, registry, &stop);
 
+    let expiring = rooms.gate.clone().expire_tickets(stop.clone());
+    parts.spawn("the end of tickets", async move {
+        expiring.await;
+        Ok::<(), Infallible>(())
+    });
     let upkeep = tokio::spawn(rooms.upkeep.run(stop.clone()));
     let signals = Signals::catch().context("failed to catch signals")?;
     let talk = async {

@@ -16,7 +16,10 @@ use super::record::{
 };
 use super::time::{TimeText, micros_between};
 use draft::{GAPS, Gap, Gaps};
-use parts::{write_evidence, write_judgement, write_list, write_memberships, write_problem, write_source};
+use parts::{
+    write_evidence, write_grant, write_judgement, write_list, write_memberships, write_policy, write_problem, write_source,
+    write_ticket,
+};
 
 pub(super) use draft::Draft;
 
@@ -88,7 +91,7 @@ impl Leaf {
     }
 
     fn decision(&mut self, record: &DecisionRecord<'_>) {
-        let DecisionRecord { id, caller, call, via, args, catalog, decision, micros } = record;
+        let DecisionRecord { id, caller, call, via, args, catalog, decision, approval, micros } = record;
         let json = &mut self.json;
         json.key("action").plain_text(call.action);
         if let Actor::Person(user) = &caller.actor {
@@ -97,6 +100,9 @@ impl Leaf {
         }
         json.key("agent").string(caller.agent.as_str(), NAME);
         write_memberships(json, "agent_brings", &caller.standing.agent);
+        if let Some(approval) = approval {
+            write_ticket(json, approval);
+        }
         self.content("args", *args);
         let json = &mut self.json;
         if let Some(digest) = catalog {
@@ -271,19 +277,32 @@ impl Leaf {
     }
 
     fn approval(&mut self, record: &ApprovalRecord<'_>) {
+        if let Some(ruler) = record.ruler {
+            self.json.key("channel").plain_text(ruler.channel.name());
+        }
         if let Some(comment) = record.comment {
             self.json.key("comment").string(comment, NAME);
         }
         self.json.key("decision_seq").integer(record.seq);
+        if let Some(grant) = &record.grant {
+            write_grant(&mut self.json, grant);
+        }
         self.json.key("id").plain_text(record.decision);
+        if let Some(evidence) = record.ruler.and_then(|ruler| ruler.evidence) {
+            write_evidence(&mut self.json, evidence);
+        }
+        if !record.policies.is_empty() {
+            self.json.key("policies");
+            write_list(&mut self.json, LIST, record.policies, |json, policy| write_policy(json, policy, None));
+        }
         self.prev();
         if let Some(ruler) = record.ruler {
-            self.json.key("ruler").string(ruler, NAME);
+            self.json.key("ruler").string(ruler.person.as_str(), NAME);
         }
         self.json.key("ruling").plain_text(record.ruling.name());
         self.seq();
         self.json.key("t").plain_text(Kind::Approval.name());
-        self.json.key("ticket").string(record.ticket, NAME);
+        self.json.key("ticket").plain_text(record.ticket);
         self.ts();
         self.json.key("v").integer(VERSION);
     }

@@ -1,5 +1,6 @@
 //! The bytes of every kind of leaf, held fast by golden files in `tests/golden/audit`, and what hostile input makes of them.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -14,13 +15,13 @@ use super::super::private::detail::{Keeping, Level};
 use super::super::private::mask::Masks;
 use super::super::private::salts::{SaltReader, Salts};
 use super::super::private::{commitment, digest_of, unseal};
-use super::super::record::{ClockRecord, Problem, RecoveryRecord, Ruling};
+use super::super::record::{ClockRecord, GrantRecord, Problem, RecoveryRecord, RulerRecord, Ruling, TicketRecord};
 use super::super::time::TimeText;
 use super::*;
 use crate::domain::{
-    Action, AgentId, Arguments, Call, Caller, Cause, Decision, DecisionId, Evidence, Fingerprint, Grounds, JsonPointer,
-    Judgement, Memberships, PolicyFault, PolicyRef, Principal, ServerName, Source, Standing, Timestamp, TokenName, TraceId,
-    Transport, UserId, Way,
+    Action, AgentId, Arguments, Call, Caller, Cause, Channel, Decision, DecisionId, Evidence, Fingerprint, Grounds, JsonPointer,
+    Judgement, Memberships, PolicyFault, PolicyRef, Principal, ServerName, Source, Standing, TicketId, Timestamp, TokenName,
+    TraceId, Transport, UserId, Way,
 };
 use crate::storage::LocalDisk;
 
@@ -86,7 +87,35 @@ fn decided_via(via: Option<&str>, caller: &Caller, call: &Call, judgements: Vec<
 fn decided_with(via: Option<&str>, args: Option<&Content>, caller: &Caller, call: &Call, judgements: Vec<Judgement>) -> String {
     let decision = Decision::from_grounds(Grounds { snapshot: Fingerprint::new([0xab; 32]), judgements });
     let catalog = args.map(|_| Fingerprint::new([0xef; 32]));
-    leaf(&Record::Decision(DecisionRecord { id: id(), caller, call, via, args, catalog, decision: &decision, micros: 412 }))
+    leaf(&Record::Decision(DecisionRecord {
+        id: id(),
+        caller,
+        call,
+        via,
+        args,
+        catalog,
+        decision: &decision,
+        approval: None,
+        micros: 412,
+    }))
+}
+
+fn decided_under(approval: TicketRecord<'_>, call: &Call) -> String {
+    let (caller, cause) = (attended(), if approval.approvers.is_some() { Cause::Permitted } else { Cause::ApprovalMissing });
+    let judgements = vec![Judgement { faults: vec![], ..judgement(Principal::Agent, cause) }];
+    let decision = Decision::from_grounds(Grounds { snapshot: Fingerprint::new([0xab; 32]), judgements });
+    let (id, caller, approval) = (id(), &caller, Some(approval));
+    leaf(&Record::Decision(DecisionRecord {
+        id,
+        caller,
+        call,
+        via: None,
+        args: None,
+        catalog: None,
+        decision: &decision,
+        approval,
+        micros: 9,
+    }))
 }
 
 fn memberships(roles: &[&str], teams: &[&str]) -> Memberships {
@@ -134,15 +163,24 @@ fn every_kind() -> Vec<(&'static str, String)> {
     let result = content(r#"{"content":[]}"#, Level::Results, &[], Part::Result);
     let answered = OutcomeRecord { result: Some(result), ..outcome(Outcome::ToolError) };
     let key = KeyRecord { old: "audit.example/host-7+23e2f5a1+AepK", new: "audit.example/host-7+11aabbcc+AbCd", from: 7_421 };
+    let (ticket, olga) = (TicketId::from_parts(1_795_000_000_000, 7), UserId::new("olga@shop.example"));
+    let evidence = Evidence::of(Way::OAUTH);
+    let owners = [PolicyRef { id: "owners-rule".into(), file: "approvals.cedar".into(), line: 4, reason: None }];
     let ruled = ApprovalRecord {
-        ticket: "T-17",
+        ticket,
         decision: id(),
         seq: 7_420,
         ruling: Ruling::Granted,
-        ruler: Some("olga@shop.example"),
+        ruler: Some(RulerRecord { person: &olga, channel: Channel::Console, evidence: Some(&evidence) }),
         comment: Some("once, for \"A-10045\""),
+        grant: Some(GrantRecord { until: AT, uses: Some(3), any_arguments: false }),
+        policies: &owners,
     };
-    let expired = ApprovalRecord { ruling: Ruling::Expired, ruler: None, comment: None, ..ruled };
+    let expired = ApprovalRecord { ruling: Ruling::Expired, ruler: None, comment: None, grant: None, policies: &[], ..ruled };
+    let approvers = BTreeSet::from([olga.clone(), UserId::new("bea \"b\"")]);
+    let asked = TicketRecord { ticket, approvers: None };
+    let used = TicketRecord { approvers: Some(&approvers), ..asked };
+    let refunds = |approval| decided_under(approval, &refund);
     let judged = Judgement { faults: vec![], ..judgement(Principal::Agent, Cause::Permitted) };
     let shop = ServerName::new("shop").unwrap();
     let source = Source { transport: Transport::Http, ip: refund.source.ip, session: None };
@@ -181,6 +219,8 @@ fn every_kind() -> Vec<(&'static str, String)> {
         ("erase-without-reason", leaf(&Record::Erase(EraseRecord { seq: 0, reason: None }))),
         ("approval-granted", leaf(&Record::Approval(ruled))),
         ("approval-expired", leaf(&Record::Approval(expired))),
+        ("decision-asks", refunds(asked)),
+        ("decision-approved", refunds(used)),
         ("decision-identity-oauth", decided(&by_oauth(), &refund, vec![judged.clone()])),
         ("decision-identity-kubernetes", decided(&by_cluster(), &refund, vec![judged])),
         ("unidentified", leaf(&Record::Unidentified(turned_away))),
@@ -221,7 +261,17 @@ fn texts_are_committed_to_and_never_shown() {
     let decision = Decision::from_grounds(Grounds { snapshot: Fingerprint::new([0; 32]), judgements: vec![] });
     let args = content(text, Level::Arguments, &[], Part::Arguments);
     let (id, caller, args) = (id(), &attended(), Some(&args));
-    let decided = DecisionRecord { id, caller, call: &call, via: None, args, catalog: None, decision: &decision, micros: 1 };
+    let decided = DecisionRecord {
+        id,
+        caller,
+        call: &call,
+        via: None,
+        args,
+        catalog: None,
+        decision: &decision,
+        approval: None,
+        micros: 1,
+    };
     let result = Some(content(text, Level::Results, &[], Part::Result));
     let outcome = OutcomeRecord { decision: id, seq: 0, outcome: Outcome::Ok, micros: 1, bytes: 99, result };
     for (seq, key, record) in [(0, "args", Record::Decision(decided)), (1, "result", Record::Outcome(outcome))] {
@@ -338,12 +388,14 @@ proptest! {
     fn any_ruling_erasure_and_key_is_canonical_and_bounded(one in hostile(), other in hostile(), third in hostile(), seq: u64) {
         let records = [
             Record::Approval(ApprovalRecord {
-                ticket: &one,
+                ticket: TicketId::from_parts(seq, seq.into()),
                 decision: id(),
                 seq,
                 ruling: Ruling::Rejected,
-                ruler: Some(&other),
+                ruler: Some(RulerRecord { person: &UserId::new(other.clone()), channel: Channel::Api, evidence: None }),
                 comment: Some(&third),
+                grant: None,
+                policies: &[],
             }),
             Record::Erase(EraseRecord { seq, reason: Some(&one) }),
             Record::Key(KeyRecord { old: &one, new: &other, from: seq }),

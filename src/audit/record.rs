@@ -1,8 +1,12 @@
 //! What can be recorded: one type for each kind of record, borrowed from whoever has it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::domain::{Call, Caller, Decision, DecisionId, Fingerprint, ServerName, Source, Timestamp};
+use crate::domain::{
+    Call, Caller, Channel, Decision, DecisionId, Evidence, Fingerprint, PolicyRef, ServerName, Source, TicketId, Timestamp,
+    UserId,
+};
 
 use super::private::Content;
 
@@ -146,8 +150,19 @@ pub struct DecisionRecord<'a> {
     pub catalog: Option<Fingerprint>,
     /// What policy said, and why.
     pub decision: &'a Decision,
+    /// The ticket that has to do with it, if one has.
+    pub approval: Option<TicketRecord<'a>>,
     /// How long deciding took, in microseconds.
     pub micros: u64,
+}
+
+/// The ticket under which a person is asked, or with which an approved call is made.
+#[derive(Debug, Clone, Copy)]
+pub struct TicketRecord<'a> {
+    /// Its name.
+    pub ticket: TicketId,
+    /// Who approved; nobody yet, when a person is still to be asked.
+    pub approvers: Option<&'a BTreeSet<UserId>>,
 }
 
 /// How an allowed call ended.
@@ -293,17 +308,43 @@ pub struct EraseRecord<'a> {
 #[derive(Debug, Clone, Copy)]
 pub struct ApprovalRecord<'a> {
     /// The ticket under which approval was asked for.
-    pub ticket: &'a str,
+    pub ticket: TicketId,
     /// The decision that asked for it.
     pub decision: DecisionId,
     /// Where that decision stands in the log.
     pub seq: u64,
     /// What was ruled.
     pub ruling: Ruling,
-    /// Who ruled; nobody, when the ticket expired.
-    pub ruler: Option<&'a str>,
+    /// Who ruled; nobody, when the time was over or policies changed.
+    pub ruler: Option<RulerRecord<'a>>,
     /// What they said about it.
     pub comment: Option<&'a str>,
+    /// For what it is good, when it was granted for more than one call.
+    pub grant: Option<GrantRecord>,
+    /// The policies by which whoever ruled may rule, or may not.
+    pub policies: &'a [PolicyRef],
+}
+
+/// Who ruled.
+#[derive(Debug, Clone, Copy)]
+pub struct RulerRecord<'a> {
+    /// The person.
+    pub person: &'a UserId,
+    /// By what way.
+    pub channel: Channel,
+    /// By what they were identified.
+    pub evidence: Option<&'a Evidence>,
+}
+
+/// What was granted for more than one call.
+#[derive(Debug, Clone, Copy)]
+pub struct GrantRecord {
+    /// Until when it is good.
+    pub until: Timestamp,
+    /// For how many calls at most.
+    pub uses: Option<u32>,
+    /// Whether it is good whatever the arguments.
+    pub any_arguments: bool,
 }
 
 /// Requests that were turned away, all of one kind: nobody vouched for who is behind them, so nothing of what they say is here.
@@ -328,10 +369,16 @@ pub struct UnidentifiedRecord<'a> {
 pub enum Ruling {
     /// It may go on.
     Granted,
-    /// It may not.
+    /// Somebody approved, and others have to.
+    Approved,
+    /// It may not go on.
     Rejected,
-    /// Nobody ruled in time, so it may not.
+    /// Somebody ruled who may not: nothing came of it.
+    Refused,
+    /// Nobody ruled in time, or nobody made the call in time, so it may not go on.
     Expired,
+    /// Policies do not allow any more what was granted.
+    Void,
 }
 
 impl Ruling {
@@ -340,8 +387,11 @@ impl Ruling {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Granted => "granted",
+            Self::Approved => "approved",
             Self::Rejected => "rejected",
+            Self::Refused => "refused",
             Self::Expired => "expired",
+            Self::Void => "void",
         }
     }
 }

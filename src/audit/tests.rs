@@ -124,6 +124,7 @@ impl Scene {
             args: self.args.as_ref(),
             catalog: None,
             decision: &self.allow,
+            approval: None,
             micros: 3,
         })
     }

@@ -92,7 +92,7 @@ fn explain(flags: &CheckFlags, environment: Environment) -> Result<Explanation, 
     let settings = settings.or_servers_of(&files);
     let snapshot = PolicySnapshot::build(&settings, &files, &files.reviewed(&settings.servers))?;
     let now = question.at.unwrap_or_else(|| Clock::System.now());
-    Ok(snapshot.explain(&Request { caller: &question.caller, call: &question.call, now }))
+    Ok(snapshot.explain(&Request { caller: &question.caller, call: &question.call, now, approval: None }))
 }
 
 /// Whoever is given a role is declared by that; without one they must be declared elsewhere, as for a sidecar.

@@ -7,6 +7,7 @@
 //! Read in this order: `keys.rs` (all settings), [`settings`] (what they become), `resolve.rs` (how), `parts.rs`, `detail.rs`, `ship.rs`
 //! and `servers.rs` (bounds and what must hold between them).
 
+mod approvals;
 pub mod cases;
 mod credentials;
 mod detail;
@@ -35,9 +36,9 @@ pub use report::{ConfigReport, Origin, Place, Problem};
 pub use resolve::{PolicyCheck, Sources};
 pub use servers::{AskedServers, CommandLineServer};
 pub use settings::{
-    ActorTokenSource, AdminSettings, AuditSettings, CallerSettings, CatalogSettings, Config, IdentitySettings, LimitSettings,
-    ListenSettings, LogFormat, LogSettings, MetaToolSettings, PolicyServer, PolicySettings, ServerSettings, ServerTarget,
-    ShipSettings, WitnessServerSettings,
+    ActorTokenSource, AdminSettings, ApprovalsSettings, AuditSettings, CallerSettings, CatalogSettings, Config, IdentitySettings,
+    LimitSettings, ListenSettings, LogFormat, LogSettings, MetaToolSettings, PolicyServer, PolicySettings, ServerSettings,
+    ServerTarget, ShipSettings, WitnessServerSettings,
 };
 pub use ship::store_options;
 

@@ -6,6 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::approvals;
 use super::credentials;
 use super::environment::Environment;
 use super::flags::Override;
@@ -204,6 +205,7 @@ impl Layers {
         };
         let identity = identity::identity(&mut reader, vouching, environment, callers_at);
         let policy = parts::policy(&mut reader);
+        let approvals = approvals::approvals(&mut reader);
         // Logs that nobody named share these settings, and each needs places of its own.
         let suffix = match face {
             Face::Stdio(server) if !reader.given.contains_key("audit.directory") => Some(server.name_or_default()),
@@ -228,7 +230,7 @@ impl Layers {
         let shown = std::mem::take(&mut self.shown);
         let config = (|| {
             let (listen, admin, limits) = (listen?, admin?, limits?);
-            let (identity, policy, audit) = (identity?, policy?, audit?);
+            let (identity, policy, approvals, audit) = (identity?, policy?, approvals?, audit?);
             let Identity { configured: identity, callers } = identity;
             let (ship, witness, outbound) = (ship?, witness?, outbound?);
             Some(Config {
@@ -238,6 +240,7 @@ impl Layers {
                 identity,
                 callers,
                 policy,
+                approvals,
                 audit,
                 ship,
                 witness,

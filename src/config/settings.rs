@@ -33,6 +33,8 @@ pub struct Config {
     pub callers: CallerSettings,
     /// Where policies come from.
     pub policy: PolicySettings,
+    /// How people are asked.
+    pub approvals: ApprovalsSettings,
     /// Where decisions are recorded.
     pub audit: AuditSettings,
     /// Where the log goes from there.
@@ -62,6 +64,23 @@ pub struct ListenSettings {
     pub max_connections: usize,
     /// The deprecated HTTP+SSE transport of 2024-11-05 is offered.
     pub legacy_sse: bool,
+}
+
+/// How people are asked about calls that need an approval.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApprovalsSettings {
+    /// How long a ticket waits for a ruling.
+    pub lifetime: Duration,
+    /// How long a call that was approved once may be made.
+    pub grant_lifetime: Duration,
+    /// How long a client waits for an answer before it is told to come back.
+    pub hold: Duration,
+    /// How many tickets may wait altogether.
+    pub max_waiting: usize,
+    /// How many of one caller.
+    pub max_waiting_per_caller: usize,
+    /// The name by which policies know whoever rules over the control socket.
+    pub operator: String,
 }
 
 /// The admin listener.

@@ -13,6 +13,12 @@ impl Fingerprint {
     pub const fn new(digest: [u8; 32]) -> Self {
         Self(digest)
     }
+
+    /// The bytes of the digest.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
 }
 
 impl fmt::Display for Fingerprint {

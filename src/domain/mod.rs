@@ -3,8 +3,9 @@
 //! Plain values only: no async, no I/O, no serialization, nothing of MCP's or Cedar's own types. A room that needs another
 //! form of these words (a Cedar entity, a JSON record, a protobuf message) makes it itself, at its own edge.
 //!
-//! Read in this order: [`caller`], [`evidence`], [`call`], [`tool`], [`decision`], [`id`], [`mod@pointer`], [`spelling`].
+//! Read in this order: [`caller`], [`evidence`], [`call`], [`tool`], [`decision`], [`approval`], [`id`], [`mod@pointer`], [`spelling`].
 
+pub mod approval;
 pub mod call;
 pub mod caller;
 pub mod decision;
@@ -14,6 +15,7 @@ pub mod pointer;
 pub mod spelling;
 pub mod tool;
 
+pub use approval::{Approval, CallDigest, Channel, Terms, TicketId, TicketState, Verdict};
 pub use call::{Action, Arguments, Call, ServerName, Source, Target, TraceId, Transport};
 pub use caller::{Actor, AgentId, Attribute, AttributeKind, Caller, Memberships, Standing, Token, UserId};
 pub use decision::{Cause, Decision, Fingerprint, Grounds, Judgement, PolicyFault, PolicyRef, Principal};

@@ -2,14 +2,18 @@
 
 use std::time::Instant;
 
+use super::asked::Sought;
 use super::settle::Settlement;
 use super::{Gate, Permit, Refusal, content};
-use crate::audit::{DecisionRecord, Part, Record};
+use crate::audit::{DecisionRecord, Part, Record, TicketRecord};
 use crate::domain::{Call, Caller, Decision, DecisionId, Target};
 use crate::policy::Request;
 
 impl Gate {
     /// Decides a call for its agent and its actor, against one snapshot, and records the decision durably.
+    ///
+    /// A call that a person approved goes on with the ticket that they ruled on, which is used up. One that needs an approval that nobody has
+    /// given is refused, and people are asked: the refusal says under which ticket. Asking again with the same call joins that ticket.
     ///
     /// # Errors
     ///
@@ -27,10 +31,34 @@ impl Gate {
         // What is wrong with a call of a meta-tool is said by the decision about it.
         let inner = snapshot.inner(&call).ok().flatten();
         let (decided, via) = inner.as_ref().map_or((&call, None), |inner| (inner, call.target.name()));
-        let decision = snapshot.decide(&Request { caller, call: decided, now });
+        let request = Request { caller, call: decided, now, approval: None };
+        let decision = snapshot.decide(&request);
         let took = begun.elapsed();
-        self.shared.metrics.decided(decided, &decision, took);
-        log(id, caller, decided, via, &decision);
+        let catalog = match &decided.target {
+            Target::Tool(tool) => snapshot.definition_digest(&decided.server, tool),
+            Target::Resource(_) | Target::Prompt(_) | Target::Server | Target::Method(_) => None,
+        };
+        let (mut inquiry, mut approved) = (None, None);
+        if matches!(decision, Decision::RequireApproval(_)) {
+            let sought = Sought::of(caller, &call, decided, catalog);
+            approved = match &sought {
+                Some(sought) => self.approved(&snapshot, &request, sought).await,
+                None => None,
+            };
+            if approved.is_none() {
+                inquiry = Some(self.inquire(sought).await);
+            }
+        }
+        let (decision, approval) = match (&approved, &inquiry) {
+            (Some(approved), _) => {
+                let approvers = Some(&approved.approval.approvers);
+                (&approved.decision, Some(TicketRecord { ticket: approved.ticket, approvers }))
+            }
+            (None, Some(inquiry)) => (&decision, inquiry.ticket().map(|ticket| TicketRecord { ticket, approvers: None })),
+            (None, None) => (&decision, None),
+        };
+        self.shared.metrics.decided(decided, decision, took);
+        log(id, caller, decided, via, decision);
 
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         let kept = self.keeping(&snapshot, &call, decided);
@@ -38,11 +66,8 @@ impl Gate {
             Some(arguments) => Some(content::of(arguments, &kept.arguments, Part::Arguments).await),
             None => None,
         };
-        let catalog = match &decided.target {
-            Target::Tool(tool) => snapshot.definition_digest(&decided.server, tool),
-            Target::Resource(_) | Target::Prompt(_) | Target::Server | Target::Method(_) => None,
-        };
-        let record = DecisionRecord { id, caller, call: decided, via, args: args.as_ref(), catalog, decision: &decision, micros };
+        let args = args.as_ref();
+        let record = DecisionRecord { id, caller, call: decided, via, args, catalog, decision, approval, micros };
         let receipt = match self.shared.audit.append(Record::Decision(record)).await {
             Ok(receipt) => receipt,
             Err(error) => {
@@ -53,7 +78,15 @@ impl Gate {
         };
         match decision {
             Decision::Allow(_) => Ok(Permit::new(call, Settlement::new(self.clone(), id, receipt, kept.result))),
-            Decision::Deny(grounds) | Decision::RequireApproval(grounds) => Err(Refusal::denied(id, &grounds)),
+            Decision::Deny(grounds) => Err(Refusal::denied(id, grounds)),
+            Decision::RequireApproval(grounds) => {
+                let terms = snapshot.terms(grounds);
+                let pending = match inquiry {
+                    Some(inquiry) => inquiry.ask(self, terms, id, &receipt).await,
+                    None => None,
+                };
+                Err(Refusal::denied(id, grounds).pending_under(pending))
+            }
         }
     }
 }

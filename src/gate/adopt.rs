@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::asked::ApprovalSettings;
 use super::door::Shared;
 use super::{Gate, drift};
+use crate::approval::Desk;
 use crate::audit::{self, AppendError, AuditWriter, Detail, PolicyRecord, Record};
 use crate::clock::Clock;
 use crate::domain::{Fingerprint, ServerName, Timestamp};
@@ -14,6 +16,18 @@ use crate::policy::{self, Catalog, Change, LoadError, PolicyFiles, PolicySnapsho
 pub(super) struct World {
     pub(super) settings: Arc<Settings>,
     pub(super) metrics: policy::Metrics,
+}
+
+/// What the gate writes in.
+pub struct Books {
+    /// The log.
+    pub audit: AuditWriter,
+    /// How much is kept of which call.
+    pub detail: Detail,
+    /// The tickets of calls that wait for a person.
+    pub tickets: Desk,
+    /// How those go.
+    pub approvals: ApprovalSettings,
 }
 
 /// How the newest attempt to load policies went.
@@ -67,12 +81,12 @@ impl Gate {
     pub async fn open(
         settings: Settings,
         files: PolicyFiles,
-        audit: AuditWriter,
-        detail: Detail,
+        books: Books,
         clock: Clock,
         metrics: super::Metrics,
         policy_metrics: policy::Metrics,
     ) -> Result<Self, AdoptError> {
+        let Books { audit, detail, tickets, approvals } = books;
         let (settings, files) = (Arc::new(settings), Arc::new(files));
         let snapshot = build(&settings, &files, Catalog::default()).await?;
         let at = clock.now();
@@ -84,6 +98,8 @@ impl Gate {
                 policies: PolicyStore::new(snapshot),
                 audit,
                 detail,
+                tickets,
+                approvals,
                 clock,
                 random: ring::rand::SystemRandom::new(),
                 count: 0.into(),

@@ -8,10 +8,12 @@ use tokio::sync::watch;
 
 use super::Metrics;
 use super::adopt::{PolicyReport, World};
+use super::asked::ApprovalSettings;
 use super::unidentified::Unrecorded;
+use crate::approval::Desk;
 use crate::audit::{AuditWriter, Detail, Health};
 use crate::clock::Clock;
-use crate::domain::DecisionId;
+use crate::domain::{DecisionId, TicketId};
 use crate::policy::{PolicySnapshot, PolicyStore};
 
 /// The one door. Cheap to clone: every clone is the same gate.
@@ -25,6 +27,9 @@ pub(super) struct Shared {
     pub(super) audit: AuditWriter,
     /// How much is kept of which call.
     pub(super) detail: Detail,
+    /// The tickets of calls that wait for a person.
+    pub(super) tickets: Desk,
+    pub(super) approvals: ApprovalSettings,
     pub(super) clock: Clock,
     pub(super) random: SystemRandom,
     pub(super) count: AtomicU64,
@@ -57,13 +62,23 @@ impl Gate {
         self.shared.adopted.subscribe()
     }
 
-    /// A new decision id. Should the system have no randomness to give, ids are still unique within the process by a count.
+    /// A new decision id.
     pub(super) fn new_decision_id(&self) -> DecisionId {
+        DecisionId::from_parts(self.shared.clock.now().as_millis(), self.random())
+    }
+
+    /// A new name for a ticket.
+    pub(super) fn new_ticket_id(&self) -> TicketId {
+        TicketId::from_parts(self.shared.clock.now().as_millis(), self.random())
+    }
+
+    /// Should the system have no randomness to give, ids are still unique within the process by a count.
+    fn random(&self) -> u128 {
         let mut random = [0_u8; 16];
         if self.shared.random.fill(&mut random).is_err() {
             random = u128::from(self.shared.count.fetch_add(1, Ordering::Relaxed)).to_be_bytes();
         }
-        DecisionId::from_parts(self.shared.clock.now().as_millis(), u128::from_be_bytes(random))
+        u128::from_be_bytes(random)
     }
 }
 

@@ -14,7 +14,7 @@ impl Gate {
     #[must_use]
     pub fn explain(&self, caller: &Caller, call: &Call, at: Option<Timestamp>) -> Explanation {
         let now = at.unwrap_or_else(|| self.shared.clock.now());
-        let explanation = self.snapshot().explain(&Request { caller, call, now });
+        let explanation = self.snapshot().explain(&Request { caller, call, now, approval: None });
         self.shared.metrics.explained(explanation.decision.name());
         tracing::info!(
             agent = %caller.agent,

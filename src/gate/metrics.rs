@@ -5,17 +5,21 @@ use std::time::Duration;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
 use crate::audit::Outcome;
-use crate::domain::{Call, Decision};
+use crate::domain::{Call, Channel, Decision};
 
 /// Decision latency buckets, seconds: a decision takes microseconds, so the usual buckets would all be one.
 const DECISION_BUCKETS: [f64; 10] = [5e-6, 1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 1e-2, 1e-1];
 
 /// Call latency buckets, seconds: up to the longest tool anybody waits for.
 const CALL_BUCKETS: [f64; 12] = [5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2, 2.5e-2, 5e-2, 0.1, 0.5, 1.0, 10.0, 60.0];
+
+/// Buckets for how long people take, seconds: from a glance to most of a quarter of an hour.
+const RULING_BUCKETS: [f64; 10] = [1.0, 2.0, 5.0, 10.0, 20.0, 45.0, 90.0, 180.0, 300.0, 900.0];
 
 /// Counters of decisions and calls.
 #[derive(Debug, Clone)]
@@ -26,6 +30,9 @@ pub struct Metrics {
     explanations: Family<AnswerLabels, Counter>,
     calls: Family<OutcomeLabels, Counter>,
     call_seconds: Histogram,
+    waiting: Gauge,
+    rulings: Family<RulingLabels, Counter>,
+    ruling_seconds: Histogram,
 }
 
 // Tool names stay out of the labels: a server may invent as many as it likes, and each would be a time series for ever.
@@ -47,6 +54,13 @@ struct AnswerLabels {
     decision: &'static str,
 }
 
+// People stay out of the labels: how each of them rules is in the console and in `/status`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RulingLabels {
+    ruling: &'static str,
+    channel: &'static str,
+}
+
 impl Metrics {
     /// Registers the gate's metrics.
     #[must_use]
@@ -58,6 +72,9 @@ impl Metrics {
             explanations: Family::default(),
             calls: Family::default(),
             call_seconds: Histogram::new(CALL_BUCKETS),
+            waiting: Gauge::default(),
+            rulings: Family::default(),
+            ruling_seconds: Histogram::new(RULING_BUCKETS),
         };
         registry.register("decisions", "Decisions made, by server, action, decision and cause", metrics.decisions.clone());
         registry.register_with_unit(
@@ -83,7 +100,31 @@ impl Metrics {
             Unit::Seconds,
             metrics.call_seconds.clone(),
         );
+        registry.register("approvals_waiting", "Calls that wait for a person's approval", metrics.waiting.clone());
+        registry.register(
+            "approval_rulings",
+            "Rulings of people, by what they come to and by their way",
+            metrics.rulings.clone(),
+        );
+        registry.register_with_unit(
+            "approval_ruling_delay",
+            "Time from asking for an approval to a ruling",
+            Unit::Seconds,
+            metrics.ruling_seconds.clone(),
+        );
         metrics
+    }
+
+    pub(super) fn waiting(&self, tickets: usize) {
+        self.waiting.set(i64::try_from(tickets).unwrap_or(i64::MAX));
+    }
+
+    pub(super) fn ruled(&self, ruling: &'static str, channel: Channel) {
+        self.rulings.get_or_create(&RulingLabels { ruling, channel: channel.name() }).inc();
+    }
+
+    pub(super) fn waited(&self, waited: Duration) {
+        self.ruling_seconds.observe(waited.as_secs_f64());
     }
 
     pub(super) fn decided(&self, call: &Call, decision: &Decision, took: Duration) {

@@ -4,7 +4,8 @@
 //! only when the record is durable hands out a [`Permit`]. Nothing else can make one, and nothing goes to a server without one,
 //! so "recorded before it acts" is a fact about types, not about discipline.
 //!
-//! One file a verb: [`admit`](Gate::admit) a call, [`settle`](Settlement::settle) how it ended, tell what is
+//! One file a verb: [`admit`](Gate::admit) a call, let a person [`rule`](Gate::rule) on one that needs
+//! approval, [`settle`](Settlement::settle) how it ended, tell what is
 //! [`visible`](Gate::view), [`adopt`](Gate::adopt) new policies, [`learn`](Gate::learn) a server's tools,
 //! [`explain`](Gate::explain) a decision that nobody acts on, and what is to be done with the log itself: [`erase`](Gate::erase),
 //! [`prune`](Gate::prune), [`rotate_key`](Gate::rotate_key).
@@ -13,6 +14,8 @@
 
 mod admit;
 mod adopt;
+mod approvals;
+mod asked;
 mod content;
 mod door;
 mod drift;
@@ -22,16 +25,21 @@ mod learn;
 mod metrics;
 mod permit;
 mod refusal;
+mod rule;
 mod settle;
 mod unidentified;
 mod visible;
 
+pub use crate::approval::{Asker, Bound, Grant, News, RulerStats, Ticket, Vote, What};
 pub use crate::audit::{Before, EraseError, Erased, Outcome, PruneError, Pruned, RotateError};
-pub use adopt::{AdoptError, PolicyReport, PolicyStatus};
+pub use adopt::{AdoptError, Books, PolicyReport, PolicyStatus};
+pub use approvals::Compared;
+pub use asked::ApprovalSettings;
 pub use door::Gate;
 pub use metrics::Metrics;
 pub use permit::Permit;
-pub use refusal::{Doubt, Refusal};
+pub use refusal::{Doubt, Pending, Refusal};
+pub use rule::{RuleError, Ruler, Ruling};
 pub use settle::{Answer, Settlement};
 pub use unidentified::TurnedAway;
 pub use visible::View;

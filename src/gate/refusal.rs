@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::domain::{Cause, DecisionId, Grounds, Judgement};
+use crate::approval::Ticket;
+use crate::domain::{Cause, DecisionId, Grounds, Judgement, TicketId, Timestamp};
 
 /// Why a call is refused, as far as an agent may know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,11 +32,29 @@ pub struct Refusal {
     id: DecisionId,
     doubt: Doubt,
     reason: Option<Arc<str>>,
+    pending: Option<Pending>,
+}
+
+/// What a caller may know of the ticket under which people are asked about their call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pending {
+    /// Its name.
+    pub ticket: TicketId,
+    /// When it ends by itself.
+    pub expires: Timestamp,
+    /// Whether the user of the caller's own client may be asked.
+    pub confirm: bool,
+}
+
+impl Pending {
+    pub(super) fn of(ticket: &Ticket) -> Self {
+        Self { ticket: ticket.id, expires: ticket.expires, confirm: ticket.terms.confirm }
+    }
 }
 
 impl Refusal {
     pub(super) const fn not_recorded(id: DecisionId) -> Self {
-        Self { id, doubt: Doubt::NotRecorded, reason: None }
+        Self { id, doubt: Doubt::NotRecorded, reason: None, pending: None }
     }
 
     pub(super) fn denied(id: DecisionId, grounds: &Grounds) -> Self {
@@ -44,7 +63,18 @@ impl Refusal {
             id,
             doubt: deciding.map_or(Doubt::Undecidable, |judgement| doubt(&judgement.cause)),
             reason: deciding.and_then(reason),
+            pending: None,
         }
+    }
+
+    pub(super) fn pending_under(self, pending: Option<Pending>) -> Self {
+        Self { pending, ..self }
+    }
+
+    /// The ticket under which people are asked, if they are.
+    #[must_use]
+    pub const fn pending(&self) -> Option<&Pending> {
+        self.pending.as_ref()
     }
 
     /// The decision, as the log knows it.
@@ -62,7 +92,7 @@ impl Refusal {
     /// Whether the same call may succeed later without anything about it being changed.
     #[must_use]
     pub const fn retryable(&self) -> bool {
-        matches!(self.doubt, Doubt::NotRecorded)
+        matches!(self.doubt, Doubt::NotRecorded | Doubt::ApprovalRequired)
     }
 
     /// The word for machines: `deny`, `require_approval` or `error`.
@@ -86,20 +116,24 @@ impl Refusal {
         let fixed = match self.doubt {
             Doubt::NotPermitted => "Denied by policy: nothing permits this call.",
             Doubt::Forbidden => "Denied by policy: this call is forbidden.",
-            Doubt::ApprovalRequired => {
-                "Not executed: policy requires a person's approval for this call, and this sidecar has nobody to ask."
-            }
+            Doubt::ApprovalRequired if self.pending.is_some() => "Not executed: a person has to approve this call first.",
+            Doubt::ApprovalRequired => "Not executed: a person has to approve this call first, and nobody can be asked now.",
             Doubt::Undecidable => "Denied: it could not be established that this call is allowed.",
             Doubt::ArgumentsUnclear => "Denied: the arguments do not have the form that policy can judge.",
             Doubt::UnknownTool => "Denied: there is no such tool.",
             Doubt::Drifted => "Denied: the tool has changed since it was reviewed.",
             Doubt::NotRecorded => "Not executed: the decision could not be recorded. Try again later.",
         };
-        let advice = if self.retryable() { "" } else { " Do not retry unchanged." };
-        match &self.reason {
-            Some(reason) => format!("{fixed} Reason: {reason} Decision {}.{advice}", self.id),
-            None => format!("{fixed} Decision {}.{advice}", self.id),
-        }
+        let reason = self.reason.as_ref().map(|reason| format!(" Reason: {reason}")).unwrap_or_default();
+        let advice = match (self.doubt, &self.pending) {
+            (Doubt::ApprovalRequired, Some(Pending { ticket, .. })) => {
+                format!(" Ticket {ticket}. Once it is approved, make the same call again with identical arguments.")
+            }
+            (Doubt::ApprovalRequired, None) => " Try again later.".to_owned(),
+            (Doubt::NotRecorded, _) => String::new(),
+            _ => " Do not retry unchanged.".to_owned(),
+        };
+        format!("{fixed}{reason} Decision {}.{advice}", self.id)
     }
 }
 

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use prometheus_client::registry::Registry;
 use tempfile::TempDir;
 
-use super::{AdoptError, Answer, Doubt, Gate, Metrics, Outcome};
+use super::fixture::tickets;
+use super::{AdoptError, Answer, ApprovalSettings, Books, Doubt, Gate, Metrics, Outcome};
+use crate::approval::Limits;
 use crate::audit::{self, AuditReader, StoredRecord};
 use crate::clock::Clock;
 use crate::domain::{
@@ -17,6 +19,8 @@ use crate::policy::{self, DeclaredPrincipal, PrincipalKind};
 
 #[path = "content_tests.rs"]
 mod content;
+#[path = "rule_tests.rs"]
+mod rule;
 #[path = "unidentified_tests.rs"]
 mod unidentified;
 
@@ -33,6 +37,7 @@ struct House {
     reader: AuditReader,
     settings: policy::Settings,
     registry: Registry,
+    clock: Clock,
 }
 
 impl House {
@@ -66,11 +71,14 @@ impl House {
         let files = policy::read(&settings).unwrap();
         let metrics = (Metrics::new(&mut registry), policy::Metrics::new(&mut registry));
         let detail = audit::Detail::new(&detail);
-        let gate = Gate::open(settings.clone(), files, writer, detail, Clock::System, metrics.0, metrics.1).await.unwrap();
+        let tickets = tickets(home.path(), Limits { waiting: 100, waiting_per_caller: 10 });
+        let books = Books { audit: writer, detail, tickets, approvals: ApprovalSettings::default() };
+        let clock = Clock::manual(Clock::System.now());
+        let gate = Gate::open(settings.clone(), files, books, clock.clone(), metrics.0, metrics.1).await.unwrap();
         for (name, read_only) in [("look", true), ("drop", false), ("pay", false), ("move", false)] {
             gate.learn(&server(), false, vec![tool(name, read_only)]).await;
         }
-        Self { home, gate, reader, settings, registry }
+        Self { home, gate, reader, settings, registry, clock }
     }
 
     /// The records of these kinds, as JSON, once `count` of them are there.

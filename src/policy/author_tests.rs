@@ -84,7 +84,7 @@ fn mistakes_in_policies_are_reported_with_their_place_and_a_hint() {
         ),
         (
             World::new("permit (principal, action, resource)\nwhen { context.approval.by == principal };"),
-            r#"p.cedar:2:8: unable to guarantee safety of access to optional attribute `approval` in context for Mcp::Action::"completion/complete" (and for 9 more) (try testing for the attribute's presence with `context has approval && ..`)"#,
+            r#"p.cedar:2:8: unable to guarantee safety of access to optional attribute `approval` in context for Mcp::Action::"approve" (and for 10 more) (try testing for the attribute's presence with `context has approval && ..`)"#,
         ),
         (
             World::new("permit (principal, action, resource) when { principal.x };\npermit (")

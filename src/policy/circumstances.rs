@@ -88,14 +88,12 @@ impl Occasion<'_> {
     }
 }
 
-fn time(zone: &TimeZone, second: i64, needs: Needs) -> Result<Vec<Fact>, String> {
-    let instant = jiff::Timestamp::from_second(second).map_err(|error| error.to_string())?;
-    let local = instant.to_zoned(zone.clone());
+pub(super) fn time(zone: &TimeZone, second: i64, needs: Needs) -> Result<Vec<Fact>, String> {
+    let local = calendar(second)?.to_zoned(zone.clone());
     let long = |value: i8| RestrictedExpression::new_long(i64::from(value));
     let mut facts = Vec::new();
     if needs.has(Needs::NOW) {
-        let now = RestrictedExpression::new_datetime(instant.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
-        facts.push(("now".to_owned(), now));
+        facts.push(("now".to_owned(), datetime(second)?));
     }
     let parts = [
         (Needs::HOUR, "hour", local.hour()),
@@ -105,6 +103,19 @@ fn time(zone: &TimeZone, second: i64, needs: Needs) -> Result<Vec<Fact>, String>
     let read = parts.into_iter().filter(|(part, _, _)| needs.has(*part));
     facts.extend(read.map(|(_, name, value)| (name.to_owned(), long(value))));
     Ok(facts)
+}
+
+fn calendar(second: i64) -> Result<jiff::Timestamp, String> {
+    jiff::Timestamp::from_second(second).map_err(|error| error.to_string())
+}
+
+fn datetime(second: i64) -> Result<RestrictedExpression, String> {
+    Ok(RestrictedExpression::new_datetime(calendar(second)?.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()))
+}
+
+/// A point in time, to the second before it.
+pub(super) fn instant(at: Timestamp) -> Result<RestrictedExpression, String> {
+    datetime(at.as_micros().div_euclid(1_000_000))
 }
 
 fn source(source: &Source, needs: Needs) -> Vec<Fact> {
@@ -133,15 +144,15 @@ fn attribute(value: &Attribute) -> RestrictedExpression {
     }
 }
 
-fn texts(values: &BTreeSet<Arc<str>>) -> RestrictedExpression {
+pub(super) fn texts(values: &BTreeSet<Arc<str>>) -> RestrictedExpression {
     RestrictedExpression::new_set(values.iter().map(|value| text(value)))
 }
 
-fn text(text: &str) -> RestrictedExpression {
+pub(super) fn text(text: &str) -> RestrictedExpression {
     RestrictedExpression::new_string(text.to_owned())
 }
 
-fn record(name: &str, facts: Vec<Fact>) -> Result<Fact, String> {
+pub(super) fn record(name: &str, facts: Vec<Fact>) -> Result<Fact, String> {
     let record = RestrictedExpression::new_record(facts).map_err(|error| error.to_string())?;
     Ok((name.to_owned(), record))
 }

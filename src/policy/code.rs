@@ -28,6 +28,8 @@ pub enum Code {
     UnguardedAttribute,
     /// An action compared with the group `tools/call`.
     ActionGroup,
+    /// An annotation about approvals that cannot be followed.
+    Annotation,
     /// A policy without a usable name.
     EmptyId,
     /// Two policies of one name.
@@ -73,15 +75,15 @@ pub enum Code {
 }
 
 use Code::{
-    ActionGroup, AlwaysTrue, BroadPermit, CatalogLock, ConfusableText, DeadPolicy, DuplicateId, EmptyId, Entities, File,
-    IdleUnless, Links, NoPermit, NoPolicies, OrphanAction, PathPattern, SamePolicy, Schema, Setting, Syntax, TypeError,
+    ActionGroup, AlwaysTrue, Annotation, BroadPermit, CatalogLock, ConfusableText, DeadPolicy, DuplicateId, EmptyId, Entities,
+    File, IdleUnless, Links, NoPermit, NoPolicies, OrphanAction, PathPattern, SamePolicy, Schema, Setting, Syntax, TypeError,
     UnguardedAttribute, UnknownAction, UnknownAttribute, UnknownCode, UnknownEntity, UnknownTemplate, UnknownTool, UnknownType,
     UnusedTemplate, WaitingPolicy,
 };
 
 impl Code {
     /// Every kind of problem that keeps policies from being put in force.
-    pub const ERRORS: [Self; 17] = [
+    pub const ERRORS: [Self; 18] = [
         File,
         Setting,
         Syntax,
@@ -92,6 +94,7 @@ impl Code {
         UnknownAttribute,
         UnguardedAttribute,
         ActionGroup,
+        Annotation,
         EmptyId,
         DuplicateId,
         Schema,
@@ -133,6 +136,7 @@ impl Code {
             UnknownAttribute => "unknown-attribute",
             UnguardedAttribute => "unguarded-attribute",
             ActionGroup => "action-group",
+            Annotation => "annotation",
             EmptyId => "empty-id",
             DuplicateId => "duplicate-id",
             Schema => "schema",

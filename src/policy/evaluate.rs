@@ -6,14 +6,15 @@
 //! There are two ways to an answer: the plain one, which evaluates the policies that can matter against the whole context, and the
 //! one by residuals (`residual`), which must come to the same.
 
-use cedar_policy::{Effect, PolicyId, Request as CedarRequest};
+use cedar_policy::{Effect, Entities, PolicyId, Request as CedarRequest};
 
 use super::request::{Prepared, Question};
 use super::residual::{Answer, Which};
+use super::shard::Shard;
 use super::snapshot::PolicySnapshot;
 use crate::domain::{
-    Action, Call, Caller, Cause, Decision, Grounds, Judgement, PolicyFault, PolicyRef, Principal, ServerName, Source, Target,
-    Timestamp,
+    Action, Approval, Call, Caller, Cause, Decision, Grounds, Judgement, PolicyFault, PolicyRef, Principal, ServerName, Source,
+    Target, Timestamp,
 };
 
 /// A call to decide about: who, what, when.
@@ -25,12 +26,14 @@ pub struct Request<'a> {
     pub call: &'a Call,
     /// The time of the decision.
     pub now: Timestamp,
+    /// A person's approval of exactly this call, if there is one.
+    pub approval: Option<&'a Approval>,
 }
 
 impl<'a> Request<'a> {
     /// The same, as everything that a decision looks at besides the snapshot.
     pub(super) const fn question(&self) -> Question<'a> {
-        let Self { caller, call, now } = *self;
+        let Self { caller, call, now, approval } = *self;
         Question {
             caller,
             server: &call.server,
@@ -39,6 +42,7 @@ impl<'a> Request<'a> {
             arguments: Some(&call.arguments),
             source: &call.source,
             now,
+            approval,
         }
     }
 }
@@ -93,7 +97,9 @@ impl PolicySnapshot {
             return !self.is_drifted(server, tool)
                 && inner.any(|inner| self.possible(caller, server, action, &inner, source, now));
         }
-        let Ok(prepared) = self.prepare(&Question { caller, server, action, target, arguments: None, source, now }) else {
+        let Ok(prepared) =
+            self.prepare(&Question { caller, server, action, target, arguments: None, source, now, approval: None })
+        else {
             return false;
         };
         self.possible_by_residuals(&prepared).unwrap_or_else(|| self.possible_plainly(&prepared))
@@ -172,11 +178,16 @@ impl PolicySnapshot {
 
     /// The policies that could matter and do not fit the tools as their server lists them: what they would say is not known.
     fn unfit(&self, prepared: &Prepared<'_>, request: &CedarRequest) -> Vec<PolicyFault> {
+        self.unfit_in(&prepared.shard, request, &prepared.entities)
+    }
+
+    /// The same for a request with these entities to the server of this shard.
+    pub(super) fn unfit_in(&self, shard: &Shard, request: &CedarRequest, entities: &Entities) -> Vec<PolicyFault> {
         let mut faults: Vec<PolicyFault> = Vec::new();
-        for (id, problem) in prepared.shard.unfit() {
+        for (id, problem) in shard.unfit() {
             let policy = self.core.policies.reference(id);
             let known = faults.iter().any(|fault| fault.policy == policy);
-            if !known && self.core.concrete.could_matter(id, request, &prepared.entities) {
+            if !known && self.core.concrete.could_matter(id, request, entities) {
                 faults.push(PolicyFault { policy, message: problem.message.as_str().into() });
             }
         }

@@ -157,7 +157,7 @@ impl World {
     ) -> Decision {
         let arguments = Arguments::from_checked_json(Bytes::copy_from_slice(arguments.as_bytes()));
         let call = Call { server, action, target, arguments, source: source(), request: None, trace: None };
-        let request = Request { caller: &self.caller(), call: &call, now: Timestamp::from_micros(self.now) };
+        let request = Request { caller: &self.caller(), call: &call, now: Timestamp::from_micros(self.now), approval: None };
         snapshot.decide(&request)
     }
 

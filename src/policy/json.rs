@@ -72,7 +72,7 @@ impl<'a> Json<'a> {
             }
             Self::Object(members) => {
                 let mut members: Vec<&(String, Self)> = members.iter().collect();
-                members.sort_by(|(a, _), (b, _)| a.cmp(b));
+                members.sort_by(|(a, _), (b, _)| a.encode_utf16().cmp(b.encode_utf16()));
                 for (number, (key, value)) in members.iter().enumerate() {
                     out.push(if number == 0 { '{' } else { ',' });
                     write_text(key, out);

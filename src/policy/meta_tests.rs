@@ -35,7 +35,7 @@ fn call(tool: &str, arguments: &str) -> Call {
 
 fn decided(snapshot: &PolicySnapshot, call: &Call) -> String {
     let world = World::new("");
-    line(&snapshot.decide(&Request { caller: &world.caller(), call, now: Timestamp::from_micros(world.now) }))
+    line(&snapshot.decide(&Request { caller: &world.caller(), call, now: Timestamp::from_micros(world.now), approval: None }))
 }
 
 #[test]

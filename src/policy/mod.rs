@@ -13,10 +13,11 @@
 //!
 //! Read in this order: [`settings`], [`load`], [`report`]; then `policies`, `syntax`, `alike`, `schema`, `types`, `entities`,
 //! `entity_file`, `input` (text to Cedar's values); [`lock`] (reviewed tools), `json_schema` (their arguments), [`show`] (all of it as text); [`snapshot`], `digests`, [`meta`], `request`,
-//! `reach`, `literals`, [`evaluate`], `derive`, `slice`, `residual` (decisions); [`explain`] (why they are what they are); [`store`], [`watch`], [`metrics`]
+//! `approval`, `reach`, `literals`, [`evaluate`], `derive`, `slice`, `residual` (decisions); [`explain`] (why they are what they are); [`store`], [`watch`], [`metrics`]
 //! (life).
 
 mod alike;
+mod approval;
 #[cfg(test)]
 mod author_tests;
 pub mod catalog;
@@ -84,6 +85,7 @@ mod visible;
 pub mod watch;
 mod yaml;
 
+pub use approval::{Asking, canonical_arguments};
 pub use catalog::Catalog;
 pub use code::Code;
 pub use evaluate::Request;

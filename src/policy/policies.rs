@@ -269,7 +269,7 @@ fn find(file: &SourceFile, text: &str, searched: &mut usize) -> usize {
 }
 
 /// The value of an annotation. Cedar's own look-up parses the name first, which takes as long as parsing a small policy.
-fn annotation<'a>(mut all: impl Iterator<Item = (&'a str, &'a str)>, name: &str) -> Option<&'a str> {
+pub(super) fn annotation<'a>(mut all: impl Iterator<Item = (&'a str, &'a str)>, name: &str) -> Option<&'a str> {
     all.find(|(key, _)| *key == name).map(|(_, value)| value)
 }
 

@@ -39,6 +39,20 @@ impl Reach {
         Self { entities }
     }
 
+    /// The entities within reach of a request that is not like others.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the additions, in words.
+    pub(super) fn made(
+        asked: &Asked,
+        all: &Arc<Entities>,
+        looked_up: &[EntityUid],
+        additions: Vec<Addition>,
+    ) -> Result<Self, String> {
+        make(asked, all, looked_up, additions).map(|(reach, _)| reach)
+    }
+
     /// Whether it is this store, all of it and nothing else. In any other, the same principal may have other ancestors, so what is
     /// known of the one must not be used for the other.
     pub(super) fn is(&self, all: &Arc<Entities>) -> bool {
@@ -93,14 +107,7 @@ impl Reaches {
             return Ok(known.clone());
         }
         let additions = additions()?;
-        let small = small(&asked, all, looked_up, &additions);
-        let weight = small.as_ref().map_or(MAX_KEPT / MAX_COPIES, HashMap::len);
-        let entities = match small {
-            Some(small) => Entities::from_entities(small.into_values(), None),
-            None => Entities::clone(all).upsert_entities(additions.into_iter().map(|addition| addition.entity), None),
-        };
-        let entities = Arc::new(entities.map_err(|error| chain(&error))?);
-        let reach = Reach { entities };
+        let (reach, weight) = make(&asked, all, looked_up, additions)?;
         self.0.lock().keep(asked, &reach, weight);
         Ok(reach)
     }
@@ -115,6 +122,18 @@ impl Kept {
             self.weight += weight;
         }
     }
+}
+
+/// A store for one request, and how much it weighs.
+fn make(asked: &Asked, all: &Arc<Entities>, looked_up: &[EntityUid], additions: Vec<Addition>) -> Result<(Reach, usize), String> {
+    let small = small(asked, all, looked_up, &additions);
+    let weight = small.as_ref().map_or(MAX_KEPT / MAX_COPIES, HashMap::len);
+    let entities = match small {
+        Some(small) => Entities::from_entities(small.into_values(), None),
+        None => Entities::clone(all).upsert_entities(additions.into_iter().map(|addition| addition.entity), None),
+    };
+    let entities = Arc::new(entities.map_err(|error| chain(&error))?);
+    Ok((Reach { entities }, weight))
 }
 
 /// The entities within reach; `None` when they are too many.
@@ -149,7 +168,7 @@ fn references(entity: &Entity, into: &mut Vec<EntityUid>) {
 }
 
 /// Adds the entities that a policy can get out of a value.
-pub(super) fn named(value: &EvalResult, into: &mut Vec<EntityUid>) {
+fn named(value: &EvalResult, into: &mut Vec<EntityUid>) {
     match value {
         EvalResult::EntityUid(uid) => into.push(uid.clone()),
         EvalResult::Record(record) => record.iter().for_each(|(_, value)| named(value, into)),

@@ -5,14 +5,15 @@ use std::sync::Arc;
 
 use cedar_policy::{Context, EntityUid, Request as CedarRequest, RestrictedExpression};
 
+use super::approval;
 use super::circumstances::{Fact, Occasion};
 use super::input::{Author, convert};
-use super::reach::{self, Asked, Reach};
+use super::reach::{Asked, Reach};
 use super::residual::Needs;
 use super::shard::Shard;
 use super::slice::Scope;
 use super::snapshot::PolicySnapshot;
-use crate::domain::{Action, Arguments, Caller, Cause, Principal, ServerName, Source, Target, Timestamp};
+use crate::domain::{Action, Approval, Arguments, Caller, Cause, Principal, ServerName, Source, Target, Timestamp};
 
 /// The longest tool name, URI, prompt name or method, in bytes. Patterns are matched against it, and it is kept for a while.
 const MAX_NAME: usize = 8 << 10;
@@ -28,6 +29,8 @@ pub(super) struct Question<'a> {
     pub(super) arguments: Option<&'a Arguments>,
     pub(super) source: &'a Source,
     pub(super) now: Timestamp,
+    /// What people said about exactly this call.
+    pub(super) approval: Option<&'a Approval>,
 }
 
 /// A question in Cedar's terms, the same for both principals.
@@ -81,6 +84,9 @@ impl PolicySnapshot {
         if let Target::Method(method) = question.target {
             more.push(("method".to_owned(), RestrictedExpression::new_string(method.to_string())));
         }
+        if let Some(approval) = question.approval {
+            more.push(approval::fact(names, approval).map_err(invalid)?);
+        }
         let resource = names.target(question.server, question.target);
         let (agent, actor) = (names.agent(&question.caller.agent), names.actor(question.caller));
         let (entities, shard) = (Reach::all(Arc::clone(&self.entities)), Arc::clone(shard));
@@ -95,36 +101,44 @@ impl PolicySnapshot {
     /// The entities to decide with, unless those that are there already will do: when the caller brings memberships or is in no file, or
     /// the target is in none.
     fn reach(&self, prepared: &Prepared<'_>) -> Result<Option<Reach>, String> {
-        let Question { caller, server, target, .. } = prepared.question;
-        let Prepared { action, resource, agent, actor, more, .. } = prepared;
+        let Question { caller, server, target, approval, .. } = prepared.question;
+        let Prepared { action, resource, agent, actor, .. } = prepared;
         let is_new = matches!(target, Target::Resource(_) | Target::Prompt(_)) && self.entities.get(resource).is_none();
         let standing = Some(&caller.standing).filter(|standing| !standing.is_empty()).cloned();
         // Somebody for whom somebody vouches is somebody, also when no file has heard of them.
         let unknown = |uid: &EntityUid| self.entities.get(uid).is_none();
         let vouched = caller.vouched && (unknown(agent) || actor.as_ref().is_some_and(unknown));
-        if !is_new && standing.is_none() && !vouched {
+        if !is_new && standing.is_none() && !vouched && approval.is_none() {
             return Ok(None);
         }
         let mut named = vec![agent.clone()];
         named.extend(actor.clone());
         // Of what is in the context, only an approval names anybody else.
-        let approval = Context::from_pairs(more.iter().filter(|(name, _)| name == "approval").cloned());
-        let approval = approval.map_err(|error| error.to_string())?.get("approval");
-        approval.iter().for_each(|approval| reach::named(approval, &mut named));
+        let approver = approval.map(|approval| (self.core.names.user(&approval.by), &approval.standing));
+        named.extend(approver.iter().map(|(approver, _)| approver.clone()));
         let asked = Asked { named, standing, vouched, action: action.clone(), resource: resource.clone() };
         let core = &*self.core;
-        let reach = self.reaches.of(asked, &self.entities, &core.looked_up, || {
+        let additions = || {
             let principal =
                 |uid: &EntityUid, brings| core.declared.principal(&core.names, &core.vocabulary, uid.clone(), brings, vouched);
             let mut additions = principal(agent, &caller.standing.agent)?;
             if let Some(actor) = actor {
                 additions.extend(principal(actor, &caller.standing.actor)?);
             }
+            // Whoever approves their own call is who they are in the call.
+            if let Some((approver, brings)) = approver.as_ref().filter(|(approver, _)| Some(approver) != actor.as_ref()) {
+                additions.extend(core.declared.principal(&core.names, &core.vocabulary, approver.clone(), brings, true)?);
+            }
             if is_new {
                 additions.push(core.declared.learned(&core.names, server, target)?);
             }
             Ok(additions)
-        });
+        };
+        // What the approver brings is not in the key of those that are kept, and approvals are rare.
+        let reach = match approval {
+            Some(_) => Reach::made(&asked, &self.entities, &core.looked_up, additions()?),
+            None => self.reaches.of(asked, &self.entities, &core.looked_up, additions),
+        };
         reach.map(Some)
     }
 

@@ -99,6 +99,7 @@ impl PolicySnapshot {
             return Err(problems.into());
         };
         let broken = |message: String| LoadError::from(vec![Problem::nowhere("", message)]);
+        policies.check_annotations(&mut problems);
         let dependences = Dependences::of(&policies, &vocabulary);
         let actions = vocabulary.schema.action_entities().map_err(|error| LoadError::Vocabulary(error.to_string()))?;
         let authored = Authored {

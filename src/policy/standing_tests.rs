@@ -17,7 +17,7 @@ fn brought(snapshot: &PolicySnapshot, agent: (&[&str], &[&str]), actor: (&[&str]
     let shown = if snapshot.possible(&caller, &server, action, &target, &source, now) { "shown" } else { "hidden" };
     let call = Call { server, action, target, arguments, source, request: None, trace: None };
     // Twice, because what is kept of the first time must serve the second.
-    let decide = || line(&snapshot.decide(&Request { caller: &caller, call: &call, now }));
+    let decide = || line(&snapshot.decide(&Request { caller: &caller, call: &call, now, approval: None }));
     assert_eq!(decide(), decide());
     format!("{} {shown}", decide())
 }
@@ -66,7 +66,7 @@ fn what_is_kept_for_one_standing_does_not_serve_another() {
     let decide = |roles: &[&str]| {
         let brings = Memberships { roles: roles.iter().map(|role| (*role).into()).collect(), ..Memberships::default() };
         let caller = world.caller().with_standing(Standing { agent: Memberships::default(), actor: brings });
-        line(&snapshot.decide(&Request { caller: &caller, call: &call, now: Timestamp::from_micros(world.now) }))
+        line(&snapshot.decide(&Request { caller: &caller, call: &call, now: Timestamp::from_micros(world.now), approval: None }))
     };
     for _ in 0..2 {
         assert_eq!(decide(&[]), "allow: agent permitted [all]");

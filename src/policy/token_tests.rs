@@ -36,7 +36,8 @@ fn decide(snapshot: &PolicySnapshot, token: Option<Token>) -> String {
     let caller = token.map_or(caller.clone(), |token| caller.with_token(token));
     let (server, action, target) = (shop(), Action::ToolsCall, Target::Tool("search".into()));
     let call = Call { server, action, target, arguments: Arguments::ABSENT, source: source(), request: None, trace: None };
-    let decide = || line(&snapshot.decide(&Request { caller: &caller, call: &call, now: Timestamp::from_micros(MONDAY) }));
+    let decide =
+        || line(&snapshot.decide(&Request { caller: &caller, call: &call, now: Timestamp::from_micros(MONDAY), approval: None }));
     let first = decide();
     assert_eq!(first, decide(), "what is kept of the first time serves the second");
     first

@@ -20,12 +20,13 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("storage", &["domain", "clock", "lifecycle"]),
     ("telemetry", &["domain", "clock", "lifecycle"]),
     // Rooms: ground, and no other room.
+    ("approval", GROUND),
     ("audit", GROUND),
     ("identity", GROUND),
     ("mcp", GROUND),
     ("policy", GROUND),
     // The gate: the rooms it guards, and ground.
-    ("gate", &["policy", "audit", "domain", "clock", "lifecycle", "listen", "outbound", "storage", "telemetry"]),
+    ("gate", &["policy", "audit", "approval", "domain", "clock", "lifecycle", "listen", "outbound", "storage", "telemetry"]),
     // Faces: gate, identity and ground; the proxy also speaks MCP.
     ("proxy", &["gate", "identity", "mcp", "domain", "clock", "lifecycle", "listen", "outbound", "storage", "telemetry"]),
     ("control", &["gate", "domain", "clock", "lifecycle", "listen", "outbound", "storage", "telemetry"]),
@@ -38,6 +39,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "rest",
             "gate",
             "policy",
+            "approval",
             "audit",
             "identity",
             "mcp",

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use crate::domain::{Cause, Evidence, Judgement, Memberships, PolicyFault, PolicyRef, Source, TokenName};
 
 use super::super::json::{Hex, Json};
-use super::super::record::Problem;
-use super::{FILE, LIST, NAMES, SENTENCE};
+use super::super::record::{GrantRecord, Problem, TicketRecord};
+use super::super::time::TimeText;
+use super::{FILE, LIST, NAME, NAMES, SENTENCE};
 
 /// What somebody brought; nothing is written when that is nothing.
 pub(super) fn write_memberships(json: &mut Json, key: &'static str, brings: &Memberships) {
@@ -56,6 +57,29 @@ fn write_token(json: &mut Json, token: &TokenName) {
     json.close_object();
 }
 
+/// The ticket that has to do with a decision, and who approved.
+pub(super) fn write_ticket(json: &mut Json, record: &TicketRecord<'_>) {
+    json.key("approval").open_object();
+    if let Some(approvers) = record.approvers {
+        json.key("by");
+        let approvers: Vec<_> = approvers.iter().collect();
+        write_list(json, NAMES, &approvers, |json, user| json.entry().string(user.as_str(), NAME));
+    }
+    json.key("ticket").plain_text(record.ticket);
+    json.close_object();
+}
+
+/// What was granted for more than one call.
+pub(super) fn write_grant(json: &mut Json, grant: &GrantRecord) {
+    json.key("grant").open_object();
+    json.key("any_arguments").boolean(grant.any_arguments);
+    json.key("until").plain_text(TimeText::default().of(grant.until));
+    if let Some(uses) = grant.uses {
+        json.key("uses").integer(uses.into());
+    }
+    json.close_object();
+}
+
 pub(super) fn write_judgement(json: &mut Json, judgement: &Judgement) {
     json.open_entry();
     json.key("cause").plain_text(judgement.cause.name());
@@ -82,7 +106,7 @@ fn write_fault(json: &mut Json, fault: &PolicyFault) {
     write_policy(json, &fault.policy, Some(&fault.message));
 }
 
-fn write_policy(json: &mut Json, policy: &PolicyRef, message: Option<&str>) {
+pub(super) fn write_policy(json: &mut Json, policy: &PolicyRef, message: Option<&str>) {
     json.open_entry();
     json.key("file").string(&policy.file, FILE);
     json.key("id").string(&policy.id, FILE);

@@ -86,7 +86,7 @@ fn ask<T>(tool: &str, arguments: &str, actor: Option<&str>, ask: impl FnOnce(&Re
     let target = Target::Tool(tool.into());
     let call =
         Call { server: shop(), action: Action::ToolsCall, target, arguments, source: source(), request: None, trace: None };
-    ask(&Request { caller: &caller, call: &call, now: Timestamp::from_micros(MONDAY) })
+    ask(&Request { caller: &caller, call: &call, now: Timestamp::from_micros(MONDAY), approval: None })
 }
 
 const CALLS: [(&str, &str, Option<&str>); 6] = [

@@ -16,7 +16,12 @@ fn explain(world: &World, tool: &str, arguments: &str) -> Explanation {
         request: None,
         trace: None,
     };
-    world.snapshot().explain(&Request { caller: &world.caller(), call: &call, now: Timestamp::from_micros(world.now) })
+    world.snapshot().explain(&Request {
+        caller: &world.caller(),
+        call: &call,
+        now: Timestamp::from_micros(world.now),
+        approval: None,
+    })
 }
 
 #[test]

@@ -45,7 +45,7 @@ fn decide(snapshot: &PolicySnapshot, attended: bool, target: &Target, arguments:
     let action = if matches!(target, Target::Tool(_)) { Action::ToolsCall } else { Action::ResourcesRead };
     let arguments = Arguments::from_checked_json(arguments.as_bytes().into());
     let call = Call { server: shop(), action, target: target.clone(), arguments, source: source(), request: None, trace: None };
-    snapshot.decide(&Request { caller: &caller(attended), call: &call, now: Timestamp::from_micros(now) })
+    snapshot.decide(&Request { caller: &caller(attended), call: &call, now: Timestamp::from_micros(now), approval: None })
 }
 
 fn call(snapshot: &PolicySnapshot, name: &str) -> String {
@@ -116,7 +116,7 @@ fn plant(snapshot: &PolicySnapshot, name: &str, principal: Principal) {
         trace: None,
     };
     let caller = caller(true);
-    let request = Request { caller: &caller, call: &call, now: Timestamp::from_micros(MONDAY) };
+    let request = Request { caller: &caller, call: &call, now: Timestamp::from_micros(MONDAY), approval: None };
     let scope = snapshot.prepare(&request.question()).unwrap().scope(principal).unwrap();
     let wrong = Sliced::new(PolicySet::new()).specialise(&scope, &snapshot.entities).unwrap();
     snapshot.residuals.get(&scope).unwrap().plant(wrong);

@@ -273,6 +273,7 @@ impl Scene {
             args: Some(&self.args),
             catalog: None,
             decision: &self.allow,
+            approval: None,
             micros: 3,
         })
     }

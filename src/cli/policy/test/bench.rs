@@ -91,7 +91,8 @@ impl Bench {
         let Got::Decision(decision) = got else { return None };
         let unpermitted = decision.grounds().judgements.iter().position(|judgement| judgement.cause == Cause::NoPermit)?;
         let (caller, call) = (caller(case), call(case)?);
-        let explanation = self.snapshot(case).ok()?.explain(&Request { caller: &caller, call: &call, now: case.at });
+        let explanation =
+            self.snapshot(case).ok()?.explain(&Request { caller: &caller, call: &call, now: case.at, approval: None });
         let permits = |id: &str| self.policies.iter().any(|listed| &*listed.policy.id == id && listed.effect == Effect::Permit);
         let near = explanation.judgements.get(unpermitted)?.near.iter().find(|near| permits(&near.policy.id))?;
         let wanted = match (&near.scope, near.missing.first()) {
@@ -121,7 +122,7 @@ fn declared(case: &Case) -> Vec<DeclaredPrincipal> {
 fn ask(snapshot: &PolicySnapshot, case: &Case) -> Got {
     let caller = caller(case);
     match call(case) {
-        Some(call) => Got::Decision(snapshot.decide(&Request { caller: &caller, call: &call, now: case.at })),
+        Some(call) => Got::Decision(snapshot.decide(&Request { caller: &caller, call: &call, now: case.at, approval: None })),
         None => {
             let possible = |tool: &Arc<str>| {
                 let target = Target::Tool(Arc::clone(tool));
