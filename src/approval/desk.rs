@@ -92,11 +92,11 @@ struct Shared {
 }
 
 impl Desk {
-    /// Opens the desk with the tickets that lie in a directory, which is made when there is none.
+    /// Opens the desk with the tickets that lie in a directory, which is made for the first of them.
     ///
     /// # Errors
     ///
-    /// When it cannot be made, opened or read.
+    /// When it cannot be opened or read.
     pub fn open(directory: &Path, limits: Limits, disk: Arc<dyn Disk>) -> Result<Self, StoreError> {
         let (store, tickets) = Store::open(directory, disk)?;
         let mut table = Table::default();

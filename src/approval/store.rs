@@ -3,6 +3,7 @@
 //! After an error nobody knows what the database holds, so it is given up, and the next change begins a new one with everything that is
 //! known to have happened. Databases are numbered; the highest is the one that counts, and it only gets its place when it is whole.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -32,7 +33,7 @@ pub enum StoreError {
         path: PathBuf,
         /// The cause.
         #[source]
-        source: std::io::Error,
+        source: io::Error,
     },
     /// It cannot be read or written.
     #[error("the database of tickets failed")]
@@ -53,29 +54,27 @@ pub(super) struct Store {
     directory: PathBuf,
     disk: Arc<dyn Disk>,
     number: u64,
-    /// `None` after an error, until another one is made.
+    /// `None` before the first ticket, and after an error until another one is made.
     database: Option<Database>,
 }
 
 impl Store {
-    /// Opens the newest database, or makes the first one, and reads all tickets.
+    /// Opens the newest database and reads all tickets. Where there is none, nothing is made before there is a ticket.
     pub(super) fn open(directory: &Path, disk: Arc<dyn Disk>) -> Result<(Self, Vec<Ticket>), StoreError> {
-        let io = |source| StoreError::Prepare { path: directory.into(), source };
-        make_private_directory(directory).map_err(io)?;
-        let mut numbers = numbers(directory).map_err(io)?;
+        let mut numbers = numbers(directory).map_err(|source| prepare(directory, source))?;
         numbers.sort_unstable();
-        let number = numbers.pop().unwrap_or(1);
-        let path = directory.join(number.to_string());
-        let database = if path.exists() {
-            Database::open(&path, Arc::clone(&disk))?
-        } else {
-            Database::create(&path, Batch::default(), &disk)?
-        };
+        let mut store = Self { directory: directory.into(), disk, number: 0, database: None };
+        let Some(newest) = numbers.pop() else { return Ok((store, Vec::new())) };
+        let database = Database::open(&store.path(newest), Arc::clone(&store.disk))?;
         let tickets = read(&database)?;
-        let store = Self { directory: directory.into(), disk, number, database: Some(database) };
+        (store.number, store.database) = (newest, Some(database));
         // Those before it were given up, and everything in them that counts is in this one.
         numbers.into_iter().for_each(|number| store.remove(number));
         Ok((store, tickets))
+    }
+
+    fn path(&self, number: u64) -> PathBuf {
+        self.directory.join(number.to_string())
     }
 
     /// Writes a ticket. `all` gives every ticket as it stood before, for when a new database has to be begun.
@@ -87,7 +86,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         let database = match self.database.take() {
             Some(database) => database,
-            None => self.begin_again(all)?,
+            None => self.begin(all)?,
         };
         let mut batch = Batch::default();
         write(&mut batch, ticket, before)?;
@@ -121,32 +120,45 @@ impl Store {
         }
     }
 
-    fn begin_again<'a>(&mut self, all: impl Iterator<Item = &'a Arc<Ticket>>) -> Result<Database, StoreError> {
+    /// Makes a database with these tickets: the first one, or one in the place of one that failed.
+    fn begin<'a>(&mut self, all: impl Iterator<Item = &'a Arc<Ticket>>) -> Result<Database, StoreError> {
         let mut batch = Batch::default();
         for ticket in all {
             write(&mut batch, ticket, None)?;
         }
+        make_private_directory(&self.directory).map_err(|source| prepare(&self.directory, source))?;
         let next = self.number + 1;
-        let database = Database::create(&self.directory.join(next.to_string()), batch, &self.disk)?;
-        tracing::warn!(number = next, "the database of tickets is written anew, because the one before failed");
+        let database = Database::create(&self.path(next), batch, &self.disk)?;
+        if self.number > 0 {
+            tracing::warn!(number = next, "the database of tickets is written anew, because the one before failed");
+        }
         self.number = next;
         Ok(database)
     }
 
     fn remove(&self, number: u64) {
-        let path = self.directory.join(number.to_string());
+        let path = self.path(number);
         if let Err(error) = std::fs::remove_dir_all(&path) {
             tracing::warn!(path = %path.display(), %error, "a database of tickets that is of no use any more could not be removed");
         }
     }
 }
 
-fn numbers(directory: &Path) -> std::io::Result<Vec<u64>> {
+/// The databases that there are; none where there is no directory yet.
+fn numbers(directory: &Path) -> io::Result<Vec<u64>> {
     let mut numbers = Vec::new();
-    for entry in std::fs::read_dir(directory)? {
+    let entries = match std::fs::read_dir(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(numbers),
+        entries => entries?,
+    };
+    for entry in entries {
         numbers.extend(entry?.file_name().to_str().and_then(|name| name.parse::<u64>().ok()));
     }
     Ok(numbers)
+}
+
+fn prepare(path: &Path, source: io::Error) -> StoreError {
+    StoreError::Prepare { path: path.into(), source }
 }
 
 fn key(id: TicketId) -> Vec<u8> {

@@ -1,7 +1,6 @@
 //! Tickets that survive: on disk as they were, in pieces when they are large, and after a disk that failed.
 
 use std::fs::File;
-use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::*;

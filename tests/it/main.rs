@@ -48,6 +48,8 @@ mod support;
 #[cfg(test)]
 mod tamper;
 #[cfg(test)]
+mod tickets;
+#[cfg(test)]
 mod tls;
 #[cfg(test)]
 mod wire;
