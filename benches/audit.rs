@@ -237,6 +237,7 @@ async fn calls(writer: AuditWriter, stop: Arc<AtomicBool>, most: usize) -> Vec<D
             catalog: None,
             decision: &decision,
             approval: None,
+            check: None,
             micros: 12,
         };
         let receipt = writer.append(Record::Decision(record)).await.unwrap();

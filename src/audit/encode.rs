@@ -17,8 +17,8 @@ use super::record::{
 use super::time::{TimeText, micros_between};
 use draft::{GAPS, Gap, Gaps};
 use parts::{
-    write_evidence, write_grant, write_judgement, write_list, write_memberships, write_policy, write_problem, write_source,
-    write_ticket,
+    write_check, write_evidence, write_grant, write_judgement, write_list, write_memberships, write_policy, write_problem,
+    write_source, write_ticket,
 };
 
 pub(super) use draft::Draft;
@@ -91,7 +91,7 @@ impl Leaf {
     }
 
     fn decision(&mut self, record: &DecisionRecord<'_>) {
-        let DecisionRecord { id, caller, call, via, args, catalog, decision, approval, micros } = record;
+        let DecisionRecord { id, caller, call, via, args, catalog, decision, approval, check, micros } = record;
         let json = &mut self.json;
         json.key("action").plain_text(call.action);
         if let Actor::Person(user) = &caller.actor {
@@ -107,6 +107,9 @@ impl Leaf {
         let json = &mut self.json;
         if let Some(digest) = catalog {
             json.key("catalog").plain_text(digest);
+        }
+        if let Some(check) = check {
+            write_check(json, check);
         }
         json.key("decision").plain_text(decision.name());
         json.key("id").plain_text(id);

@@ -15,7 +15,7 @@ use super::super::private::detail::{Keeping, Level};
 use super::super::private::mask::Masks;
 use super::super::private::salts::{SaltReader, Salts};
 use super::super::private::{commitment, digest_of, unseal};
-use super::super::record::{ClockRecord, GrantRecord, Problem, RecoveryRecord, RulerRecord, Ruling, TicketRecord};
+use super::super::record::{CheckRecord, ClockRecord, GrantRecord, Problem, RecoveryRecord, RulerRecord, Ruling, TicketRecord};
 use super::super::time::TimeText;
 use super::*;
 use crate::domain::{
@@ -96,26 +96,19 @@ fn decided_with(via: Option<&str>, args: Option<&Content>, caller: &Caller, call
         catalog,
         decision: &decision,
         approval: None,
+        check: None,
         micros: 412,
     }))
 }
 
-fn decided_under(approval: TicketRecord<'_>, call: &Call) -> String {
-    let (caller, cause) = (attended(), if approval.approvers.is_some() { Cause::Permitted } else { Cause::ApprovalMissing });
+fn decided_under(approval: Option<TicketRecord<'_>>, check: Option<CheckRecord<'_>>, call: &Call) -> String {
+    let asks = approval.is_some_and(|approval| approval.approvers.is_none());
+    let (caller, cause) = (attended(), if asks { Cause::ApprovalMissing } else { Cause::Permitted });
     let judgements = vec![Judgement { faults: vec![], ..judgement(Principal::Agent, cause) }];
     let decision = Decision::from_grounds(Grounds { snapshot: Fingerprint::new([0xab; 32]), judgements });
-    let (id, caller, approval) = (id(), &caller, Some(approval));
-    leaf(&Record::Decision(DecisionRecord {
-        id,
-        caller,
-        call,
-        via: None,
-        args: None,
-        catalog: None,
-        decision: &decision,
-        approval,
-        micros: 9,
-    }))
+    let (id, caller, decision) = (id(), &caller, &decision);
+    let record = DecisionRecord { id, caller, call, via: None, args: None, catalog: None, decision, approval, check, micros: 9 };
+    leaf(&Record::Decision(record))
 }
 
 fn memberships(roles: &[&str], teams: &[&str]) -> Memberships {
@@ -180,7 +173,8 @@ fn every_kind() -> Vec<(&'static str, String)> {
     let approvers = BTreeSet::from([olga.clone(), UserId::new("bea \"b\"")]);
     let asked = TicketRecord { ticket, approvers: None };
     let used = TicketRecord { approvers: Some(&approvers), ..asked };
-    let refunds = |approval| decided_under(approval, &refund);
+    let refunds = |approval| decided_under(Some(approval), None, &refund);
+    let checked = |dry_run| decided_under(None, Some(CheckRecord { by: "spiffe://shop/till", dry_run }), &refund);
     let judged = Judgement { faults: vec![], ..judgement(Principal::Agent, Cause::Permitted) };
     let shop = ServerName::new("shop").unwrap();
     let source = Source { transport: Transport::Http, ip: refund.source.ip, session: None };
@@ -221,6 +215,8 @@ fn every_kind() -> Vec<(&'static str, String)> {
         ("approval-expired", leaf(&Record::Approval(expired))),
         ("decision-asks", refunds(asked)),
         ("decision-approved", refunds(used)),
+        ("decision-checked", checked(false)),
+        ("decision-dry-run", checked(true)),
         ("decision-identity-oauth", decided(&by_oauth(), &refund, vec![judged.clone()])),
         ("decision-identity-kubernetes", decided(&by_cluster(), &refund, vec![judged])),
         ("unidentified", leaf(&Record::Unidentified(turned_away))),
@@ -270,6 +266,7 @@ fn texts_are_committed_to_and_never_shown() {
         catalog: None,
         decision: &decision,
         approval: None,
+        check: None,
         micros: 1,
     };
     let result = Some(content(text, Level::Results, &[], Part::Result));

@@ -152,8 +152,19 @@ pub struct DecisionRecord<'a> {
     pub decision: &'a Decision,
     /// The ticket that has to do with it, if one has.
     pub approval: Option<TicketRecord<'a>>,
+    /// The service that asked and that carries the call out; absent when the sidecar does.
+    pub check: Option<CheckRecord<'a>>,
     /// How long deciding took, in microseconds.
     pub micros: u64,
+}
+
+/// A decision that another service asked for.
+#[derive(Debug, Clone, Copy)]
+pub struct CheckRecord<'a> {
+    /// The service, by the name that vouches for it.
+    pub by: &'a str,
+    /// It was a question only: nobody acts on it.
+    pub dry_run: bool,
 }
 
 /// The ticket under which a person is asked, or with which an approved call is made.

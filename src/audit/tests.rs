@@ -125,6 +125,7 @@ impl Scene {
             catalog: None,
             decision: &self.allow,
             approval: None,
+            check: None,
             micros: 3,
         })
     }

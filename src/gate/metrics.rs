@@ -30,6 +30,7 @@ pub struct Metrics {
     explanations: Family<AnswerLabels, Counter>,
     calls: Family<OutcomeLabels, Counter>,
     call_seconds: Histogram,
+    dry_checks: Family<AnswerLabels, Counter>,
     waiting: Gauge,
     rulings: Family<RulingLabels, Counter>,
     ruling_seconds: Histogram,
@@ -72,6 +73,7 @@ impl Metrics {
             explanations: Family::default(),
             calls: Family::default(),
             call_seconds: Histogram::new(CALL_BUCKETS),
+            dry_checks: Family::default(),
             waiting: Gauge::default(),
             rulings: Family::default(),
             ruling_seconds: Histogram::new(RULING_BUCKETS),
@@ -100,6 +102,7 @@ impl Metrics {
             Unit::Seconds,
             metrics.call_seconds.clone(),
         );
+        registry.register("dry_checks", "Questions of services about decisions that nobody acts on", metrics.dry_checks.clone());
         registry.register("approvals_waiting", "Calls that wait for a person's approval", metrics.waiting.clone());
         registry.register(
             "approval_rulings",
@@ -113,6 +116,10 @@ impl Metrics {
             metrics.ruling_seconds.clone(),
         );
         metrics
+    }
+
+    pub(super) fn checked_dry(&self, decision: &'static str) {
+        self.dry_checks.get_or_create(&AnswerLabels { decision }).inc();
     }
 
     pub(super) fn waiting(&self, tickets: usize) {

@@ -4,7 +4,7 @@
 //! only when the record is durable hands out a [`Permit`]. Nothing else can make one, and nothing goes to a server without one,
 //! so "recorded before it acts" is a fact about types, not about discipline.
 //!
-//! One file a verb: [`admit`](Gate::admit) a call, let a person [`rule`](Gate::rule) on one that needs
+//! One file a verb: [`admit`](Gate::admit) a call, [`check`](Gate::check) one that another service carries out, let a person [`rule`](Gate::rule) on one that needs
 //! approval, [`settle`](Settlement::settle) how it ended, tell what is
 //! [`visible`](Gate::view), [`adopt`](Gate::adopt) new policies, [`learn`](Gate::learn) a server's tools,
 //! [`explain`](Gate::explain) a decision that nobody acts on, and what is to be done with the log itself: [`erase`](Gate::erase),
@@ -16,7 +16,9 @@ mod admit;
 mod adopt;
 mod approvals;
 mod asked;
+mod check;
 mod content;
+mod decide;
 mod door;
 mod drift;
 mod explain;
@@ -35,6 +37,7 @@ pub use crate::audit::{Before, EraseError, Erased, Outcome, PruneError, Pruned, 
 pub use adopt::{AdoptError, Books, PolicyReport, PolicyStatus};
 pub use approvals::Compared;
 pub use asked::ApprovalSettings;
+pub use check::Checked;
 pub use door::Gate;
 pub use metrics::Metrics;
 pub use permit::Permit;

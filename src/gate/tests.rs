@@ -17,6 +17,8 @@ use crate::domain::{
 };
 use crate::policy::{self, DeclaredPrincipal, PrincipalKind};
 
+#[path = "check_tests.rs"]
+mod check;
 #[path = "content_tests.rs"]
 mod content;
 #[path = "rule_tests.rs"]

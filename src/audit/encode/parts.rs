@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::domain::{Cause, Evidence, Judgement, Memberships, PolicyFault, PolicyRef, Source, TokenName};
 
 use super::super::json::{Hex, Json};
-use super::super::record::{GrantRecord, Problem, TicketRecord};
+use super::super::record::{CheckRecord, GrantRecord, Problem, TicketRecord};
 use super::super::time::TimeText;
 use super::{FILE, LIST, NAME, NAMES, SENTENCE};
 
@@ -53,6 +53,16 @@ fn write_token(json: &mut Json, token: &TokenName) {
     match &token.id {
         Some(id) => json.key("jti").string(id, FILE),
         None => json.key("sha256").plain_text(Hex(&token.sha256)),
+    }
+    json.close_object();
+}
+
+/// The service that asked for a decision.
+pub(super) fn write_check(json: &mut Json, record: &CheckRecord<'_>) {
+    json.key("check").open_object();
+    json.key("by").string(record.by, FILE);
+    if record.dry_run {
+        json.key("dry_run").boolean(true);
     }
     json.close_object();
 }
