@@ -184,15 +184,7 @@ impl Inquiry {
 
     /// The action that the target implies, or the one that is asked for if it goes with the target.
     fn action(&self, target: &Target) -> Result<Action, BadInquiry> {
-        let fitting: &[Action] = match target {
-            Target::Tool(_) => &[Action::ToolsCall],
-            Target::Resource(_) => &[Action::ResourcesRead, Action::ResourcesSubscribe, Action::CompletionComplete],
-            Target::Prompt(_) => &[Action::PromptsGet, Action::CompletionComplete],
-            Target::Method(_) => &[Action::Extension],
-            Target::Server => {
-                &[Action::LoggingSetLevel, Action::SamplingCreateMessage, Action::ElicitationCreate, Action::RootsList]
-            }
-        };
+        let fitting = target.actions();
         let Some(asked) = &self.action else {
             return match (target, fitting) {
                 (Target::Server, _) | (_, []) => {

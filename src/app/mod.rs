@@ -8,6 +8,7 @@ mod admin;
 mod ask;
 mod carriers;
 mod control;
+mod grpc;
 mod inquiry;
 mod log;
 mod rooms;

@@ -11,6 +11,7 @@ use super::Ended;
 use super::admin::Admin;
 use super::carriers::Carriers;
 use super::control;
+use super::grpc::GrpcFace;
 use super::log::{self, Log};
 use super::rooms::{Rooms, keep_policies, policy_settings};
 use super::servers;
@@ -39,6 +40,7 @@ pub async fn serve(config: Config, stop: Stop, ready: impl FnOnce(&Address)) -> 
     let mut listener = listener.context("failed to open the MCP listener")?;
     let mut admin = Admin::bind(config.admin.as_ref(), &metrics).await?;
     let mut witness = WitnessFace::open(config.witness.as_ref(), &clock, &metrics).await?;
+    let mut grpc = GrpcFace::bind(config.grpc.as_ref(), &metrics).await?;
     let address = listener.local_addr().clone();
     let log = Log::open(&config, &clock, &mut registry)?;
     let carriers = Carriers::start(&config, &log, &clock, &mut registry).await?;
@@ -50,12 +52,13 @@ pub async fn serve(config: Config, stop: Stop, ready: impl FnOnce(&Address)) -> 
     let mut parts = Tasks::new(stop.clone());
     control::start(&gate, &reader, &stop, &mut parts)?;
     let certificates =
-        [listener.take_keeper().zip(listener.certificate()), admin.certificate(), witness.certificate()].into_iter().flatten();
-    let certificates = keep_certificates(certificates, &mut parts, &stop);
+        [listener.take_keeper().zip(listener.certificate()), admin.certificate(), witness.certificate(), grpc.certificate()];
+    let certificates = keep_certificates(certificates.into_iter().flatten(), &mut parts, &stop);
     if let Some(verifier) = rooms.identity.client_verifier() {
         listener = listener.asking_for_certificates(verifier).context("failed to open the MCP listener")?;
     }
     witness.start(&mut parts, &stop);
+    grpc.start(&config, &gate, &reader, &stop, &mut parts);
     let endpoints = start(&config, rooms, &mut registry, listener, requested, &stop, &mut parts)?;
     let running = Running { endpoints, certificates };
     let admin = admin.start(&gate, reader, carriers.board(), running, registry, &stop);

@@ -3,7 +3,6 @@
 use super::raw::Given;
 use super::reader::{Reader, text};
 use super::report::Problem;
-use super::settings::{AdminSettings, ListenSettings};
 use crate::listen::Settings;
 use crate::listen::tls::TlsSettings;
 
@@ -32,6 +31,7 @@ macro_rules! keys {
 
 pub(super) const LISTEN: Keys = keys!("listen");
 pub(super) const ADMIN: Keys = keys!("admin");
+pub(super) const GRPC: Keys = keys!("grpc");
 pub(super) const WITNESS: Keys = keys!("witness");
 
 /// Reads a listener that may be turned off: `Some(None)` when it is.
@@ -89,18 +89,16 @@ fn guard(reader: &mut Reader<'_>, keys: &Keys, settings: &Settings) {
     }
 }
 
-/// Two listeners cannot share an address.
-pub(super) fn distinct_addresses(
-    reader: &mut Reader<'_>,
-    listen: Option<&ListenSettings>,
-    admin: Option<&Option<AdminSettings>>,
-) {
-    if let (Some(listen), Some(Some(admin))) = (listen, admin)
-        && listen.listener.address.clashes_with(&admin.listener.address)
-    {
-        let origin = reader.origin("admin.address");
-        let address = &admin.listener.address;
-        reader.problem(Problem::new(&origin, format!("`listen.address` and `admin.address` are both `{address}`")));
+/// Two listeners cannot share an address: these, each with the name of its key, the most important first.
+pub(super) fn distinct_addresses(reader: &mut Reader<'_>, listeners: &[(&'static str, &Settings)]) {
+    for (place, (name, listener)) in listeners.iter().enumerate() {
+        for (other, another) in listeners.iter().skip(place + 1) {
+            if listener.address.clashes_with(&another.address) {
+                let origin = reader.origin(other);
+                let message = format!("`{name}` and `{other}` are both `{}`", another.address);
+                reader.problem(Problem::new(&origin, message));
+            }
+        }
     }
 }
 

@@ -6,11 +6,13 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 
 use super::detail;
-use super::listeners::{ADMIN, LISTEN, listener};
+use super::listeners::{ADMIN, GRPC, LISTEN, listener};
 use super::raw::{Given, Table, Value};
 use super::reader::{Reader, text, within};
 use super::report::{Origin, Problem};
-use super::settings::{AdminSettings, AuditSettings, LimitSettings, ListenSettings, LogFormat, LogSettings, PolicySettings};
+use super::settings::{
+    AdminSettings, AuditSettings, GrpcSettings, LimitSettings, ListenSettings, LogFormat, LogSettings, PolicySettings,
+};
 use crate::audit::EpochLimits;
 use crate::audit::tlog::KeyName;
 use crate::telemetry;
@@ -43,6 +45,14 @@ pub(super) fn admin(reader: &mut Reader<'_>) -> Option<Option<AdminSettings>> {
     let allowed_hosts = reader.list_of("admin.allowed_hosts", host);
     let (listener, allowed_hosts) = (listener?, allowed_hosts?);
     Some(listener.map(|listener| AdminSettings { listener, allowed_hosts }))
+}
+
+/// `Some(None)` when there is no gRPC listener.
+pub(super) fn grpc(reader: &mut Reader<'_>) -> Option<Option<GrpcSettings>> {
+    let listener = listener(reader, &GRPC);
+    let max_connections = reader.count("grpc.max_connections", 1..=1_000_000);
+    let (listener, max_connections) = (listener?, max_connections?);
+    Some(listener.map(|listener| GrpcSettings { listener, max_connections }))
 }
 
 pub(super) fn limits(reader: &mut Reader<'_>) -> Option<LimitSettings> {

@@ -197,6 +197,7 @@ impl Layers {
         let mut reader = self.reader();
         let listen = parts::listen(&mut reader);
         let admin = parts::admin(&mut reader);
+        let grpc = parts::grpc(&mut reader);
         let limits = parts::limits(&mut reader);
         let callers_at = match (face, &listen) {
             (Face::Stdio(_), _) => CallersAt::StandardInput,
@@ -219,7 +220,11 @@ impl Layers {
         let log = parts::log(&mut reader);
         let (servers, admin) = match face {
             Face::Http => {
-                listeners::distinct_addresses(&mut reader, listen.as_ref(), admin.as_ref());
+                let admin_listener = admin.iter().flatten().map(|admin| ("admin.address", &admin.listener));
+                let grpc_listener = grpc.iter().flatten().map(|grpc| ("grpc.address", &grpc.listener));
+                let all =
+                    listen.iter().map(|listen| ("listen.address", &listen.listener)).chain(admin_listener).chain(grpc_listener);
+                listeners::distinct_addresses(&mut reader, &all.collect::<Vec<_>>());
                 (servers::of_file(&mut reader, tables, environment), admin)
             }
             Face::Stdio(server) => {
@@ -229,13 +234,14 @@ impl Layers {
         };
         let shown = std::mem::take(&mut self.shown);
         let config = (|| {
-            let (listen, admin, limits) = (listen?, admin?, limits?);
+            let (listen, admin, grpc, limits) = (listen?, admin?, grpc?, limits?);
             let (identity, policy, approvals, audit) = (identity?, policy?, approvals?, audit?);
             let Identity { configured: identity, callers } = identity;
             let (ship, witness, outbound) = (ship?, witness?, outbound?);
             Some(Config {
                 listen,
                 admin,
+                grpc,
                 limits,
                 identity,
                 callers,

@@ -25,6 +25,8 @@ pub struct Config {
     pub listen: ListenSettings,
     /// The admin listener; `None` when it is off.
     pub admin: Option<AdminSettings>,
+    /// The gRPC listener; `None` when there is none.
+    pub grpc: Option<GrpcSettings>,
     /// Bounds on everything.
     pub limits: LimitSettings,
     /// Who everybody is, if the configuration says so.
@@ -64,6 +66,15 @@ pub struct ListenSettings {
     pub max_connections: usize,
     /// The deprecated HTTP+SSE transport of 2024-11-05 is offered.
     pub legacy_sse: bool,
+}
+
+/// The gRPC listener.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GrpcSettings {
+    /// Where it listens, and with which certificate.
+    pub listener: listen::Settings,
+    /// Connections open at the same time; more wait in the system's queue.
+    pub max_connections: usize,
 }
 
 /// How people are asked about calls that need an approval.

@@ -114,6 +114,21 @@ pub enum Target {
 }
 
 impl Target {
+    /// The actions that can be done to such a thing, the one that is meant when nobody says which first; for the server itself it has to be
+    /// said.
+    #[must_use]
+    pub const fn actions(&self) -> &'static [Action] {
+        match self {
+            Self::Tool(_) => &[Action::ToolsCall],
+            Self::Resource(_) => &[Action::ResourcesRead, Action::ResourcesSubscribe, Action::CompletionComplete],
+            Self::Prompt(_) => &[Action::PromptsGet, Action::CompletionComplete],
+            Self::Method(_) => &[Action::Extension],
+            Self::Server => {
+                &[Action::LoggingSetLevel, Action::SamplingCreateMessage, Action::ElicitationCreate, Action::RootsList]
+            }
+        }
+    }
+
     /// The name, URI or method; `None` for the server itself.
     #[must_use]
     pub fn name(&self) -> Option<&str> {

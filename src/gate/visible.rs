@@ -16,6 +16,14 @@ pub struct View<'a> {
 }
 
 impl Gate {
+    /// The names of the tools that a server is known to have, sorted; `None` when no server of that name is configured.
+    #[must_use]
+    pub fn tools(&self, server: &ServerName) -> Option<Vec<Arc<str>>> {
+        let snapshot = self.snapshot();
+        let listed = snapshot.catalog().tools().filter(|(of, _)| *of == server).map(|(_, tool)| Arc::clone(&tool.name));
+        snapshot.has_server(server).then(|| listed.collect())
+    }
+
     /// Takes a view for `caller` at `server`.
     #[must_use]
     pub fn view<'a>(&self, caller: &'a Caller, server: &'a ServerName, source: &'a Source) -> View<'a> {

@@ -205,6 +205,12 @@ impl PolicySnapshot {
         &self.warnings
     }
 
+    /// Whether a server of this name is configured.
+    #[must_use]
+    pub fn has_server(&self, server: &ServerName) -> bool {
+        self.shards.contains_key(server)
+    }
+
     /// Whether there is such a tool: its server lists it, or an entities file declares it.
     #[must_use]
     pub fn knows_tool(&self, server: &ServerName, tool: &str) -> bool {

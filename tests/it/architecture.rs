@@ -30,6 +30,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     // Faces: gate, identity and ground; the proxy also speaks MCP.
     ("proxy", &["gate", "identity", "mcp", "domain", "clock", "lifecycle", "listen", "outbound", "storage", "telemetry"]),
     ("control", &["gate", "domain", "clock", "lifecycle", "listen", "outbound", "storage", "telemetry"]),
+    ("grpc", &["gate", "identity", "domain", "json", "clock", "lifecycle", "listen", "outbound", "storage", "telemetry"]),
     ("rest", &["gate", "identity", "domain", "clock", "lifecycle", "listen", "outbound", "storage", "telemetry"]),
     // Roof: the configuration knows the parts it configures, not who runs them; the rest may name everything.
     (
@@ -67,6 +68,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("cedar_policy_formatter", &["policy"]),
     ("serde_saphyr", &["policy"]),
     ("sled::", &["storage"]),
+    ("tonic", &["grpc"]),
+    ("prost", &["grpc"]),
     ("notify::", &["policy"]),
     ("toml::", &["config"]),
     ("clap::", &["config"]),

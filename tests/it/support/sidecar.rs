@@ -1,5 +1,6 @@
 //! The binary under test: a home with everything it reads and writes, and the running process.
 
+use std::collections::HashMap;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -108,6 +109,7 @@ pub(crate) struct Sidecar {
     process: Child,
     pub(crate) address: SocketAddr,
     pub(crate) admin: Option<SocketAddr>,
+    pub(crate) grpc: Option<SocketAddr>,
     log: Arc<Mutex<String>>,
 }
 
@@ -131,8 +133,7 @@ impl Sidecar {
             .spawn()
             .unwrap();
         let mut log = BufReader::new(process.stderr.take().unwrap()).lines();
-        let (address, admin) =
-            tokio::time::timeout(DEADLINE, listening(&mut log)).await.expect("the sidecar says where it listens");
+        let mut faces = tokio::time::timeout(DEADLINE, listening(&mut log)).await.expect("the sidecar says where it listens");
         // A pipe that nobody reads would stop the sidecar.
         let said = Arc::new(Mutex::new(String::new()));
         let kept = Arc::clone(&said);
@@ -141,7 +142,9 @@ impl Sidecar {
                 kept.lock().push_str(&(line + "\n"));
             }
         });
-        Self { process, address, admin, log: said }
+        // A socket is no TCP address; whoever made one knows where it is.
+        let address = faces.remove("mcp").unwrap_or(SocketAddr::from(([0, 0, 0, 0], 0)));
+        Self { process, address, admin: faces.remove("admin"), grpc: faces.remove("grpc"), log: said }
     }
 
     /// What it has logged since it began to listen.
@@ -179,19 +182,20 @@ pub(crate) async fn cedarpost(arguments: &[&str]) -> Output {
     tokio::time::timeout(DEADLINE, run).await.expect("the command ends in time").unwrap()
 }
 
-/// Reads the log up to the line that tells where MCP is served. The admin listener, which says so too, comes before.
-async fn listening(log: &mut Lines<BufReader<ChildStderr>>) -> (SocketAddr, Option<SocketAddr>) {
-    let (mut said, mut admin) = (Vec::new(), None);
+/// Reads the log up to the line that tells where MCP is served, and where the other faces are, which say so before.
+async fn listening(log: &mut Lines<BufReader<ChildStderr>>) -> HashMap<String, SocketAddr> {
+    let (mut said, mut faces) = (Vec::new(), HashMap::new());
     while let Some(line) = log.next_line().await.unwrap() {
         let parsed: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
         let attributes = &parsed["attributes"];
-        if attributes["event"] == "listening" && attributes["face"] == "mcp" {
-            // A socket is no TCP address; whoever made one knows where it is.
-            let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
-            return (attributes["address"].as_str().unwrap().parse().unwrap_or(nowhere), admin);
-        }
         if attributes["event"] == "listening" {
-            admin = attributes["address"].as_str().and_then(|address| address.parse().ok());
+            let face = attributes["face"].as_str().unwrap();
+            if let Ok(address) = attributes["address"].as_str().unwrap().parse() {
+                faces.insert(face.to_owned(), address);
+            }
+            if face == "mcp" {
+                return faces;
+            }
         }
         said.push(line);
     }

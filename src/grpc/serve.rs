@@ -1,0 +1,160 @@
+//! Serves the gRPC face on a listener: decisions, health and reflection.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::stream;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::Semaphore;
+use tonic::transport::Server;
+use tonic::transport::server::Connected;
+use tonic_health::ServingStatus;
+
+use super::decision::Decisions;
+use super::pb;
+use super::pb::decision_service_server::DecisionServiceServer;
+use super::watch::RecordsSource;
+use crate::gate::Gate;
+use crate::lifecycle::Stop;
+use crate::listen::{Connection, Listener, Peer};
+
+/// Whether decisions can be made: policies are in force and the log can be written.
+pub type Readiness = Box<dyn Fn() -> bool + Send + Sync>;
+
+/// How many watch at the same time.
+const WATCHERS: usize = 4_096;
+/// How many questions of one connection are answered at the same time.
+const AT_ONCE: usize = 256;
+/// How often health is looked at.
+const LOOK: Duration = Duration::from_millis(500);
+/// The longest answer is waited for, whatever deadline a client has.
+const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+/// When connections that nobody uses are asked whether somebody is there.
+const PING: Duration = Duration::from_secs(60);
+
+/// The gRPC face, ready to run.
+pub struct Grpc {
+    gate: Gate,
+    records: RecordsSource,
+    ready: Readiness,
+    max_message: usize,
+    max_depth: u32,
+}
+
+impl Grpc {
+    /// A face before this gate. Messages are at most `max_message` bytes long, and arguments nested `max_depth` levels deep.
+    #[must_use]
+    pub const fn new(gate: Gate, records: RecordsSource, ready: Readiness, max_message: usize, max_depth: u32) -> Self {
+        Self { gate, records, ready, max_message, max_depth }
+    }
+
+    /// Serves until told to stop; questions under way are answered.
+    ///
+    /// # Errors
+    ///
+    /// When gRPC cannot be served on the listener.
+    pub async fn run(self, listener: Listener, stop: Stop) -> Result<(), tonic::transport::Error> {
+        let (reporter, health) = tonic_health::server::health_reporter();
+        let reflection = tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(pb::DESCRIPTION)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+            .build_v1();
+        let decisions = Decisions {
+            gate: self.gate,
+            records: self.records,
+            depth: self.max_depth,
+            explaining: Arc::new(Semaphore::new(1)),
+            watching: Arc::new(Semaphore::new(WATCHERS)),
+        };
+        let decisions = DecisionServiceServer::new(decisions).max_decoding_message_size(self.max_message);
+        let watching = tokio::spawn(report(reporter, self.ready, stop.clone()));
+        let served = Server::builder()
+            .timeout(ANSWER_WITHIN)
+            .concurrency_limit_per_connection(AT_ONCE)
+            .max_concurrent_streams(u32::try_from(AT_ONCE).ok())
+            .http2_keepalive_interval(Some(PING))
+            .add_service(health)
+            .add_optional_service(reflection.inspect_err(|error| tracing::error!(%error, "there is no reflection")).ok())
+            .add_service(decisions)
+            .serve_with_incoming_shutdown(incoming(listener, stop.clone()), stop.wait())
+            .await;
+        watching.abort();
+        served
+    }
+}
+
+impl std::fmt::Debug for Grpc {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Grpc").finish_non_exhaustive()
+    }
+}
+
+/// Keeps health as it is: of each service, and of the whole (the empty name).
+async fn report(reporter: tonic_health::server::HealthReporter, ready: Readiness, stop: Stop) {
+    let services = ["", "cedarpost.v1.DecisionService"];
+    let mut told = None;
+    loop {
+        let holds = ready() && !stop.is_requested();
+        if told != Some(holds) {
+            let status = if holds { ServingStatus::Serving } else { ServingStatus::NotServing };
+            for service in services {
+                reporter.set_service_status(service, status).await;
+            }
+            told = Some(holds);
+        }
+        tokio::select! {
+            () = tokio::time::sleep(LOOK) => {}
+            () = stop.wait(), if holds => {}
+        }
+    }
+}
+
+/// The connections of a listener until the stop.
+fn incoming(listener: Listener, stop: Stop) -> impl stream::Stream<Item = Result<Served, std::io::Error>> {
+    stream::unfold((listener, stop), |(mut listener, stop)| async move {
+        let connection = listener.accept(&stop).await?;
+        Some((Ok(Served(connection)), (listener, stop)))
+    })
+}
+
+/// A connection as the gRPC library wants it.
+struct Served(Connection);
+
+impl Connected for Served {
+    type ConnectInfo = Arc<Peer>;
+
+    fn connect_info(&self) -> Self::ConnectInfo {
+        Arc::new(self.0.peer().clone())
+    }
+}
+
+impl AsyncRead for Served {
+    fn poll_read(
+        mut self: std::pin::Pin<&mut Self>,
+        cx: &mut std::task::Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> std::task::Poll<std::io::Result<()>> {
+        std::pin::Pin::new(&mut self.0).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Served {
+    fn poll_write(
+        mut self: std::pin::Pin<&mut Self>,
+        cx: &mut std::task::Context<'_>,
+        buf: &[u8],
+    ) -> std::task::Poll<std::io::Result<usize>> {
+        std::pin::Pin::new(&mut self.0).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: std::pin::Pin<&mut Self>, cx: &mut std::task::Context<'_>) -> std::task::Poll<std::io::Result<()>> {
+        std::pin::Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(
+        mut self: std::pin::Pin<&mut Self>,
+        cx: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<std::io::Result<()>> {
+        std::pin::Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+}
