@@ -1,7 +1,7 @@
 //! People are asked: tickets for calls that wait for a person's approval, from the question to the one call that it is good for.
 //!
 //! A ticket is bound to who asks, for what, and with exactly which arguments ([`ticket`]); what may become of it is a pure function
-//! ([`state`]). The [`desk`] keeps all of them in memory and every change of theirs on disk before it counts ([`store`], [`stored`]). One
+//! ([`state`]). The [`desk`] keeps all of them in memory and every change of theirs on disk before it counts (`store`, `stored`). One
 //! hand at a time: whoever changes a ticket holds the desk, so that a ticket is spent once, whoever else reaches for it, and also when the
 //! process is killed in between.
 //!

@@ -1,7 +1,7 @@
 //! The gRPC face: the same decisions for services that carry calls out themselves.
 //!
-//! It translates and decides nothing: [`convert`] makes callers and calls of the house out of messages and back, [`decision`] asks the
-//! gate. What is wrong with a message is said with details of google.rpc ([`problem`]). What each message means is in `proto/`.
+//! It translates and decides nothing: `convert` makes callers and calls of the house out of messages and back, `decision` asks the
+//! gate. What is wrong with a message is said with details of google.rpc (`problem`). What each message means is in `proto/`.
 
 mod convert;
 mod decision;

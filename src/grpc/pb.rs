@@ -1,6 +1,12 @@
 //! The messages and services of `proto/`, as they are generated when the crate is built.
 
-#![expect(missing_docs, clippy::all, reason = "generated; what each means is in proto/")]
+#![expect(
+    missing_docs,
+    clippy::all,
+    clippy::allow_attributes,
+    clippy::allow_attributes_without_reason,
+    reason = "generated; what each means is in proto/"
+)]
 
 tonic::include_proto!("cedarpost.v1");
 

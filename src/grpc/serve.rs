@@ -55,10 +55,14 @@ impl Grpc {
     /// When gRPC cannot be served on the listener.
     pub async fn run(self, listener: Listener, stop: Stop) -> Result<(), tonic::transport::Error> {
         let (reporter, health) = tonic_health::server::health_reporter();
-        let reflection = tonic_reflection::server::Builder::configure()
-            .register_encoded_file_descriptor_set(pb::DESCRIPTION)
-            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-            .build_v1();
+        let described = || {
+            tonic_reflection::server::Builder::configure()
+                .register_encoded_file_descriptor_set(pb::DESCRIPTION)
+                .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        };
+        let untold = |error: &tonic_reflection::server::Error| tracing::error!(%error, "there is no reflection");
+        // Python's client still speaks the older version only.
+        let (reflection, older) = (described().build_v1(), described().build_v1alpha());
         let decisions = Decisions {
             gate: self.gate,
             records: self.records,
@@ -74,7 +78,8 @@ impl Grpc {
             .max_concurrent_streams(u32::try_from(AT_ONCE).ok())
             .http2_keepalive_interval(Some(PING))
             .add_service(health)
-            .add_optional_service(reflection.inspect_err(|error| tracing::error!(%error, "there is no reflection")).ok())
+            .add_optional_service(reflection.inspect_err(untold).ok())
+            .add_optional_service(older.inspect_err(untold).ok())
             .add_service(decisions)
             .serve_with_incoming_shutdown(incoming(listener, stop.clone()), stop.wait())
             .await;
