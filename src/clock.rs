@@ -46,3 +46,10 @@ impl Clock {
 fn system_micros() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).ok().and_then(|since| i64::try_from(since.as_micros()).ok()).unwrap_or(0)
 }
+
+/// A time as others read it: RFC 3339 in UTC with six digits of a second. Times outside the years -9999 to 9999 read as the epoch.
+#[must_use]
+pub fn rfc3339(at: Timestamp) -> String {
+    let at = jiff::Timestamp::from_microsecond(at.as_micros()).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+    format!("{at:.6}")
+}

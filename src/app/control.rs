@@ -1,6 +1,7 @@
 //! The control face of a running sidecar: what commands on the same machine ask of it.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -12,6 +13,7 @@ use crate::control::{Control, Lines, RecordsSource, router};
 use crate::gate::Gate;
 use crate::lifecycle::{Stop, Tasks};
 use crate::listen::private::PrivateListener;
+use crate::rest::approvals::{Operator, approvals_router};
 
 /// Most connections at a time: a person and some scripts.
 const CONNECTIONS: usize = 16;
@@ -27,11 +29,14 @@ pub fn socket(directory: &Path) -> std::path::PathBuf {
 }
 
 /// Starts the control face beside the log, which is open and locked.
-pub(super) fn start(gate: &Gate, reader: &AuditReader, stop: &Stop, parts: &mut Tasks) -> anyhow::Result<()> {
+///
+/// Whoever can open it is the operator, who rules under that name.
+pub(super) fn start(gate: &Gate, reader: &AuditReader, operator: &str, stop: &Stop, parts: &mut Tasks) -> anyhow::Result<()> {
     let path = socket(reader.directory());
     let listener =
         PrivateListener::bind(&path, CONNECTIONS).with_context(|| format!("failed to listen on `{}`", path.display()))?;
-    let routes = router(gate.clone(), records(reader.clone()));
+    let approvals = approvals_router(gate.clone(), Arc::new(Operator::new(operator)));
+    let routes = router(gate.clone(), records(reader.clone()), approvals);
     parts.spawn("the control face", Control::new(listener, routes).run(stop.clone()));
     Ok(())
 }

@@ -50,7 +50,7 @@ pub async fn serve(config: Config, stop: Stop, ready: impl FnOnce(&Address)) -> 
     let signals = Signals::catch().context("failed to catch signals")?;
 
     let mut parts = Tasks::new(stop.clone());
-    control::start(&gate, &reader, &stop, &mut parts)?;
+    control::start(&gate, &reader, &config.approvals.operator, &stop, &mut parts)?;
     let certificates =
         [listener.take_keeper().zip(listener.certificate()), admin.certificate(), witness.certificate(), grpc.certificate()];
     let certificates = keep_certificates(certificates.into_iter().flatten(), &mut parts, &stop);

@@ -44,7 +44,7 @@ pub async fn stdio(config: Config) -> anyhow::Result<Ended> {
     let (reload, requested) = Reload::channel();
     let keeping = tokio::spawn(keep_policies(rooms.gate.clone(), settings, rooms.watch, requested, stop.clone()));
     let mut parts = Tasks::new(stop.clone());
-    control::start(&rooms.gate, &rooms.log.reader, &stop, &mut parts)?;
+    control::start(&rooms.gate, &rooms.log.reader, &config.approvals.operator, &stop, &mut parts)?;
     let certificates = keep_certificates(admin.certificate().into_iter(), &mut parts, &stop);
     let running = Running { endpoints: vec![Arc::clone(&endpoint)], certificates };
     let admin = admin.start(&rooms.gate, rooms.log.reader.clone(), carriers.board(), running, registry, &stop);

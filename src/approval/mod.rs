@@ -10,6 +10,7 @@
 pub mod desk;
 #[cfg(test)]
 mod fixture;
+pub mod json;
 pub mod rulers;
 pub mod state;
 mod store;
@@ -18,6 +19,7 @@ mod table;
 pub mod ticket;
 
 pub use desk::{Desk, Hand, HandError, Limits, News, StoreError, What};
+pub use json::TicketJson;
 pub use rulers::RulerStats;
 pub use state::{ChangeError, Event};
 pub use ticket::{Asker, Bound, Grant, Ticket, Vote};

@@ -10,6 +10,7 @@
 //! | `POST /v1/prune` with `{"before_seq"}` or `{"before_time"}` | removes the oldest records, and leaves the proof of them |
 //! | `POST /v1/rotate-key` | lets a new key sign |
 //! | `GET /v1/records?from=SEQ` | the records from a number on, a line of JSON each, and those that come later, as they come |
+//! | `/v1/approvals…` | tickets, and rulings on them: the routes that `app` hands in (`rest::approvals`) |
 //!
 //! An answer is JSON; one that is not 200 has an `error` for the person.
 

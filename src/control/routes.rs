@@ -25,14 +25,15 @@ struct Sources {
     records: RecordsSource,
 }
 
-/// The routes over the gate and the records.
-pub fn router(gate: Gate, records: RecordsSource) -> Router {
+/// The routes over the gate and the records. `approvals` are the routes about approvals, for the operator.
+pub fn router(gate: Gate, records: RecordsSource, approvals: Router) -> Router {
     Router::new()
         .route("/v1/erase", post(erase))
         .route("/v1/prune", post(prune))
         .route("/v1/rotate-key", post(rotate_key))
         .route("/v1/records", get(list))
         .with_state(Arc::new(Sources { gate, records }))
+        .nest("/v1", approvals)
 }
 
 #[derive(Deserialize)]

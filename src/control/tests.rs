@@ -31,7 +31,7 @@ impl Scene {
             tokio::spawn(async move { send.send(Bytes::from(format!("from {from}\n"))).await });
             Lines(lines)
         });
-        tokio::spawn(Control::new(listener, router(gate, records)).run(stop.clone()));
+        tokio::spawn(Control::new(listener, router(gate, records, axum::Router::new())).run(stop.clone()));
         Self { directory, stop }
     }
 

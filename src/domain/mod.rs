@@ -3,7 +3,8 @@
 //! Plain values only: no async, no I/O, no serialization, nothing of MCP's or Cedar's own types. A room that needs another
 //! form of these words (a Cedar entity, a JSON record, a protobuf message) makes it itself, at its own edge.
 //!
-//! Read in this order: [`caller`], [`evidence`], [`call`], [`tool`], [`decision`], [`approval`], [`id`], [`mod@pointer`], [`spelling`].
+//! Read in this order: [`caller`], [`evidence`], [`call`], [`tool`], [`decision`], [`approval`], [`id`], [`mod@pointer`], [`spelling`],
+//! [`mod@visible`].
 
 pub mod approval;
 pub mod call;
@@ -14,6 +15,7 @@ pub mod id;
 pub mod pointer;
 pub mod spelling;
 pub mod tool;
+pub mod visible;
 
 pub use approval::{Approval, CallDigest, Channel, Terms, TicketId, TicketState, Verdict};
 pub use call::{Action, Arguments, Call, ServerName, Source, Target, TraceId, Transport};
@@ -24,3 +26,4 @@ pub use id::{DecisionId, Timestamp};
 pub use pointer::{JsonPointer, NotAPointer};
 pub use spelling::nearest;
 pub use tool::{Annotations, Hints, ToolDefinition};
+pub use visible::visible;

@@ -32,7 +32,7 @@ mod settle;
 mod unidentified;
 mod visible;
 
-pub use crate::approval::{Asker, Bound, Grant, News, RulerStats, Ticket, Vote, What};
+pub use crate::approval::{Asker, Bound, Grant, News, RulerStats, Ticket, TicketJson, Vote, What};
 pub use crate::audit::{Before, EraseError, Erased, Outcome, PruneError, Pruned, RotateError};
 pub use adopt::{AdoptError, Books, PolicyReport, PolicyStatus};
 pub use approvals::Compared;

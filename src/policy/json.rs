@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 
 use serde::de::IgnoredAny;
 
-use super::visible::is_hidden;
+use crate::domain::visible::is_hidden;
 
 /// The deepest nesting that is read, as deep as messages may be.
 const MAX_DEPTH: u32 = 128;

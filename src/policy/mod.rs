@@ -81,10 +81,10 @@ mod token_tests;
 mod ty;
 mod types;
 mod verdict;
-mod visible;
 pub mod watch;
 mod yaml;
 
+pub use crate::domain::visible;
 pub use approval::{Asking, canonical_arguments};
 pub use catalog::Catalog;
 pub use code::Code;
@@ -102,5 +102,4 @@ pub use show::{Shown, generate};
 pub use snapshot::PolicySnapshot;
 pub use store::PolicyStore;
 pub use suggest::Suggestion;
-pub use visible::visible;
 pub use watch::Watch;

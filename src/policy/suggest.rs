@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use super::visible::{is_hidden, visible};
+use crate::domain::visible::{is_hidden, visible};
 use crate::domain::{ServerName, ToolDefinition};
 
 /// What policies are suggested for.

@@ -4,8 +4,11 @@
 //! anybody who can connect; `/status` and `/explain` tell more and therefore refuse requests that a web page may have been tricked into sending
 //! (see `routes.rs`). `serve.rs` bounds what a slow client can hold.
 //!
+//! `approvals` is for those who rule, on the control socket and on the listener of the console.
+//!
 //! `witness.rs` is another face, for witnesses of logs; it is served the same way, on a listener of its own.
 
+pub mod approvals;
 mod readiness;
 mod routes;
 mod serve;

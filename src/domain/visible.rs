@@ -7,7 +7,8 @@ use std::borrow::Cow;
 
 /// Whether a reader does not see the character, or sees because of it something else than what stands there: control characters,
 /// direction marks, and what Unicode calls default-ignorable.
-pub(super) fn is_hidden(letter: char) -> bool {
+#[must_use]
+pub fn is_hidden(letter: char) -> bool {
     letter.is_control()
         || matches!(letter,
             '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'

@@ -1,0 +1,114 @@
+//! Who asks about approvals: the operator at the control socket, or somebody whose token was given out for the console.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use http::request::Parts;
+use http::{HeaderValue, StatusCode, header};
+
+use crate::domain::{Channel, Evidence, Memberships, UserId, Way};
+use crate::gate::Ruler;
+use crate::identity::{Credentials, Identity, Protected, Scheme, Unidentified};
+
+/// Somebody who was identified.
+#[derive(Debug, Clone)]
+pub struct Person {
+    /// Who they are when they rule.
+    pub ruler: Ruler,
+    /// Whether all tickets are shown to them, or only those that are their business.
+    pub sees_all: bool,
+}
+
+/// What is said to whoever was not identified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Nobody {
+    /// 401, 403 or 503.
+    pub status: StatusCode,
+    /// `WWW-Authenticate`.
+    pub challenges: Vec<HeaderValue>,
+    /// A sentence for people.
+    pub sentence: String,
+}
+
+/// Who somebody is, once that is known.
+pub type Identifying<'a> = Pin<Box<dyn Future<Output = Result<Person, Nobody>> + Send + 'a>>;
+
+/// Says who is behind a request. Whoever believes cookies has to see to it that a web page elsewhere cannot send the request: a request
+/// that changes something always has the content type `application/json`.
+pub trait People: Send + Sync + 'static {
+    /// Who sent the request with this head.
+    fn identify<'a>(&'a self, head: &'a Parts) -> Identifying<'a>;
+}
+
+/// Everybody is the operator: at a socket that nobody else can open.
+#[derive(Debug)]
+pub struct Operator(Person);
+
+impl Operator {
+    /// The operator, by the name that the configuration gives them.
+    #[must_use]
+    pub fn new(name: &str) -> Self {
+        let evidence = Some(Arc::new(Evidence::of(Way::PEER)));
+        let (person, standing, channel) = (UserId::new(name), Memberships::default(), Channel::Cli);
+        Self(Person { ruler: Ruler { person, standing, evidence, channel }, sees_all: true })
+    }
+}
+
+impl People for Operator {
+    fn identify<'a>(&'a self, _: &'a Parts) -> Identifying<'a> {
+        Box::pin(std::future::ready(Ok(self.0.clone())))
+    }
+}
+
+/// Those who show a token that was given out for the console. A token for the MCP resource is none of these: an agent that holds one
+/// could rule on its own calls.
+#[derive(Debug)]
+pub struct Bearers {
+    identity: Identity,
+    /// The console as a protected resource. Its identifier is the audience that tokens must have.
+    console: Protected,
+}
+
+impl Bearers {
+    /// Believes what `identity` believes; the settings behind it have the console's URL as their resource, and nobody configured.
+    #[must_use]
+    pub fn new(identity: Identity) -> Self {
+        let console = identity.protect("/", Vec::new());
+        Self { identity, console }
+    }
+
+    async fn look(&self, head: &Parts) -> Result<Person, Nobody> {
+        let refuse = |why: &Unidentified| {
+            let refusal = self.identity.refusal(why, &self.console);
+            Nobody { status: refusal.status, challenges: refusal.challenges, sentence: refusal.sentence }
+        };
+        let token = bearer(head).ok_or_else(|| refuse(&Unidentified::Missing))?;
+        let credentials = Credentials { token: Some((Scheme::Bearer, token)), ..Credentials::default() };
+        let identified = self.identity.identify(&credentials, &self.console).await.map_err(|why| refuse(&why))?;
+        let caller = identified.caller;
+        // A program on its own is nobody who could approve: what is asked for is a person's yes.
+        let person = caller.actor.person().filter(|_| caller.token.is_some()).cloned().ok_or_else(|| Nobody {
+            status: StatusCode::FORBIDDEN,
+            challenges: Vec::new(),
+            sentence: "the token tells of no person; only people rule on approvals".to_owned(),
+        })?;
+        let standing = caller.standing.actor.clone();
+        let ruler = Ruler { person, standing, evidence: caller.evidence, channel: Channel::Api };
+        Ok(Person { ruler, sees_all: false })
+    }
+}
+
+impl People for Bearers {
+    fn identify<'a>(&'a self, head: &'a Parts) -> Identifying<'a> {
+        Box::pin(self.look(head))
+    }
+}
+
+/// The token of the one `Authorization` header.
+fn bearer(head: &Parts) -> Option<&str> {
+    let mut given = head.headers.get_all(header::AUTHORIZATION).iter();
+    let (Some(value), None) = (given.next(), given.next()) else { return None };
+    let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
+    let token = token.trim();
+    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
+}
