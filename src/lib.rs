@@ -32,6 +32,7 @@ pub mod gate;
 // Faces: speak to the world; translate, never decide.
 pub mod control;
 pub mod grpc;
+pub mod hooks;
 pub mod proxy;
 pub mod rest;
 

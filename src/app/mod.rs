@@ -9,6 +9,7 @@ mod ask;
 mod carriers;
 mod control;
 mod grpc;
+mod hooks;
 mod inquiry;
 mod log;
 mod rooms;

@@ -12,6 +12,7 @@ use super::admin::Admin;
 use super::carriers::Carriers;
 use super::control;
 use super::grpc::GrpcFace;
+use super::hooks;
 use super::log::{self, Log};
 use super::rooms::{Rooms, keep_policies, policy_settings};
 use super::servers;
@@ -51,6 +52,7 @@ pub async fn serve(config: Config, stop: Stop, ready: impl FnOnce(&Address)) -> 
 
     let mut parts = Tasks::new(stop.clone());
     control::start(&gate, &reader, &config.approvals.operator, &stop, &mut parts)?;
+    hooks::start(&config, &gate, &rooms.clock, &mut registry, &stop, &mut parts)?;
     let certificates =
         [listener.take_keeper().zip(listener.certificate()), admin.certificate(), witness.certificate(), grpc.certificate()];
     let certificates = keep_certificates(certificates.into_iter().flatten(), &mut parts, &stop);

@@ -10,6 +10,7 @@ use super::Ended;
 use super::admin::Admin;
 use super::carriers::Carriers;
 use super::control;
+use super::hooks;
 use super::log::{self, Log};
 use super::rooms::{Rooms, keep_policies, policy_settings};
 use super::serve::{LAST_GRACE, keep_certificates};
@@ -45,6 +46,7 @@ pub async fn stdio(config: Config) -> anyhow::Result<Ended> {
     let keeping = tokio::spawn(keep_policies(rooms.gate.clone(), settings, rooms.watch, requested, stop.clone()));
     let mut parts = Tasks::new(stop.clone());
     control::start(&rooms.gate, &rooms.log.reader, &config.approvals.operator, &stop, &mut parts)?;
+    hooks::start(&config, &rooms.gate, &rooms.clock, &mut registry, &stop, &mut parts)?;
     let certificates = keep_certificates(admin.certificate().into_iter(), &mut parts, &stop);
     let running = Running { endpoints: vec![Arc::clone(&endpoint)], certificates };
     let admin = admin.start(&rooms.gate, rooms.log.reader.clone(), carriers.board(), running, registry, &stop);

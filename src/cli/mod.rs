@@ -2,6 +2,8 @@
 //!
 //! Only commands write to standard output, and `stdio` writes nothing there but MCP. Errors travel to `main`, which prints them.
 
+mod approvals;
+mod ask;
 mod audit;
 mod catalog;
 mod changes;
@@ -43,6 +45,7 @@ pub fn run(command: Command, environment: Environment) -> anyhow::Result<Exit> {
         Command::Catalog(command) => catalog::catalog(&command, environment),
         Command::Check(flags) => check::check(&flags, environment),
         Command::Identity(command) => identity::identity(&command, environment),
+        Command::Approvals(command) => approvals::approvals(&command, environment),
         Command::Audit(command) => audit::audit(&command, environment),
         Command::Completions { shell } => completions::print(shell),
         Command::Version => output::print(concat!("cedarpost ", env!("CARGO_PKG_VERSION"), "\n").as_bytes()),

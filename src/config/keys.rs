@@ -255,6 +255,21 @@ pub(super) const SERVER_KEYS: &[Key] = &[
 /// The settings of one `[[audit.tool]]` table.
 pub(super) const AUDIT_TOOL_KEYS: &[Key] = &[open("name", Kind::Text), open("detail", Kind::Text), open("mask", Kind::List)];
 
+/// The settings of one `[[approvals.webhook]]` table.
+pub(super) const WEBHOOK_KEYS: &[Key] = &[
+    open("name", Kind::Text),
+    open("url", Kind::Text),
+    open("url_file", Kind::Text),
+    open("secret_file", Kind::Text),
+    key("events", Kind::List, ""),
+    key("format", Kind::Text, "standard"),
+    key("timeout", Kind::Text, "10s"),
+    key("include_arguments", Kind::Bool, "false"),
+    key("plaintext_non_loopback", Kind::Bool, "false"),
+];
+
+/// The list of those who are told of tickets.
+pub(super) const WEBHOOK: &str = "approvals.webhook";
 /// The list of what is kept for single tools.
 pub(super) const AUDIT_TOOL: &str = "audit.tool";
 /// The list of those who vouch for client certificates.
@@ -265,8 +280,13 @@ pub(super) const PEER: &str = "identity.peer";
 pub(super) const ISSUER: &str = "identity.issuer";
 
 /// The lists of tables that stand inside sections, and the settings of one of their tables.
-pub(super) const LISTS: &[(&str, &[Key])] =
-    &[(AUDIT_TOOL, AUDIT_TOOL_KEYS), (ISSUER, ISSUER_KEYS), (AUTHORITY, AUTHORITY_KEYS), (PEER, PEER_KEYS)];
+pub(super) const LISTS: &[(&str, &[Key])] = &[
+    (AUDIT_TOOL, AUDIT_TOOL_KEYS),
+    (ISSUER, ISSUER_KEYS),
+    (AUTHORITY, AUTHORITY_KEYS),
+    (PEER, PEER_KEYS),
+    (WEBHOOK, WEBHOOK_KEYS),
+];
 
 /// The key of this name.
 pub(super) fn find(keys: &'static [Key], path: &str) -> Option<&'static Key> {

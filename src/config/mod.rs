@@ -28,6 +28,7 @@ pub mod settings;
 mod ship;
 mod show;
 mod units;
+mod webhooks;
 mod workloads;
 
 pub use environment::Environment;

@@ -12,7 +12,7 @@ use super::environment::Environment;
 use super::flags::Override;
 use super::identity::{self, CallersAt, Identity};
 use super::keys::{self, KEYS};
-use super::keys::{AUDIT_TOOL, AUTHORITY, ISSUER, PEER};
+use super::keys::{AUDIT_TOOL, AUTHORITY, ISSUER, PEER, WEBHOOK};
 use super::listeners;
 use super::parts;
 use super::raw::{self, Given, RawConfig, Value};
@@ -22,6 +22,7 @@ use super::servers::{self, AskedServers, CommandLineServer};
 use super::settings::{AuditSettings, CatalogSettings, Config, IdentitySettings, PolicyServer, PolicySettings};
 use super::ship;
 use super::show;
+use super::webhooks;
 use crate::domain::AttributeKind;
 
 /// Where settings come from.
@@ -185,6 +186,7 @@ impl Layers {
             authorities: self.raw.take(AUTHORITY),
             peers: self.raw.take(PEER),
         };
+        let hooks = self.raw.take(WEBHOOK);
         let names = servers::names(&tables, face.command_line());
         let log = match face {
             Face::Http => default_log(environment),
@@ -207,6 +209,7 @@ impl Layers {
         let identity = identity::identity(&mut reader, vouching, environment, callers_at);
         let policy = parts::policy(&mut reader);
         let approvals = approvals::approvals(&mut reader);
+        let webhooks = webhooks::webhooks(&mut reader, hooks);
         // Logs that nobody named share these settings, and each needs places of its own.
         let suffix = match face {
             Face::Stdio(server) if !reader.given.contains_key("audit.directory") => Some(server.name_or_default()),
@@ -237,7 +240,7 @@ impl Layers {
             let (listen, admin, grpc, limits) = (listen?, admin?, grpc?, limits?);
             let (identity, policy, approvals, audit) = (identity?, policy?, approvals?, audit?);
             let Identity { configured: identity, callers } = identity;
-            let (ship, witness, outbound) = (ship?, witness?, outbound?);
+            let (ship, witness, outbound, webhooks) = (ship?, witness?, outbound?, webhooks?);
             Some(Config {
                 listen,
                 admin,
@@ -247,6 +250,7 @@ impl Layers {
                 callers,
                 policy,
                 approvals,
+                webhooks,
                 audit,
                 ship,
                 witness,

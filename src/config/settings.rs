@@ -13,6 +13,7 @@ use crate::audit::ship::{AnchorPlace, FeedSettings, Location, StoreOptions, Witn
 use crate::audit::tlog::{KeyName, VerifierKey};
 use crate::audit::{DetailSettings, EpochLimits};
 use crate::domain::{JsonPointer, ServerName};
+use crate::hooks::HookSettings;
 use crate::identity;
 use crate::listen;
 use crate::outbound;
@@ -37,6 +38,8 @@ pub struct Config {
     pub policy: PolicySettings,
     /// How people are asked.
     pub approvals: ApprovalsSettings,
+    /// Who is told of tickets.
+    pub webhooks: Vec<HookSettings>,
     /// Where decisions are recorded.
     pub audit: AuditSettings,
     /// Where the log goes from there.

@@ -7,6 +7,7 @@
 //!
 //! Calls of MCP clients do not go this way; the proxy has connections of its own for those.
 
+mod backoff;
 mod error;
 mod plain;
 mod roots;
@@ -23,6 +24,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
+pub use backoff::Backoff;
 pub use error::{OutboundError, Progress, SetupError};
 pub use plain::PlainHttp;
 

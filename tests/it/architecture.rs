@@ -31,6 +31,8 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("proxy", &["gate", "identity", "mcp", "domain", "clock", "lifecycle", "listen", "outbound", "storage", "telemetry"]),
     ("control", &["gate", "domain", "clock", "lifecycle", "listen", "outbound", "storage", "telemetry"]),
     ("grpc", &["gate", "identity", "domain", "json", "clock", "lifecycle", "listen", "outbound", "storage", "telemetry"]),
+    // It only sends.
+    ("hooks", &["gate", "domain", "clock", "lifecycle", "outbound"]),
     ("rest", &["gate", "identity", "domain", "clock", "lifecycle", "listen", "outbound", "storage", "telemetry"]),
     // Roof: the configuration knows the parts it configures, not who runs them; the rest may name everything.
     (
@@ -38,6 +40,7 @@ const FLOORS: &[(&str, &[&str])] = &[
         &[
             "proxy",
             "rest",
+            "hooks",
             "gate",
             "policy",
             "approval",

@@ -10,6 +10,10 @@ mod carried;
 #[cfg(test)]
 mod catalog;
 #[cfg(test)]
+mod channels;
+#[cfg(test)]
+mod channels_rest;
+#[cfg(test)]
 mod child;
 #[cfg(test)]
 mod commands;

@@ -15,7 +15,6 @@ use bytes::Bytes;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::backoff::Backoff;
 use super::hitch::{Fork, Hitch, told};
 use super::hold::hold;
 use super::location::{Location, LocationError};
@@ -25,6 +24,7 @@ use super::source::{Source, reading};
 use super::store::{ContentKind, Store};
 use crate::audit::tlog::SignedCheckpoint;
 use crate::lifecycle::Stop;
+use crate::outbound::Backoff;
 
 /// Where an anchor is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -250,7 +250,7 @@ impl Anchor {
         if self.meter.failed(&why) {
             tracing::warn!(anchor = %self.meter.standing().place, error = why, "an anchor of the audit log cannot be used, and is tried again");
         }
-        self.backoff.next()
+        self.backoff.pause()
     }
 }
 

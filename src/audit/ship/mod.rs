@@ -8,7 +8,6 @@
 //! [`witness`], [`feed`], [`shipping`] (all of it together).
 
 pub mod anchor;
-mod backoff;
 mod batch;
 mod connector;
 mod cursor;

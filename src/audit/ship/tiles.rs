@@ -19,7 +19,6 @@ use bytes::Bytes;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::backoff::Backoff;
 use super::batch::Batch;
 use super::cursor::{CursorFile, Position};
 use super::hitch::{Fork, Hitch, told};
@@ -32,6 +31,7 @@ use super::store::{ContentKind, Store};
 use crate::audit::tlog::tile::{Content, growth};
 use crate::audit::tlog::{SignedCheckpoint, Tile};
 use crate::lifecycle::Stop;
+use crate::outbound::Backoff;
 
 /// As soon as so many records wait, they go out without waiting for the interval.
 const FULL: u64 = 256;
@@ -268,7 +268,7 @@ impl Exporter {
     }
 
     async fn wait(&mut self, hitch: &Hitch, stop: &Stop, in_a_hurry: bool) {
-        let (why, pause, sink) = (told(hitch), self.backoff.next(), self.store.label());
+        let (why, pause, sink) = (told(hitch), self.backoff.pause(), self.store.label());
         if self.meter.failed(&why) {
             tracing::warn!(%sink, error = why, "the export of the audit log failed and is tried again");
         } else {

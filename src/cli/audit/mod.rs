@@ -1,6 +1,5 @@
 //! `cedarpost audit …`, one file each: what reads the log, also while a sidecar writes it.
 
-mod ask;
 mod export;
 mod keep;
 mod progress;
@@ -17,7 +16,7 @@ use std::io::{self, Write};
 
 use anyhow::Context;
 
-use super::Exit;
+use super::{Exit, ask};
 use crate::app;
 use crate::config::flags::{AuditCommand, AuditFlags};
 use crate::config::{AuditSettings, Config, Environment, Sources};

@@ -16,7 +16,7 @@ pub(super) fn tail(settings: &AuditSettings, flags: &AuditTailFlags) -> anyhow::
         return Ok(Exit::Done);
     }
     let json = flags.audit.json;
-    let followed = ask::follow(&settings.directory, next, |line| {
+    let followed = ask::follow(&settings.directory, &format!("/v1/records?from={next}"), |line| {
         let leaf = line.strip_suffix(b"\n").unwrap_or(line);
         let record = StoredRecord::new(next, leaf);
         next += 1;

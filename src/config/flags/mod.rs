@@ -1,5 +1,6 @@
 //! The command line: what can be typed, and which settings it stands for. Help texts live here; what a command does is in `cli`.
 
+mod approvals;
 mod audit;
 mod audit_export;
 mod audit_keep;
@@ -22,6 +23,7 @@ use super::raw::{Given, Value};
 use super::report::Origin;
 use super::servers::CommandLineServer;
 
+pub use approvals::{ApprovalsCommand, ApprovalsListFlags, ApprovalsRuleFlags, ApprovalsShowFlags, ApproveFlags, StateFlag};
 pub use audit::{AuditCommand, AuditFlags, AuditShowFlags, AuditVerifyFlags, LogSource};
 pub use audit_export::{AuditExportFlags, ExportFormat};
 pub use audit_keep::{AuditEraseFlags, AuditKeyCommand, AuditProveFlags, AuditPruneFlags, AuditStatsFlags};
@@ -52,6 +54,8 @@ Examples:
       how would this call be decided, and why?
   cedarpost identity test --config cedarpost.toml -
       whom does the token on standard input tell of, and why not?
+  cedarpost approvals watch --config cedarpost.toml
+      which calls wait for a person?
   cedarpost audit verify --config cedarpost.toml
       has the log been tampered with?
 
@@ -66,7 +70,8 @@ Exit codes:
     2  the command line cannot be understood
     3  the answer is no: policies are invalid (also at the start of a sidecar) or fail their
        tests, the log does not verify, tools differ from the lock (catalog diff
-       --fail-on-drift), `check` says anything but allow, or `identity test` lets nobody in
+       --fail-on-drift), `check` says anything but allow, `identity test` lets nobody in, or
+       a ruling does not count
    78  the configuration is wrong
   130  stopped at once by a second signal
   `stdio` passes on the exit code of the server.";
@@ -131,6 +136,9 @@ pub enum Command {
     /// Say who somebody is for this sidecar.
     #[command(subcommand)]
     Identity(IdentityCommand),
+    /// Look at the calls that wait for a person, and rule on them.
+    #[command(subcommand)]
+    Approvals(ApprovalsCommand),
     /// Read the log of decisions.
     #[command(subcommand)]
     Audit(AuditCommand),

@@ -1,12 +1,13 @@
 //! Who asks about approvals: the operator at the control socket, or somebody whose token was given out for the console.
 
+use std::collections::BTreeSet;
 use std::pin::Pin;
 use std::sync::Arc;
 
 use http::request::Parts;
 use http::{HeaderValue, StatusCode, header};
 
-use crate::domain::{Channel, Evidence, Memberships, UserId, Way};
+use crate::domain::{AgentId, Channel, Evidence, Memberships, UserId, Way};
 use crate::gate::Ruler;
 use crate::identity::{Credentials, Identity, Protected, Scheme, Unidentified};
 
@@ -67,14 +68,19 @@ pub struct Bearers {
     identity: Identity,
     /// The console as a protected resource. Its identifier is the audience that tokens must have.
     console: Protected,
+    /// The programs that people use to rule.
+    programs: BTreeSet<AgentId>,
 }
 
 impl Bearers {
     /// Believes what `identity` believes; the settings behind it have the console's URL as their resource, and nobody configured.
+    ///
+    /// Only tokens that were given to one of these programs count: a token that was handed on to an agent names that agent, whatever it
+    /// was given out for.
     #[must_use]
-    pub fn new(identity: Identity) -> Self {
+    pub fn new(identity: Identity, programs: BTreeSet<AgentId>) -> Self {
         let console = identity.protect("/", Vec::new());
-        Self { identity, console }
+        Self { identity, console, programs }
     }
 
     async fn look(&self, head: &Parts) -> Result<Person, Nobody> {
@@ -86,12 +92,14 @@ impl Bearers {
         let credentials = Credentials { token: Some((Scheme::Bearer, token)), ..Credentials::default() };
         let identified = self.identity.identify(&credentials, &self.console).await.map_err(|why| refuse(&why))?;
         let caller = identified.caller;
+        let forbidden =
+            |sentence: &str| Nobody { status: StatusCode::FORBIDDEN, challenges: Vec::new(), sentence: sentence.to_owned() };
+        if caller.token.is_none() || !self.programs.contains(&caller.agent) {
+            return Err(forbidden("the token was not given to a program that people rule with"));
+        }
         // A program on its own is nobody who could approve: what is asked for is a person's yes.
-        let person = caller.actor.person().filter(|_| caller.token.is_some()).cloned().ok_or_else(|| Nobody {
-            status: StatusCode::FORBIDDEN,
-            challenges: Vec::new(),
-            sentence: "the token tells of no person; only people rule on approvals".to_owned(),
-        })?;
+        let person = caller.actor.person().cloned();
+        let person = person.ok_or_else(|| forbidden("the token tells of no person; only people rule on approvals"))?;
         let standing = caller.standing.actor.clone();
         let ruler = Ruler { person, standing, evidence: caller.evidence, channel: Channel::Api };
         Ok(Person { ruler, sees_all: false })

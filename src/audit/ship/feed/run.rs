@@ -20,7 +20,6 @@ use super::batch::{self, MAX_RECORDS};
 use super::count::Count;
 use super::sender::{Piece, SendError, Sender};
 use super::settings::FeedSettings;
-use crate::audit::ship::backoff::Backoff;
 use crate::audit::ship::cursor::{CursorFile, Position};
 use crate::audit::ship::hitch::told;
 use crate::audit::ship::hold::{HoldError, Mismatch, hold_root};
@@ -29,6 +28,7 @@ use crate::audit::ship::source::{Source, SourceError, reading, root_at};
 use crate::audit::tlog::SignedCheckpoint;
 use crate::clock::Clock;
 use crate::lifecycle::Stop;
+use crate::outbound::Backoff;
 use crate::outbound::Outbound;
 
 /// How long two requests lie apart at least, unless the first was full: so that a slow trickle of records does not cost the disk, which
@@ -330,7 +330,7 @@ impl Feed {
             ),
             (false, _) => tracing::debug!(collector = %place, error = why, "the feed of the audit log failed again"),
         }
-        let pause = if for_somebody_to_mend { self.slow.next() } else { self.backoff.next() };
+        let pause = if for_somebody_to_mend { self.slow.pause() } else { self.backoff.pause() };
         let asked = if let Trouble::Busy { wait: Some(wait), .. } = trouble { *wait } else { Duration::ZERO };
         tokio::select! {
             () = tokio::time::sleep(pause.max(asked)) => {},

@@ -14,12 +14,12 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::client::{AskError, Peer, WitnessSettings};
-use crate::audit::ship::backoff::Backoff;
 use crate::audit::ship::hitch::told;
 use crate::audit::ship::meter::Meter;
 use crate::audit::ship::source::Source;
 use crate::audit::tlog::{Signature, SignedCheckpoint, VerifierKey};
 use crate::lifecycle::Stop;
+use crate::outbound::Backoff;
 use crate::outbound::Outbound;
 use crate::storage;
 
@@ -228,7 +228,7 @@ impl Guest {
 
     fn failed(&mut self, error: &AskError) {
         let (why, news) = (told(error), self.meter.failed(&told(error)));
-        let pause = error.rest().unwrap_or_else(|| self.backoff.next());
+        let pause = error.rest().unwrap_or_else(|| self.backoff.pause());
         let pause = if error.is_lasting() { pause.max(Duration::from_secs(60)) } else { pause };
         self.not_before = Instant::now() + pause;
         match error {

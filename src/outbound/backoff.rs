@@ -5,19 +5,21 @@ use std::time::Duration;
 
 /// Pauses that grow.
 #[derive(Debug, Clone)]
-pub(super) struct Backoff {
+pub struct Backoff {
     first: Duration,
     longest: Duration,
     failures: u32,
 }
 
 impl Backoff {
-    pub(super) const fn new(first: Duration, longest: Duration) -> Self {
+    /// Pauses from `first` to `longest`.
+    #[must_use]
+    pub const fn new(first: Duration, longest: Duration) -> Self {
         Self { first, longest, failures: 0 }
     }
 
     /// The next pause: between half and all of `first` doubled with each failure, at most `longest`.
-    pub(super) fn next(&mut self) -> Duration {
+    pub fn pause(&mut self) -> Duration {
         let doubled = self.first.saturating_mul(1_u32.checked_shl(self.failures).unwrap_or(u32::MAX));
         self.failures = self.failures.saturating_add(1);
         let full = doubled.min(self.longest);
@@ -25,12 +27,13 @@ impl Backoff {
     }
 
     /// How often it failed in a row.
-    pub(super) const fn failures(&self) -> u32 {
+    #[must_use]
+    pub const fn failures(&self) -> u32 {
         self.failures
     }
 
     /// It worked.
-    pub(super) const fn reset(&mut self) {
+    pub const fn reset(&mut self) {
         self.failures = 0;
     }
 }
@@ -54,16 +57,16 @@ mod tests {
         let second = Duration::from_secs(1);
         let mut backoff = Backoff::new(second, 60 * second);
         for full in [1, 2, 4, 8, 16, 32, 60, 60] {
-            let pause = backoff.next();
+            let pause = backoff.pause();
             assert!(pause >= full * second / 2 && pause <= full * second, "{full}: {pause:?}");
         }
         for _ in 0..100 {
-            assert!(backoff.next() <= 60 * second);
+            assert!(backoff.pause() <= 60 * second);
         }
         assert_eq!(backoff.failures(), 108);
         backoff.reset();
-        assert!(backoff.next() <= second);
-        let several: BTreeSet<_> = (0..20).map(|_| Backoff::new(second, second).next()).collect();
+        assert!(backoff.pause() <= second);
+        let several: BTreeSet<_> = (0..20).map(|_| Backoff::new(second, second).pause()).collect();
         assert!(several.len() > 10, "{several:?}");
     }
 }
