@@ -34,7 +34,10 @@ const POLICIES: &str = r#"
 
 /// A receiver that answers as it is told to, then 204.
 #[derive(Clone, Default)]
-struct Receiver(Arc<Mutex<(VecDeque<Answer>, Vec<(HeaderMap, Bytes)>)>>);
+struct Receiver(Arc<Mutex<Kept>>);
+
+/// The answers to come, and what was received.
+type Kept = (VecDeque<Answer>, Vec<(HeaderMap, Bytes)>);
 
 #[derive(Clone, Copy)]
 enum Answer {

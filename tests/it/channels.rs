@@ -222,7 +222,7 @@ async fn a_slow_webhook_is_told_signed_again_and_holds_up_no_call() {
     }
     assert_eq!(got[0].0["webhook-id"], got[1].0["webhook-id"], "what failed is told again");
     let metric = async {
-        while scene.sidecar.metric("webhook_sent_total{hook=\"ops\"}").await < 4 {
+        while scene.sidecar.metric("cedarpost_webhook_sent_total{hook=\"ops\"}").await < 4 {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
