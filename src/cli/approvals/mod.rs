@@ -1,6 +1,6 @@
 //! `cedarpost approvals …`: asks the sidecar that runs about calls that wait for a person, and rules on them as the operator.
 //!
-//! Everything of a ticket that is printed for people goes through [`visible`](crate::domain::visible): whoever asks chooses what stands
+//! Everything of a ticket that is printed for people goes through [`visible()`](crate::domain::visible()): whoever asks chooses what stands
 //! in it, and must not be able to draw something else on the terminal of whoever decides.
 
 mod form;
