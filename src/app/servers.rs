@@ -11,7 +11,7 @@ use crate::lifecycle::Stop;
 use crate::mcp;
 use crate::proxy::upstream::child::{ChildSettings, PoolSettings, Stderr};
 use crate::proxy::upstream::{HttpSettings, UpstreamSettings};
-use crate::proxy::{Endpoint, EndpointSettings, Limits, Metrics};
+use crate::proxy::{Asking, Endpoint, EndpointSettings, Limits, Metrics};
 
 /// Largest answer of a server, in bytes: results may be much larger than requests.
 const LARGEST_ANSWER: usize = 64 * 1024 * 1024;
@@ -30,6 +30,7 @@ pub(super) fn endpoints(config: &Config, rooms: &Rooms, metrics: &Metrics, stop:
             extensions: server.extensions.clone(),
             legacy_sse: config.listen.legacy_sse,
             catalog_ttl: config.policy.catalog_ttl,
+            asking: Asking { hold: config.approvals.hold, console: None },
             limits: limits(&config.limits),
         };
         Endpoint::new(settings, rooms.gate.clone(), metrics.clone(), &rooms.clock, stop)

@@ -7,10 +7,11 @@ use bytes::Bytes;
 use tokio::sync::broadcast;
 
 use super::Gate;
-use super::asked::log_unchanged;
+use super::asked::{Sought, log_unchanged};
+use super::decide::definition;
 use crate::approval::{Event, News, RulerStats, Ticket};
 use crate::audit::Ruling;
-use crate::domain::{TicketId, TicketState, Timestamp, UserId};
+use crate::domain::{Call, Caller, TicketId, TicketState, Timestamp, UserId};
 use crate::lifecycle::Stop;
 
 /// Tickets end at most this much late: a clock that is set forward is noticed within this time.
@@ -40,6 +41,16 @@ impl Gate {
     #[must_use]
     pub fn ticket(&self, id: TicketId) -> Option<Arc<Ticket>> {
         self.shared.tickets.ticket(id)
+    }
+
+    /// Whether a ticket is for exactly this call of this caller.
+    #[must_use]
+    pub fn is_for(&self, ticket: TicketId, caller: &Caller, call: &Call) -> bool {
+        let snapshot = self.snapshot();
+        let inner = snapshot.inner(call).ok().flatten();
+        let decided = inner.as_ref().unwrap_or(call);
+        let sought = Sought::of(caller, call, decided, definition(&snapshot, decided));
+        self.ticket(ticket).zip(sought).is_some_and(|(ticket, sought)| ticket.digest == sought.digest)
     }
 
     /// Waits until a ticket does not wait for a ruling any more, or some time is over. How it stands then; `None` when there is none.

@@ -74,6 +74,9 @@ pub enum RuleError {
     /// They have approved it already.
     #[error("you have approved this call already; policy asks for somebody else, too")]
     Already,
+    /// The tool is not known: its server does not list it any more, or has not been asked since the sidecar started.
+    #[error("the tool is not known at the moment: its server does not list it, or has not been asked yet")]
+    UnknownTool,
     /// Policy does not permit them to rule so.
     #[error("policy does not permit you to rule so on this call")]
     NotAllowed,
@@ -127,6 +130,9 @@ impl Gate {
         let (now, ticket) = (self.shared.clock.now(), self.shared.tickets.ticket(ticket).ok_or(RuleError::Unknown)?);
         check(&ticket, ruler, &ruling, now)?;
         let judgement = self.judge_ruler(ruler, &ticket, &ruling, now);
+        if judgement.cause == Cause::UnknownTool {
+            return Err(RuleError::UnknownTool);
+        }
         let permitted = judgement.cause == Cause::Permitted;
         let vote = Vote {
             ruler: ruler.person.clone(),

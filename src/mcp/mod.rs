@@ -23,6 +23,7 @@ mod splice;
 mod strict;
 mod target;
 
+pub mod elicit;
 pub mod headers;
 pub mod list;
 pub mod listen;

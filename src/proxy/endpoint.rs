@@ -9,7 +9,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::conversation::Conversation;
 use super::learner::{Learner, Learning};
-use super::line::Line;
+use super::line::{Asking, Line};
 use super::metrics::Metrics;
 use super::owners::TaskOwners;
 use super::session::Sessions;
@@ -58,6 +58,8 @@ pub struct EndpointSettings {
     pub legacy_sse: bool,
     /// After which time the server is asked for its tools again without a reason; `None` for never.
     pub catalog_ttl: Option<Duration>,
+    /// How people are asked about calls that need an approval.
+    pub asking: Asking,
     /// Bounds.
     pub limits: Limits,
 }
@@ -113,6 +115,7 @@ impl Endpoint {
                 list_ttl: settings.limits.list_ttl,
                 owners: TaskOwners::default(),
                 states: States::new(clock.clone()),
+                asking: settings.asking,
                 learner,
             },
             upstream,

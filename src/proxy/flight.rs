@@ -161,6 +161,11 @@ impl Flights {
         }
     }
 
+    /// Whether the client has cancelled a request that has not gone to the server yet.
+    pub(super) fn is_unwanted(&self, id: &RawId) -> bool {
+        matches!(self.slots.lock().get(id), Some(Slot::Boarding { cancelled: true }))
+    }
+
     /// Whether the server has the request and knows that the client wants it no more.
     pub(super) fn is_cancelled(&self, id: &RawId) -> bool {
         matches!(self.slots.lock().get(id), Some(Slot::Flying(flight)) if flight.cancelled)

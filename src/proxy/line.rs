@@ -6,6 +6,7 @@
 mod inbound;
 mod outbound;
 mod refused;
+mod waiting;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -18,6 +19,7 @@ use crate::gate::Gate;
 use crate::mcp;
 
 pub(super) use inbound::{Inbound, method};
+pub use waiting::Asking;
 
 /// What a message has to pass on its way to one server and back.
 pub(super) struct Line {
@@ -35,6 +37,8 @@ pub(super) struct Line {
     pub(super) owners: TaskOwners,
     /// Seals what clients are to bring back.
     pub(super) states: States,
+    /// How people are asked about calls.
+    pub(super) asking: Asking,
     /// Finds out what tools the server has.
     pub(super) learner: Learner,
 }

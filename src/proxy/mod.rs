@@ -23,10 +23,12 @@ mod session;
 mod states;
 mod stdio;
 pub mod upstream;
+mod voice;
 
 pub use self::http::{HttpFace, Life};
 pub use body::Body;
 pub use endpoint::{Endpoint, EndpointSettings, Limits, ServerState};
 pub use guard::{Guard, Stranger};
+pub use line::Asking;
 pub use metrics::Metrics;
 pub use stdio::{StdioEnd, StdioFace};

@@ -18,6 +18,8 @@ use crate::domain::Caller;
 const GOOD_FOR: Duration = Duration::from_secs(3600);
 /// What the text of a sealed state begins with.
 const PREFIX: &str = "cedarpost1.";
+/// The same for states of our own.
+const OURS: &str = "cedarpost-approval1.";
 /// How long the time is that stands before the state, in bytes.
 const TIME: usize = 8;
 
@@ -40,21 +42,44 @@ impl States {
 
     /// A state of the server as this caller gets it; `None` when it cannot be sealed.
     pub(super) fn seal(&self, state: &str, caller: &Caller) -> Option<String> {
+        self.seal_as(PREFIX, state, caller)
+    }
+
+    /// What the server gave this caller; `None` when it gave them nothing like it.
+    pub(super) fn open(&self, sealed: &str, caller: &Caller) -> Option<String> {
+        self.open_as(PREFIX, sealed, caller)
+    }
+
+    /// A state of our own, which no state of a server can be taken for, nor the other way round.
+    pub(super) fn seal_ours(&self, state: &str, caller: &Caller) -> Option<String> {
+        self.seal_as(OURS, state, caller)
+    }
+
+    /// What we gave this caller; `None` when we gave them nothing like it.
+    pub(super) fn open_ours(&self, sealed: &str, caller: &Caller) -> Option<String> {
+        self.open_as(OURS, sealed, caller)
+    }
+
+    /// Whether a state claims to be one of ours.
+    pub(super) fn claims_to_be_ours(sealed: &str) -> bool {
+        sealed.starts_with(OURS)
+    }
+
+    fn seal_as(&self, prefix: &str, state: &str, caller: &Caller) -> Option<String> {
         let key = self.key.as_ref()?;
         let mut nonce = [0; NONCE_LEN];
         nonce.first_chunk_mut::<8>()?.copy_from_slice(&self.count.fetch_add(1, Ordering::Relaxed).to_be_bytes());
         let until = self.clock.now().as_micros().saturating_add(i64::try_from(GOOD_FOR.as_micros()).ok()?);
         let mut sealed = [&until.to_be_bytes(), state.as_bytes()].concat();
-        key.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(owner(caller)), &mut sealed).ok()?;
-        Some(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode([nonce.as_slice(), &sealed].concat())))
+        key.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(owner(prefix, caller)), &mut sealed).ok()?;
+        Some(format!("{prefix}{}", URL_SAFE_NO_PAD.encode([nonce.as_slice(), &sealed].concat())))
     }
 
-    /// What the server gave this caller; `None` when it gave them nothing like it.
-    pub(super) fn open(&self, sealed: &str, caller: &Caller) -> Option<String> {
-        let mut bytes = URL_SAFE_NO_PAD.decode(sealed.strip_prefix(PREFIX)?).ok()?;
+    fn open_as(&self, prefix: &str, sealed: &str, caller: &Caller) -> Option<String> {
+        let mut bytes = URL_SAFE_NO_PAD.decode(sealed.strip_prefix(prefix)?).ok()?;
         let (nonce, text) = bytes.split_first_chunk_mut::<NONCE_LEN>()?;
         let nonce = Nonce::assume_unique_for_key(*nonce);
-        let opened = self.key.as_ref()?.open_in_place(nonce, Aad::from(owner(caller)), text).ok()?;
+        let opened = self.key.as_ref()?.open_in_place(nonce, Aad::from(owner(prefix, caller)), text).ok()?;
         let (until, state) = opened.split_first_chunk::<TIME>()?;
         if i64::from_be_bytes(*until) < self.clock.now().as_micros() {
             return None;
@@ -69,12 +94,12 @@ impl std::fmt::Debug for States {
     }
 }
 
-/// Whose a state is: names, each with its length before it, so that no two callers are written alike.
-fn owner(caller: &Caller) -> Vec<u8> {
+/// What a state is and whose: names, each with its length before it, so that no two callers are written alike.
+fn owner(kind: &str, caller: &Caller) -> Vec<u8> {
     let actor = caller.actor.person().map(|person| person.as_str());
     let issuer = caller.token.as_ref().map(|token| &*token.issuer);
     let mut owner = Vec::new();
-    for name in [Some(caller.agent.as_str()), actor, issuer] {
+    for name in [Some(kind), Some(caller.agent.as_str()), actor, issuer] {
         owner.push(u8::from(name.is_some()));
         let name = name.unwrap_or_default();
         owner.extend_from_slice(&(name.len() as u64).to_be_bytes());

@@ -58,4 +58,6 @@ mod tickets;
 #[cfg(test)]
 mod tls;
 #[cfg(test)]
+mod waiting;
+#[cfg(test)]
 mod wire;

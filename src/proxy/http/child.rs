@@ -213,7 +213,7 @@ impl Ear {
     }
 }
 
-fn event_stream(stream: mpsc::Receiver<Bytes>) -> Response<Body> {
+pub(super) fn event_stream(stream: mpsc::Receiver<Bytes>) -> Response<Body> {
     let mut headers = stream_headers(&HeaderMap::new());
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     respond::relayed(StatusCode::OK, headers, Body::Stream(stream))

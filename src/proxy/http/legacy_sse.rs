@@ -6,6 +6,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
@@ -17,6 +18,7 @@ use super::super::endpoint::Endpoint;
 use super::super::line::Inbound;
 use super::super::session::Session;
 use super::super::upstream::{self, HttpUpstream, Upstream, Whose, is_event_stream, is_plain};
+use super::super::voice::Voice;
 use super::child::new_session_id;
 use super::exchange::{STREAM_BUFFER, stream_headers};
 use super::post::{SESSION_ID, raw_values};
@@ -140,7 +142,8 @@ async fn speak(endpoint: &Arc<Endpoint>, server: &HttpUpstream, who: &Identified
     let who = who.clone();
     tokio::spawn(async move {
         let _place = place;
-        let answer = match endpoint.line.inbound(&session.conversation, &who.caller, &message, body).await {
+        let mut voice = SseVoice { session: &session, patience };
+        let answer = match endpoint.line.inbound(&session.conversation, &who.caller, &message, body, &mut voice).await {
             Inbound::Swallow => return,
             Inbound::Answer(answer) => answer.body,
             Inbound::Forward { message, request, decision } => {
@@ -156,12 +159,31 @@ async fn speak(endpoint: &Arc<Endpoint>, server: &HttpUpstream, who: &Identified
                 respond::failure(request.as_ref(), &sentence)
             }
         };
-        if let Some(sse) = &session.sse {
-            // A client that left its stream, or does not read it, hears nothing any more.
-            let _ = tokio::time::timeout(patience, sse.voice.send(event(&answer))).await;
-        }
+        // A client that left its stream, or does not read it, hears nothing any more.
+        voice.say(answer).await;
     });
     respond::accepted()
+}
+
+/// The way to a client of this transport: the one stream of its session.
+struct SseVoice<'a> {
+    session: &'a Session,
+    patience: Duration,
+}
+
+impl Voice for SseVoice<'_> {
+    fn reaches(&self) -> bool {
+        true
+    }
+
+    async fn say(&mut self, message: Bytes) -> bool {
+        let Some(sse) = &self.session.sse else { return false };
+        matches!(tokio::time::timeout(self.patience, sse.voice.send(event(&message))).await, Ok(Ok(())))
+    }
+
+    async fn gone(&mut self) {
+        self.session.ended.cancelled().await;
+    }
 }
 
 #[cfg(test)]

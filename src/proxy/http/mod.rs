@@ -13,6 +13,7 @@ mod pump;
 mod read;
 mod respond;
 mod stream;
+mod voice;
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;

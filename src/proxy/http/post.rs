@@ -7,6 +7,7 @@ use http::request::Parts;
 use http::{HeaderMap, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
 
 use super::super::body::Body;
 use super::super::conversation::Conversation;
@@ -14,6 +15,7 @@ use super::super::endpoint::Endpoint;
 use super::super::line::{Inbound, method};
 use super::super::session::Session;
 use super::exchange::Exchange;
+use super::voice::HttpVoice;
 use super::{read, respond};
 use crate::domain::{Caller, Transport};
 use crate::identity::Identified;
@@ -86,17 +88,21 @@ async fn travel(
         return;
     }
     let body = message.body().clone();
-    let response = match endpoint.line.inbound(&conversation, &who.caller, &message, body).await {
+    let ended = session.as_ref().map_or_else(CancellationToken::new, |session| session.ended.clone());
+    let streams = session.is_some() && HttpVoice::takes_events(&head.headers);
+    let mut voice = HttpVoice::new(reply, ended, streams, endpoint.limits.answer_timeout);
+    let response = match endpoint.line.inbound(&conversation, &who.caller, &message, body, &mut voice).await {
         Inbound::Answer(answer) => respond::with_decision(respond::json(answer.status, answer.body), answer.decision),
         Inbound::Swallow => respond::accepted(),
         Inbound::Forward { message: cleared, request, decision } => {
             let (headers, shown, era) = (head.headers, who.shown, message.era());
             let exchange = Exchange { endpoint, conversation, session, headers, shown, era, request, decision, opens };
-            return exchange.run(cleared, &message, reply).await;
+            let (reply, taking) = voice.hand_over();
+            tokio::join!(exchange.run(cleared, &message, reply), taking);
+            return;
         }
     };
-    // Nobody there to hear it is nothing to do about.
-    let _ = reply.send(response);
+    voice.answer(response).await;
 }
 
 /// The session a legacy request names. Modern requests have none, whatever their headers say.

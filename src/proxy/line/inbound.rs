@@ -10,12 +10,14 @@ use super::Line;
 use super::refused;
 use crate::domain::{Action, Call, Caller, DecisionId, Source, Target, TraceId};
 use crate::gate;
+use crate::mcp::elicit::{Answered, Elicits};
 use crate::mcp::listen::{self, ListenFilter};
 use crate::mcp::method::{Eras, Method};
 use crate::mcp::{self, Era, Kind, Message, RawId, Route, Sender};
 use crate::proxy::cleared::Cleared;
-use crate::proxy::conversation::Conversation;
+use crate::proxy::conversation::{Conversation, OwnQuestions};
 use crate::proxy::flight::{Cancelled, Expect, Flight};
+use crate::proxy::voice::Voice;
 
 /// What becomes of a client's message.
 #[derive(Debug)]
@@ -44,27 +46,34 @@ pub(in crate::proxy) struct Answer {
 }
 
 impl Answer {
-    const fn new(status: StatusCode, body: Bytes) -> Self {
+    pub(super) const fn new(status: StatusCode, body: Bytes) -> Self {
         Self { body, status, decision: None }
     }
 }
 
 impl Line {
     /// Decides what becomes of a message from the client; `body` is the text it was read from. `caller` is whose conversation it is, by the
-    /// credentials that came with this very message.
+    /// credentials that came with this very message. `voice` is the way to the client while its request waits.
     pub(in crate::proxy) async fn inbound(
         &self,
         with: &Conversation,
         caller: &Caller,
         message: &Message,
         body: Bytes,
+        voice: &mut impl Voice,
     ) -> Inbound {
         match message.kind() {
             Kind::Request { id, .. } => match with.flights.board(id) {
-                Ok(()) => self.request(with, caller, id, message, body).await,
+                Ok(()) => self.request(with, caller, id, message, body, voice).await,
                 Err(grounded) => Inbound::Answer(Answer::new(StatusCode::OK, refused::grounded(id, grounded))),
             },
             Kind::Notification { .. } => self.notification(with, caller, message, body).await,
+            Kind::Response { id: Some(id), .. } if OwnQuestions::is_ours(id) => {
+                if !with.own_questions().answered(id, Answered::in_response(message)) {
+                    tracing::debug!(server = %self.server, "an answer to a question of ours that is not open any more is dropped");
+                }
+                Inbound::Swallow
+            }
             Kind::Response { id, .. } => match id.as_ref().and_then(|id| with.questions.answered(id)) {
                 Some(asked) => {
                     Inbound::Forward { message: Cleared::answer(asked, message, body).await, request: None, decision: None }
@@ -78,9 +87,17 @@ impl Line {
     }
 
     /// INVARIANT: the id has been boarded; every way out of here departs with it or gives it back.
-    async fn request(&self, with: &Conversation, caller: &Caller, id: &RawId, message: &Message, body: Bytes) -> Inbound {
+    async fn request(
+        &self,
+        with: &Conversation,
+        caller: &Caller,
+        id: &RawId,
+        message: &Message,
+        body: Bytes,
+        voice: &mut impl Voice,
+    ) -> Inbound {
         let answer = match self.route(message) {
-            Route::Check(action) => match self.checked(with, caller, id, message, body, action).await {
+            Route::Check(action) => match self.checked(with, caller, id, message, (body, action), voice).await {
                 Ok(forward) => return forward,
                 Err(answer) => answer,
             },
@@ -108,8 +125,8 @@ impl Line {
         caller: &Caller,
         id: &RawId,
         message: &Message,
-        body: Bytes,
-        action: Action,
+        (body, action): (Bytes, Action),
+        voice: &mut impl Voice,
     ) -> Result<Inbound, Answer> {
         let target = mcp::target(message, action).map_err(|malformed| Answer::new(StatusCode::OK, malformed.reply()))?;
         if let Target::Tool(name) = &target
@@ -118,12 +135,10 @@ impl Line {
             self.learner.refresh().await;
         }
         let call = self.call(with.source(), message, action, target);
-        let permit = self.gate.admit(caller, call).await.map_err(|refusal| Answer {
-            body: refused::refusal(id, message, action, &refusal),
-            status: StatusCode::OK,
-            decision: Some(refusal.id()),
-        })?;
-        let body = match self.reopened(caller, id, message, body) {
+        let leg = self.leg(caller, id, message, &call)?;
+        let ours = leg.is_some();
+        let permit = self.admitted(with, caller, id, message, call, leg, voice).await?;
+        let body = match if ours { without_ours(message) } else { self.reopened(caller, id, message, body) } {
             Ok(body) => body,
             Err(answer) => {
                 let settlement = permit.spend();
@@ -163,6 +178,9 @@ impl Line {
             });
         }
         if matches!(method(message), "initialize" | "server/discover") {
+            if let Some(capabilities) = message.client_capabilities() {
+                with.note_elicits(Elicits::of(capabilities));
+            }
             return self.depart(with, id, message, body, Expect::Handshake);
         }
         if method(message) == "subscriptions/listen" {
@@ -217,6 +235,7 @@ impl Line {
         if let Some(request) = message.request_id()
             && with.flights.cancel(request) == Cancelled::BeforeDeparture
         {
+            with.cancelled.notify_waiters();
             return Inbound::Swallow;
         }
         match self.route(message) {
@@ -264,6 +283,11 @@ impl Line {
             trace: message.traceparent().and_then(|value| TraceId::from_traceparent(value)),
         }
     }
+}
+
+/// The request without what it brings along for us alone.
+fn without_ours(message: &Message) -> Result<Bytes, Answer> {
+    mcp::elicit::without_ours(message).map_err(|malformed| Answer::new(StatusCode::OK, malformed.reply()))
 }
 
 /// The method's name; empty for an answer, which has none.

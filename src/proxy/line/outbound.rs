@@ -10,7 +10,7 @@ use crate::gate::{Answer, Outcome, Settlement};
 use crate::mcp::list::{self, CachePolicy, Item};
 use crate::mcp::{self, Era, Inspection, Kind, ListKind, Message, RawId, ResultKind, Route, Sender, reply};
 use crate::proxy::cleared::Cleared;
-use crate::proxy::conversation::Conversation;
+use crate::proxy::conversation::{Conversation, OwnQuestions};
 use crate::proxy::flight::{Expect, Flight};
 
 /// What becomes of a server's message.
@@ -120,6 +120,9 @@ impl Line {
     /// What the server says of itself in the answer to `initialize` or `server/discover`.
     fn greeted(&self, with: &Conversation, message: &Message) {
         let result = message.outcome().and_then(|result| serde_json::from_slice::<Value>(result).ok()).unwrap_or_default();
+        if let Some(version) = result.get("protocolVersion").and_then(Value::as_str) {
+            with.note_version(version);
+        }
         let capabilities = result.get("capabilities");
         if capabilities.and_then(|all| all.pointer("/tools/listChanged")) == Some(&Value::Bool(true)) {
             with.note_announces_tools();
@@ -257,7 +260,9 @@ enum Undue {
 
 /// Lets a question through to the client, unless too many are open.
 fn pose(with: &Conversation, id: &RawId, settlement: Option<Settlement>, body: Bytes) -> Outbound {
-    match with.questions.ask(id.clone(), settlement) {
+    // Ids of our own are for our own questions: an answer to one must not be taken for an answer to the other.
+    let asked = if OwnQuestions::is_ours(id) { Err(settlement) } else { with.questions.ask(id.clone(), settlement) };
+    match asked {
         Ok(()) => Outbound::to_client(body),
         Err(settlement) => {
             if let Some(settlement) = settlement {

@@ -22,11 +22,17 @@ pub(super) fn refusal(id: &RawId, message: &Message, action: Action, refusal: &R
         let text = format!("Unknown tool: {}. {}", message.name().map_or("", |name| name), refusal.sentence());
         return reply::error(Some(id), INVALID_PARAMS, &text, Some(&json!({ META_DECISION: decision })));
     }
+    with_text(id, message, action, refusal, &refusal.sentence())
+}
+
+/// The same in other words.
+pub(super) fn with_text(id: &RawId, message: &Message, action: Action, refusal: &Refusal, text: &str) -> Bytes {
+    let decision = decision(refusal);
     // A client that asked for a task expects a task, and an ordinary result would break it.
     if action == Action::ToolsCall && !message.wants_task() {
-        reply::denied_tool(id, message.era(), &refusal.sentence(), &decision)
+        reply::denied_tool(id, message.era(), text, &decision)
     } else {
-        reply::error(Some(id), POLICY_DENIED, &refusal.sentence(), Some(&json!({ META_DECISION: decision })))
+        reply::error(Some(id), POLICY_DENIED, text, Some(&json!({ META_DECISION: decision })))
     }
 }
 
@@ -40,7 +46,11 @@ pub(super) fn question_in_result(id: &RawId, expect: Option<Expect>, era: Era, r
 }
 
 fn decision(refusal: &Refusal) -> Value {
-    json!({ "id": refusal.id().to_string(), "effect": refusal.effect(), "retryable": refusal.retryable() })
+    let mut decision = json!({ "id": refusal.id().to_string(), "effect": refusal.effect(), "retryable": refusal.retryable() });
+    if let (Some(pending), Some(members)) = (refusal.pending(), decision.as_object_mut()) {
+        members.insert("ticket".into(), pending.ticket.to_string().into());
+    }
+    decision
 }
 
 pub(super) fn too_many_questions(id: &RawId) -> Bytes {

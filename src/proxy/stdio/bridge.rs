@@ -65,6 +65,7 @@ pub(super) async fn run(
         }
     }
     tasks.close();
+    bridge.output.leave();
     tasks.wait().await;
     listening.request();
     announcing.abort();

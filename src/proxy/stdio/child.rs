@@ -58,6 +58,7 @@ pub(super) async fn run(
     }
     // What is being decided is decided to its end before the child's input closes, so that nothing permitted is lost on the way.
     tasks.close();
+    between.output.leave();
     tasks.wait().await;
     let exit = between.child.shutdown().await;
     // The child's last words are still in the pipe.

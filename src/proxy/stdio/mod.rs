@@ -137,7 +137,8 @@ async fn take<F, Fut>(
     let place = if decided { endpoint.place_in_turn().await } else { None };
     let way = async move {
         let _place = place;
-        match endpoint.line.inbound(&with, with.caller(), &message, line).await {
+        let mut voice = output.clone();
+        match endpoint.line.inbound(&with, with.caller(), &message, line, &mut voice).await {
             Inbound::Answer(answer) => output.say(answer.body).await,
             Inbound::Swallow => {}
             onward @ Inbound::Forward { .. } => forward(onward, message).await,

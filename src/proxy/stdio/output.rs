@@ -7,6 +7,7 @@ use tokio::task::JoinHandle;
 
 use crate::lifecycle::Stop;
 use crate::proxy::lines::on_one_line;
+use crate::proxy::voice::Voice;
 
 /// Messages that may wait for the client to read.
 const QUEUE: usize = 64;
@@ -15,6 +16,8 @@ const QUEUE: usize = 64;
 #[derive(Debug, Clone)]
 pub(super) struct Output {
     queue: mpsc::Sender<Bytes>,
+    /// The client asks nothing more: it has closed its side.
+    left: Stop,
 }
 
 /// The task that writes, and how it is told that nothing more will come.
@@ -36,7 +39,7 @@ impl Output {
                 }
             }
         });
-        (Self { queue }, Written { writing, over })
+        (Self { queue, left: Stop::new() }, Written { writing, over })
     }
 
     /// Queues a message; waits while the queue is full. A client that is gone hears nothing, which is no error.
@@ -44,9 +47,31 @@ impl Output {
         let _ = self.queue.send(on_one_line(message)).await;
     }
 
+    /// The client has closed its side. It may still read what it asked for, but nothing waits for people in its name.
+    pub(super) fn leave(&self) {
+        self.left.request();
+    }
+
     /// The client does not read any more.
     pub(super) async fn closed(&self) {
         self.queue.closed().await;
+    }
+}
+
+impl Voice for Output {
+    fn reaches(&self) -> bool {
+        true
+    }
+
+    async fn say(&mut self, message: Bytes) -> bool {
+        self.queue.send(on_one_line(message)).await.is_ok()
+    }
+
+    async fn gone(&mut self) {
+        tokio::select! {
+            () = self.queue.closed() => {}
+            () = self.left.wait() => {}
+        }
     }
 }
 

@@ -37,6 +37,7 @@ pub(super) const fn answer(error: &RuleError) -> (StatusCode, &'static str) {
         RuleError::Unknown => (StatusCode::NOT_FOUND, "unknown"),
         RuleError::Over(_) => (StatusCode::CONFLICT, "over"),
         RuleError::Already => (StatusCode::CONFLICT, "already"),
+        RuleError::UnknownTool => (StatusCode::CONFLICT, "unknown_tool"),
         RuleError::NotAllowed => (StatusCode::FORBIDDEN, "not_allowed"),
         RuleError::Invalid(_) | RuleError::CommentTooLong | RuleError::TooLong(_) => {
             (StatusCode::UNPROCESSABLE_ENTITY, "invalid")

@@ -1,0 +1,166 @@
+//! Elicitation of our own: asking the user of a client about a call that waits for an approval, and reading what comes back.
+//!
+//! Follows `client/elicitation` of the revisions 2025-06-18 (forms), 2025-11-25 (URLs) and 2026-07-28 (input that a result requires).
+//! What it is worth is not decided here: a client answers for its user, and may do so by itself.
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+
+use super::id::RawId;
+use super::jsonrpc::Message;
+use super::malformed::Malformed;
+use super::splice::Splice;
+use crate::json;
+
+/// The key of our question among the requests of a result, and of its answer.
+const KEY: &str = "dev.cedarpost/approval";
+/// The parameters that carry our question's answer and our state.
+const OURS: [&str; 2] = ["requestState", "inputResponses"];
+/// The field of a form.
+const APPROVE: &str = "approve";
+
+/// How a client's user can be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Elicits {
+    /// By a form.
+    pub form: bool,
+    /// By a URL to open.
+    pub url: bool,
+}
+
+impl Elicits {
+    /// What the capabilities of a client say. An empty object means forms, as it did before there was anything else.
+    #[must_use]
+    pub fn of(capabilities: &[u8]) -> Self {
+        let capabilities: Value = serde_json::from_slice(capabilities).unwrap_or_default();
+        match capabilities.get("elicitation").and_then(Value::as_object) {
+            None => Self::default(),
+            Some(said) if said.is_empty() => Self { form: true, url: false },
+            Some(said) => Self { form: said.contains_key("form"), url: said.contains_key("url") },
+        }
+    }
+}
+
+/// What a user is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Question<'a> {
+    /// To open a page.
+    Url {
+        /// Names the question.
+        id: &'a str,
+        /// The page.
+        url: &'a str,
+        /// Why.
+        message: &'a str,
+    },
+    /// To approve, in the client.
+    Form {
+        /// What.
+        message: &'a str,
+        /// Whether the revision tells forms from URLs.
+        modes: bool,
+    },
+}
+
+impl Question<'_> {
+    fn params(&self) -> Value {
+        match self {
+            Self::Url { id, url, message } => json!({ "mode": "url", "elicitationId": id, "url": url, "message": message }),
+            Self::Form { message, modes } => {
+                let approve =
+                    json!({ "type": "boolean", "title": "Approve", "description": "Whether this call may be made, once" });
+                let schema = json!({ "type": "object", "properties": { APPROVE: approve }, "required": [APPROVE] });
+                let mut params = json!({ "message": message, "requestedSchema": schema });
+                if let (true, Some(params)) = (modes, params.as_object_mut()) {
+                    params.insert("mode".into(), "form".into());
+                }
+                params
+            }
+        }
+    }
+
+    /// The question as a request of ours to the client.
+    #[must_use]
+    pub fn request(&self, id: &RawId) -> Bytes {
+        format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"elicitation/create","params":{}}}"#, self.params()).into()
+    }
+
+    /// The question as the input that a result requires; `state` is what the client is to bring back with the answer.
+    #[must_use]
+    pub fn required(&self, id: &RawId, state: &str) -> Bytes {
+        let asked = json!({ KEY: { "method": "elicitation/create", "params": self.params() } });
+        super::reply::result(id, &json!({ "resultType": "input_required", "inputRequests": asked, "requestState": state }))
+    }
+}
+
+/// A result that asks for nothing but another try: `state` is what the client is to bring back.
+#[must_use]
+pub fn try_again(id: &RawId, state: &str) -> Bytes {
+    super::reply::result(id, &json!({ "resultType": "input_required", "requestState": state }))
+}
+
+/// Tells a client that what a URL was opened for is done.
+#[must_use]
+pub fn complete(elicitation: &str) -> Bytes {
+    let params = json!({ "elicitationId": elicitation });
+    format!(r#"{{"jsonrpc":"2.0","method":"notifications/elicitation/complete","params":{params}}}"#).into()
+}
+
+/// What a client says that its user did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answered {
+    /// Accepted: agreed to open the page, or sent the form, with or without approving.
+    Accepted {
+        /// What the form says; absent when there was none.
+        approve: Option<bool>,
+    },
+    /// Declined, or went away.
+    Declined,
+}
+
+impl Answered {
+    fn of(result: &Value) -> Option<Self> {
+        match result.get("action").and_then(Value::as_str)? {
+            "accept" => Some(Self::Accepted {
+                approve: result.get("content").and_then(|form| form.get(APPROVE)).and_then(Value::as_bool),
+            }),
+            "decline" | "cancel" => Some(Self::Declined),
+            _ => None,
+        }
+    }
+
+    /// The answer in a response of the client. An error is as good as declining: its user was not asked.
+    #[must_use]
+    pub fn in_response(message: &Message) -> Self {
+        let result = message.outcome().and_then(|result| serde_json::from_slice(result).ok());
+        result.as_ref().and_then(Self::of).unwrap_or(Self::Declined)
+    }
+
+    /// The answer that a request brings along; `None` when it brings none to our question.
+    #[must_use]
+    pub fn in_request(message: &Message) -> Option<Self> {
+        let responses: Value = serde_json::from_slice(message.input_responses()?).ok()?;
+        let ours = responses.get(KEY)?;
+        Some(Self::of(ours).unwrap_or(Self::Declined))
+    }
+}
+
+/// The request without what it brings along for us alone: the server never asked for it.
+///
+/// # Errors
+///
+/// When it has no parameters that can be read.
+pub fn without_ours(message: &Message) -> Result<Bytes, Malformed> {
+    let unreadable = || Malformed::params("`params` cannot be read.").answering(message.id());
+    let params = message.params().and_then(|params| std::str::from_utf8(params).ok()).ok_or_else(unreadable)?;
+    let members = json::members(params).map_err(|_| unreadable())?;
+    let left = members.iter().filter(|member| !OURS.contains(&&*member.key));
+    let left: Vec<String> = left.map(|member| format!("{}:{}", Value::from(&*member.key), member.value)).collect();
+    let mut splice = Splice::of(message.body());
+    splice.replace(params, format!("{{{}}}", left.join(",")));
+    Ok(splice.apply())
+}
+
+#[cfg(test)]
+#[path = "elicit_tests.rs"]
+mod tests;

@@ -1,0 +1,82 @@
+//! What clients are asked, in the form that their revision has for it, and what is read of their answers.
+
+use super::*;
+use crate::mcp::Limits;
+
+fn text(bytes: &Bytes) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+fn message(body: &str) -> Message {
+    Message::parse(&Bytes::from(body.to_owned()), &Limits::default()).unwrap()
+}
+
+#[test]
+fn what_a_client_can_ask_its_user_is_what_it_says() {
+    let both = |form, url| Elicits { form, url };
+    for (capabilities, expected) in [
+        ("{}", both(false, false)),
+        (r#"{"elicitation":{}}"#, both(true, false)),
+        (r#"{"elicitation":{"form":{}}}"#, both(true, false)),
+        (r#"{"elicitation":{"url":{}}}"#, both(false, true)),
+        (r#"{"elicitation":{"form":{},"url":{}}}"#, both(true, true)),
+        (r#"{"elicitation":true}"#, both(false, false)),
+        ("nonsense", both(false, false)),
+    ] {
+        assert_eq!(Elicits::of(capabilities.as_bytes()), expected, "{capabilities}");
+    }
+}
+
+#[test]
+fn a_question_is_asked_as_each_revision_has_it() {
+    let id = RawId::from_text("cedarpost-1");
+    let url = Question::Url { id: "apr_1", url: "https://c/approvals/apr_1", message: "say \"yes\"" };
+    let params = json!({"elicitationId": "apr_1", "message": "say \"yes\"", "mode": "url", "url": "https://c/approvals/apr_1"});
+    let request: Value = serde_json::from_slice(&url.request(&id)).unwrap();
+    assert_eq!(request, json!({"jsonrpc": "2.0", "id": "cedarpost-1", "method": "elicitation/create", "params": params}));
+    let required: Value = serde_json::from_slice(&url.required(&id, "s")).unwrap();
+    assert_eq!(required["result"]["resultType"], "input_required");
+    assert_eq!(required["result"]["requestState"], "s");
+    assert_eq!(required["result"]["inputRequests"][KEY]["params"], params);
+    let mode = |modes| Question::Form { message: "m", modes }.params()["mode"].clone();
+    assert_eq!((mode(false), mode(true)), (Value::Null, "form".into()));
+    let again: Value = serde_json::from_slice(&try_again(&id, "s")).unwrap();
+    assert_eq!(again["result"], json!({ "resultType": "input_required", "requestState": "s" }));
+}
+
+#[test]
+fn only_a_clear_yes_is_one() {
+    let accepted = |approve| Answered::Accepted { approve };
+    for (result, expected) in [
+        (r#""result":{"action":"accept","content":{"approve":true}}"#, accepted(Some(true))),
+        (r#""result":{"action":"accept","content":{"approve":false}}"#, accepted(Some(false))),
+        (r#""result":{"action":"accept","content":{"approve":"true"}}"#, accepted(None)),
+        (r#""result":{"action":"accept"}"#, accepted(None)),
+        (r#""result":{"action":"decline"}"#, Answered::Declined),
+        (r#""result":{"action":"cancel"}"#, Answered::Declined),
+        (r#""result":{"action":"ACCEPT"}"#, Answered::Declined),
+        (r#""result":{}"#, Answered::Declined),
+        (r#""error":{"code":-32601,"message":"no"}"#, Answered::Declined),
+    ] {
+        let response = message(&format!(r#"{{"jsonrpc":"2.0","id":"cedarpost-1",{result}}}"#));
+        assert_eq!(Answered::in_response(&response), expected, "{result}");
+    }
+    let request = |responses: &str| {
+        let body = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"t"{responses}}}}}"#);
+        Answered::in_request(&message(&body))
+    };
+    assert_eq!(request(r#","inputResponses":{"dev.cedarpost/approval":{"action":"accept"}}"#), Some(accepted(None)));
+    assert_eq!(request(r#","inputResponses":{"dev.cedarpost/approval":7}"#), Some(Answered::Declined));
+    assert_eq!((request(r#","inputResponses":{"other":{"action":"accept"}}"#), request("")), (None, None));
+}
+
+#[test]
+fn a_server_gets_nothing_of_what_was_asked_on_its_behalf() {
+    let body = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{ "name":"t" ,"requestState":"s","arguments":{ "requestState" : 1.0 },"inputResponses":{"dev.cedarpost/approval":{}},"_meta":{} } }"#;
+    let left = without_ours(&message(body)).unwrap();
+    assert_eq!(
+        text(&left),
+        r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"t","arguments":{ "requestState" : 1.0 },"_meta":{}} }"#
+    );
+    assert_eq!(message(&text(&left)).arguments(), message(body).arguments(), "what was judged is what goes on");
+}

@@ -1,0 +1,126 @@
+//! The way to a client over HTTP: the answer to its request, which becomes a stream of events once something has to be said before.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, Response, header};
+use http_body_util::BodyExt as _;
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use super::super::body::Body;
+use super::super::upstream::is_event_stream;
+use super::super::voice::Voice;
+use super::child::event_stream;
+use super::exchange::STREAM_BUFFER;
+use super::pump::event;
+
+/// The answer to one request, which nobody has begun yet, or which has become a stream.
+pub(super) struct HttpVoice {
+    reply: Option<oneshot::Sender<Response<Body>>>,
+    stream: Option<mpsc::Sender<Bytes>>,
+    /// Ends with the session that the request belongs to.
+    ended: CancellationToken,
+    /// The client takes events, and whatever it says in between finds its way back to this conversation.
+    streams: bool,
+    patience: Duration,
+}
+
+impl HttpVoice {
+    /// `streams` says whether the answer may become a stream; `patience` bounds the wait for a client that does not read it.
+    pub(super) const fn new(
+        reply: oneshot::Sender<Response<Body>>,
+        ended: CancellationToken,
+        streams: bool,
+        patience: Duration,
+    ) -> Self {
+        Self { reply: Some(reply), stream: None, ended, streams, patience }
+    }
+
+    /// Whether the client takes a stream of events for an answer.
+    pub(super) fn takes_events(headers: &HeaderMap) -> bool {
+        let accepts = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+        accepts.flat_map(|value| value.split(',')).any(|kind| kind.trim().starts_with("text/event-stream"))
+    }
+
+    /// Answers.
+    pub(super) async fn answer(self, response: Response<Body>) {
+        match (self.reply, self.stream) {
+            // Nobody there to hear it is nothing to do about.
+            (Some(reply), _) => drop(reply.send(response)),
+            (None, Some(stream)) => pour(response, &stream, self.patience).await,
+            (None, None) => {}
+        }
+    }
+
+    /// Where somebody else puts the answer, and what then takes it to the client, which has to run.
+    pub(super) fn hand_over(self) -> (oneshot::Sender<Response<Body>>, impl Future<Output = ()> + Send) {
+        let (direct, later) = match (self.reply, self.stream) {
+            (Some(reply), _) => (reply, None),
+            (None, stream) => {
+                let (reply, response) = oneshot::channel();
+                (reply, stream.map(|stream| (stream, response)))
+            }
+        };
+        let patience = self.patience;
+        let taking = async move {
+            if let Some((stream, response)) = later
+                && let Ok(response) = response.await
+            {
+                pour(response, &stream, patience).await;
+            }
+        };
+        (direct, taking)
+    }
+}
+
+impl Voice for HttpVoice {
+    fn reaches(&self) -> bool {
+        self.streams
+    }
+
+    async fn say(&mut self, message: Bytes) -> bool {
+        if let Some(reply) = self.reply.take() {
+            let (pieces, stream) = mpsc::channel::<Bytes>(STREAM_BUFFER);
+            if reply.send(event_stream(stream)).is_err() {
+                return false;
+            }
+            self.stream = Some(pieces);
+        }
+        match &self.stream {
+            Some(stream) => send(stream, event(&message), self.patience).await,
+            None => false,
+        }
+    }
+
+    async fn gone(&mut self) {
+        let left = async {
+            match (&mut self.reply, &self.stream) {
+                (Some(reply), _) => reply.closed().await,
+                (None, Some(stream)) => stream.closed().await,
+                (None, None) => {}
+            }
+        };
+        tokio::select! {
+            () = left => {}
+            () = self.ended.cancelled() => {}
+        }
+    }
+}
+
+/// Puts an answer into a stream that has begun: a whole one as an event, one in events as it is.
+async fn pour(response: Response<Body>, stream: &mpsc::Sender<Bytes>, patience: Duration) {
+    let (head, mut body) = response.into_parts();
+    let events = is_event_stream(&head.headers);
+    while let Some(Ok(frame)) = body.frame().await {
+        let Ok(piece) = frame.into_data() else { continue };
+        let piece = if events { piece } else { event(&piece) };
+        if !send(stream, piece, patience).await {
+            return;
+        }
+    }
+}
+
+async fn send(stream: &mpsc::Sender<Bytes>, piece: Bytes, patience: Duration) -> bool {
+    matches!(tokio::time::timeout(patience, stream.send(piece)).await, Ok(Ok(())))
+}
