@@ -6,7 +6,7 @@ ARGS ?=
 FUZZ_SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run build test check fmt clippy docs deny conformance clients identity bench fuzz clean
+.PHONY: help demo run build test check fmt clippy docs deny conformance clients identity console bench fuzz clean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ clients: ## Real MCP clients through the sidecar to real servers (needs node and
 
 identity: ## An authorization server and an MCP client of others, with the sidecar between them (needs node)
 	tests/identity/run.sh
+
+console: ## The console in headless Chromium (needs node and chromium; IMAGES=docs/images keeps pictures)
+	tests/console/run.sh
 
 bench: ## Latency, throughput and CPU beside a bare proxy and a direct call
 	$(CARGO) bench --locked $(ARGS)

@@ -40,4 +40,5 @@ pub mod rest;
 pub mod app;
 pub mod cli;
 pub mod config;
+pub mod console;
 pub mod demo;

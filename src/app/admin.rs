@@ -5,8 +5,7 @@ use std::time::Duration;
 use anyhow::Context;
 use prometheus_client::registry::Registry;
 
-use super::status::{self, Running};
-use crate::audit::AuditReader;
+use super::status::{self, Status};
 use crate::audit::ship::Board;
 use crate::config::AdminSettings;
 use crate::gate::Gate;
@@ -42,19 +41,11 @@ impl Admin {
     }
 
     /// Shows what goes on. Once `stop` is pulled it says that the sidecar is not ready.
-    pub(super) fn start(
-        self,
-        gate: &Gate,
-        reader: AuditReader,
-        board: Board,
-        running: Running,
-        registry: Registry,
-        stop: &Stop,
-    ) -> RunningAdmin {
+    pub(super) fn start(self, gate: &Gate, board: Board, status: Status, registry: Registry, stop: &Stop) -> RunningAdmin {
         let last = Stop::new();
         let mut tasks = Tasks::new(last.clone());
         if let Some((listener, settings)) = self.0 {
-            let sources = status::sources(gate, reader, board, running, registry, &settings, stop.clone());
+            let sources = status::sources(gate, board, status, registry, &settings, stop.clone());
             tracing::info!(event = "listening", face = "admin", address = %listener.local_addr(), "the admin face is ready");
             tasks.spawn("the admin face", rest::Admin::new(listener, router(sources)).run(last.clone()));
         }

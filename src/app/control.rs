@@ -9,7 +9,7 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 
 use crate::audit::{AuditReader, StoredRecord};
-use crate::control::{Control, Lines, RecordsSource, router};
+use crate::control::{ConsoleLink, Control, Lines, RecordsSource, console_router, router};
 use crate::gate::Gate;
 use crate::lifecycle::{Stop, Tasks};
 use crate::listen::private::PrivateListener;
@@ -31,12 +31,19 @@ pub fn socket(directory: &Path) -> std::path::PathBuf {
 /// Starts the control face beside the log, which is open and locked.
 ///
 /// Whoever can open it is the operator, who rules under that name.
-pub(super) fn start(gate: &Gate, reader: &AuditReader, operator: &str, stop: &Stop, parts: &mut Tasks) -> anyhow::Result<()> {
+pub(super) fn start(
+    gate: &Gate,
+    reader: &AuditReader,
+    operator: &str,
+    link: ConsoleLink,
+    stop: &Stop,
+    parts: &mut Tasks,
+) -> anyhow::Result<()> {
     let path = socket(reader.directory());
     let listener =
         PrivateListener::bind(&path, CONNECTIONS).with_context(|| format!("failed to listen on `{}`", path.display()))?;
     let approvals = approvals_router(gate.clone(), Arc::new(Operator::new(operator)));
-    let routes = router(gate.clone(), records(reader.clone()), approvals);
+    let routes = router(gate.clone(), records(reader.clone()), approvals).merge(console_router(link));
     parts.spawn("the control face", Control::new(listener, routes).run(stop.clone()));
     Ok(())
 }

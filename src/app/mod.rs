@@ -7,6 +7,7 @@
 mod admin;
 mod ask;
 mod carriers;
+mod console;
 mod control;
 mod grpc;
 mod hooks;

@@ -10,19 +10,21 @@ use prometheus_client::registry::Registry;
 use super::Ended;
 use super::admin::Admin;
 use super::carriers::Carriers;
+use super::console::{ConsoleFace, Parts};
 use super::control;
 use super::grpc::GrpcFace;
 use super::hooks;
 use super::log::{self, Log};
 use super::rooms::{Rooms, keep_policies, policy_settings};
 use super::servers;
-use super::status::Running;
+use super::status::{self, Running};
 use super::witness::WitnessFace;
 use crate::clock::Clock;
 use crate::config::{Config, ServerSettings};
 use crate::lifecycle::{Reload, Signals, Stop, TaskError, Tasks};
 use crate::listen::tls::{Keeper, Served};
 use crate::listen::{self, Address, Listener};
+use crate::policy;
 use crate::proxy::{Endpoint, Guard, HttpFace, Metrics};
 use crate::telemetry;
 
@@ -40,6 +42,8 @@ pub async fn serve(config: Config, stop: Stop, ready: impl FnOnce(&Address)) -> 
     let listener = Listener::bind("mcp", &config.listen.listener, config.listen.max_connections, &metrics).await;
     let mut listener = listener.context("failed to open the MCP listener")?;
     let mut admin = Admin::bind(config.admin.as_ref(), &metrics).await?;
+    let mut console = ConsoleFace::bind(config.console.as_ref(), &metrics).await?;
+    let (sessions, links) = console.links();
     let mut witness = WitnessFace::open(config.witness.as_ref(), &clock, &metrics).await?;
     let mut grpc = GrpcFace::bind(config.grpc.as_ref(), &metrics).await?;
     let address = listener.local_addr().clone();
@@ -51,19 +55,29 @@ pub async fn serve(config: Config, stop: Stop, ready: impl FnOnce(&Address)) -> 
     let signals = Signals::catch().context("failed to catch signals")?;
 
     let mut parts = Tasks::new(stop.clone());
-    control::start(&gate, &reader, &config.approvals.operator, &stop, &mut parts)?;
+    control::start(&gate, &reader, &config.approvals.operator, links, &stop, &mut parts)?;
     hooks::start(&config, &gate, &rooms.clock, &mut registry, &stop, &mut parts)?;
-    let certificates =
-        [listener.take_keeper().zip(listener.certificate()), admin.certificate(), witness.certificate(), grpc.certificate()];
+    let certificates = [
+        listener.take_keeper().zip(listener.certificate()),
+        admin.certificate(),
+        witness.certificate(),
+        grpc.certificate(),
+        console.certificate(),
+    ];
     let certificates = keep_certificates(certificates.into_iter().flatten(), &mut parts, &stop);
     if let Some(verifier) = rooms.identity.client_verifier() {
         listener = listener.asking_for_certificates(verifier).context("failed to open the MCP listener")?;
     }
     witness.start(&mut parts, &stop);
     grpc.start(&config, &gate, &reader, &stop, &mut parts);
+    let settings = policies(&config);
+    let clock = rooms.clock.clone();
     let endpoints = start(&config, rooms, &mut registry, listener, requested, &stop, &mut parts)?;
-    let running = Running { endpoints, certificates };
-    let admin = admin.start(&gate, reader, carriers.board(), running, registry, &stop);
+    let running = Arc::new(Running { endpoints, certificates });
+    let status = status::source(&gate, reader.clone(), carriers.board(), running);
+    let console_parts = Parts { gate: &gate, reader: &reader, clock, settings, status: Arc::clone(&status), sessions };
+    console.start(&config, console_parts, &stop, &mut parts)?;
+    let admin = admin.start(&gate, carriers.board(), status, registry, &stop);
     tracing::info!(event = "listening", face = "mcp", %address, "the sidecar is ready for clients");
     ready(&address);
 
@@ -82,6 +96,13 @@ async fn drain(parts: Tasks, grace: Duration) -> Result<(), TaskError> {
     parts.wait(grace + LAST_GRACE).await
 }
 
+/// What the policy room is told.
+fn policies(config: &Config) -> Arc<policy::Settings> {
+    let servers = config.servers.iter().map(Into::into).collect();
+    let attributes = config.callers.ways.attributes();
+    Arc::new(policy_settings(&config.policy, config.identity.as_ref(), attributes, servers))
+}
+
 /// Starts everything that runs until the stop.
 fn start(
     config: &Config,
@@ -96,8 +117,7 @@ fn start(
     // Processes of servers outlive the face that drains: they end when their endpoint has ended.
     let processes = Stop::new();
     let endpoints = servers::endpoints(config, &rooms, &metrics, &processes)?;
-    let servers = config.servers.iter().map(Into::into).collect();
-    let settings = Arc::new(policy_settings(&config.policy, config.identity.as_ref(), config.callers.ways.attributes(), servers));
+    let settings = policies(config);
     let guard = Guard::new(listener.local_addr().tcp(), &hosts(config), &config.listen.allowed_origins);
     let (header_timeout, grace) = (config.limits.header_timeout, config.limits.shutdown_grace);
     let protect = |(endpoint, server): (&Arc<Endpoint>, &ServerSettings)| {

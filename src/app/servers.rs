@@ -30,7 +30,7 @@ pub(super) fn endpoints(config: &Config, rooms: &Rooms, metrics: &Metrics, stop:
             extensions: server.extensions.clone(),
             legacy_sse: config.listen.legacy_sse,
             catalog_ttl: config.policy.catalog_ttl,
-            asking: Asking { hold: config.approvals.hold, console: None },
+            asking: Asking { hold: config.approvals.hold, console: config.console_url().map(Into::into) },
             limits: limits(&config.limits),
         };
         Endpoint::new(settings, rooms.gate.clone(), metrics.clone(), &rooms.clock, stop)

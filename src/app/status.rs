@@ -26,21 +26,28 @@ pub(super) struct Running {
     pub(super) certificates: Vec<Served>,
 }
 
+/// Tells how a running sidecar is.
+pub(super) type Status = Arc<dyn Fn() -> Value + Send + Sync>;
+
+/// How a running sidecar is, for whoever shows it.
+pub(super) fn source(gate: &Gate, reader: AuditReader, board: Board, running: Arc<Running>) -> Status {
+    let gate = gate.clone();
+    Arc::new(move || status(&gate, &reader, &board, &running))
+}
+
 /// What the admin face shows of a running sidecar.
 pub(super) fn sources(
     gate: &Gate,
-    reader: AuditReader,
     board: Board,
-    running: Running,
+    status: Status,
     registry: Registry,
     admin: &AdminSettings,
     stop: Stop,
 ) -> Sources {
-    let status_gate = gate.clone();
     Sources {
-        readiness: readiness(gate, board.clone()),
+        readiness: readiness(gate, board),
         registry,
-        status: Box::new(move || status(&status_gate, &reader, &board, &running)),
+        status: Box::new(move || status()),
         explain: explain(gate),
         stop,
         allowed_hosts: admin.allowed_hosts.clone(),

@@ -9,13 +9,14 @@ use anyhow::Context;
 use super::Ended;
 use super::admin::Admin;
 use super::carriers::Carriers;
+use super::console::{ConsoleFace, Parts};
 use super::control;
 use super::hooks;
 use super::log::{self, Log};
 use super::rooms::{Rooms, keep_policies, policy_settings};
 use super::serve::{LAST_GRACE, keep_certificates};
 use super::servers;
-use super::status::Running;
+use super::status::{self, Running};
 use crate::clock::Clock;
 use crate::config::{ActorTokenSource, Config, ServerSettings};
 use crate::domain::Transport;
@@ -33,7 +34,10 @@ use crate::telemetry;
 /// When it cannot start.
 pub async fn stdio(config: Config) -> anyhow::Result<Ended> {
     let (clock, mut registry) = (Clock::System, telemetry::registry());
-    let mut admin = Admin::bind(config.admin.as_ref(), &listen::Metrics::new(&mut registry)).await?;
+    let metrics = listen::Metrics::new(&mut registry);
+    let mut admin = Admin::bind(config.admin.as_ref(), &metrics).await?;
+    let mut console = ConsoleFace::bind(config.console.as_ref(), &metrics).await?;
+    let (sessions, links) = console.links();
     let log = Log::open_free(&config, &clock, &mut registry)?;
     let carriers = Carriers::start(&config, &log, &clock, &mut registry).await?;
     let rooms = Rooms::open(&config, log, clock, &mut registry).await?;
@@ -43,13 +47,16 @@ pub async fn stdio(config: Config) -> anyhow::Result<Ended> {
     let servers = config.servers.iter().map(Into::into).collect();
     let settings = Arc::new(policy_settings(&config.policy, config.identity.as_ref(), config.callers.ways.attributes(), servers));
     let (reload, requested) = Reload::channel();
-    let keeping = tokio::spawn(keep_policies(rooms.gate.clone(), settings, rooms.watch, requested, stop.clone()));
+    let keeping = tokio::spawn(keep_policies(rooms.gate.clone(), Arc::clone(&settings), rooms.watch, requested, stop.clone()));
     let mut parts = Tasks::new(stop.clone());
-    control::start(&rooms.gate, &rooms.log.reader, &config.approvals.operator, &stop, &mut parts)?;
+    control::start(&rooms.gate, &rooms.log.reader, &config.approvals.operator, links, &stop, &mut parts)?;
     hooks::start(&config, &rooms.gate, &rooms.clock, &mut registry, &stop, &mut parts)?;
-    let certificates = keep_certificates(admin.certificate().into_iter(), &mut parts, &stop);
-    let running = Running { endpoints: vec![Arc::clone(&endpoint)], certificates };
-    let admin = admin.start(&rooms.gate, rooms.log.reader.clone(), carriers.board(), running, registry, &stop);
+    let certificates = keep_certificates([admin.certificate(), console.certificate()].into_iter().flatten(), &mut parts, &stop);
+    let running = Arc::new(Running { endpoints: vec![Arc::clone(&endpoint)], certificates });
+    let status = status::source(&rooms.gate, rooms.log.reader.clone(), carriers.board(), running);
+    let (gate, reader, clock) = (&rooms.gate, &rooms.log.reader, rooms.clock.clone());
+    console.start(&config, Parts { gate, reader, clock, settings, status: Arc::clone(&status), sessions }, &stop, &mut parts)?;
+    let admin = admin.start(gate, carriers.board(), status, registry, &stop);
 
     let expiring = rooms.gate.clone().expire_tickets(stop.clone());
     parts.spawn("the end of tickets", async move {

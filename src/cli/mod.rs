@@ -10,6 +10,7 @@ mod changes;
 mod check;
 mod completions;
 mod config;
+mod console;
 mod demo;
 mod exit;
 mod identity;
@@ -47,6 +48,7 @@ pub fn run(command: Command, environment: Environment) -> anyhow::Result<Exit> {
         Command::Identity(command) => identity::identity(&command, environment),
         Command::Approvals(command) => approvals::approvals(&command, environment),
         Command::Audit(command) => audit::audit(&command, environment),
+        Command::Console(command) => console::console(&command, environment),
         Command::Completions { shell } => completions::print(shell),
         Command::Version => output::print(concat!("cedarpost ", env!("CARGO_PKG_VERSION"), "\n").as_bytes()),
     }

@@ -32,6 +32,7 @@ macro_rules! keys {
 pub(super) const LISTEN: Keys = keys!("listen");
 pub(super) const ADMIN: Keys = keys!("admin");
 pub(super) const GRPC: Keys = keys!("grpc");
+pub(super) const CONSOLE: Keys = keys!("console");
 pub(super) const WITNESS: Keys = keys!("witness");
 
 /// Reads a listener that may be turned off: `Some(None)` when it is.

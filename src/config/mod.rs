@@ -9,6 +9,7 @@
 
 mod approvals;
 pub mod cases;
+mod console;
 mod credentials;
 mod detail;
 mod environment;
@@ -37,9 +38,9 @@ pub use report::{ConfigReport, Origin, Place, Problem};
 pub use resolve::{PolicyCheck, Sources};
 pub use servers::{AskedServers, CommandLineServer};
 pub use settings::{
-    ActorTokenSource, AdminSettings, ApprovalsSettings, AuditSettings, CallerSettings, CatalogSettings, Config, GrpcSettings,
-    IdentitySettings, LimitSettings, ListenSettings, LogFormat, LogSettings, MetaToolSettings, PolicyServer, PolicySettings,
-    ServerSettings, ServerTarget, ShipSettings, WitnessServerSettings,
+    ActorTokenSource, AdminSettings, ApprovalsSettings, AuditSettings, CallerSettings, CatalogSettings, Config, ConsoleSettings,
+    GrpcSettings, IdentitySettings, LimitSettings, ListenSettings, LogFormat, LogSettings, MetaToolSettings, PolicyServer,
+    PolicySettings, ServerSettings, ServerTarget, ShipSettings, WitnessServerSettings,
 };
 pub use ship::store_options;
 

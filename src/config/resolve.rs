@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::approvals;
+use super::console;
 use super::credentials;
 use super::environment::Environment;
 use super::flags::Override;
@@ -200,6 +201,7 @@ impl Layers {
         let listen = parts::listen(&mut reader);
         let admin = parts::admin(&mut reader);
         let grpc = parts::grpc(&mut reader);
+        let console = console::console(&mut reader);
         let limits = parts::limits(&mut reader);
         let callers_at = match (face, &listen) {
             (Face::Stdio(_), _) => CallersAt::StandardInput,
@@ -237,7 +239,7 @@ impl Layers {
         };
         let shown = std::mem::take(&mut self.shown);
         let config = (|| {
-            let (listen, admin, grpc, limits) = (listen?, admin?, grpc?, limits?);
+            let (listen, admin, grpc, console, limits) = (listen?, admin?, grpc?, console?, limits?);
             let (identity, policy, approvals, audit) = (identity?, policy?, approvals?, audit?);
             let Identity { configured: identity, callers } = identity;
             let (ship, witness, outbound, webhooks) = (ship?, witness?, outbound?, webhooks?);
@@ -245,6 +247,7 @@ impl Layers {
                 listen,
                 admin,
                 grpc,
+                console,
                 limits,
                 identity,
                 callers,
@@ -263,6 +266,7 @@ impl Layers {
         if let Some(config) = &config {
             let mut reader = self.reader();
             ship::around_the_witness(&mut reader, config);
+            console::around_the_console(&mut reader, config);
             credentials::fits(&mut reader, config, matches!(face, Face::Stdio(_)));
         }
         self.finish(config)

@@ -28,6 +28,8 @@ pub struct Config {
     pub admin: Option<AdminSettings>,
     /// The gRPC listener; `None` when there is none.
     pub grpc: Option<GrpcSettings>,
+    /// The console; `None` when it is off.
+    pub console: Option<ConsoleSettings>,
     /// Bounds on everything.
     pub limits: LimitSettings,
     /// Who everybody is, if the configuration says so.
@@ -54,6 +56,17 @@ pub struct Config {
     pub servers: Vec<ServerSettings>,
     /// Every setting as `config show` prints it.
     pub(super) shown: Vec<Shown>,
+}
+
+impl Config {
+    /// Where people find the console: as the settings say, else where it listens, for people on this machine.
+    #[must_use]
+    pub fn console_url(&self) -> Option<String> {
+        let console = self.console.as_ref()?;
+        let scheme = if console.listener.tls.is_some() { "https" } else { "http" };
+        let bound = console.listener.address.tcp().filter(|address| address.port() != 0 && address.ip().is_loopback());
+        console.url.clone().or_else(|| bound.map(|address| format!("{scheme}://{address}")))
+    }
 }
 
 /// The MCP listener.
@@ -104,6 +117,19 @@ pub struct AdminSettings {
     pub listener: listen::Settings,
     /// `Host` names accepted for `/status` besides `localhost` and IP addresses, lower case, without port.
     pub allowed_hosts: Vec<String>,
+}
+
+/// The console.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConsoleSettings {
+    /// Where it listens, and with which certificate.
+    pub listener: listen::Settings,
+    /// The URL by which browsers know it, without a slash at its end.
+    pub url: Option<String>,
+    /// `Host` names accepted besides `localhost`, IP addresses and the one of the URL, lower case, without port.
+    pub allowed_hosts: Vec<String>,
+    /// Where people log in; `None` when only links do.
+    pub oidc: Option<identity::LoginSettings>,
 }
 
 /// Bounds on what others can make us hold or wait for.

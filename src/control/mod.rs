@@ -11,14 +11,17 @@
 //! | `POST /v1/rotate-key` | lets a new key sign |
 //! | `GET /v1/records?from=SEQ` | the records from a number on, a line of JSON each, and those that come later, as they come |
 //! | `/v1/approvals…` | tickets, and rulings on them: the routes that `app` hands in (`rest::approvals`) |
+//! | `POST /v1/console-link` | a link with which one logs in to the console, good once |
 //!
 //! An answer is JSON; one that is not 200 has an `error` for the person.
 
 mod body;
+mod console;
 mod routes;
 mod serve;
 
 pub use body::Lines;
+pub use console::{ConsoleLink, console_router};
 pub use routes::{RecordsSource, router};
 pub use serve::Control;
 

@@ -1,7 +1,7 @@
 //! Why would a call be decided as it would? Asked by people who write policies, about a call that nobody makes.
 
 use super::Gate;
-use crate::domain::{Call, Caller, Timestamp};
+use crate::domain::{Call, Caller, Decision, Timestamp};
 use crate::policy::{Explanation, Request};
 
 impl Gate {
@@ -26,5 +26,11 @@ impl Gate {
             "explained a decision"
         );
         explanation
+    }
+
+    /// How a call would be decided now, for overviews of many. Nothing can follow from it; it is not recorded, counted or logged.
+    #[must_use]
+    pub fn foresee(&self, caller: &Caller, call: &Call) -> Decision {
+        self.snapshot().decide(&Request { caller, call, now: self.shared.clock.now(), approval: None })
     }
 }

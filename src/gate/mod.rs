@@ -34,6 +34,8 @@ mod visible;
 
 pub use crate::approval::{Asker, Bound, Grant, News, RulerStats, Ticket, TicketJson, Vote, What};
 pub use crate::audit::{Before, EraseError, Erased, Outcome, PruneError, Pruned, RotateError};
+pub use crate::policy::explain::model as explained;
+pub use crate::policy::{Change, Explanation, Listed};
 pub use adopt::{AdoptError, Books, PolicyReport, PolicyStatus};
 pub use approvals::Compared;
 pub use asked::ApprovalSettings;

@@ -26,6 +26,14 @@ pub struct Listed {
     pub effect: Effect,
 }
 
+impl Listed {
+    /// Whether it permits; otherwise it forbids.
+    #[must_use]
+    pub fn is_permit(&self) -> bool {
+        self.effect == Effect::Permit
+    }
+}
+
 impl PolicySnapshot {
     /// All policies, by file and line.
     #[must_use]

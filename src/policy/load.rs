@@ -58,6 +58,21 @@ impl PolicyFiles {
         lock.map(|lock| lock.catalog(servers)).unwrap_or_default()
     }
 
+    /// The names and texts of the policy files.
+    pub fn policy_texts(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.policies.iter().map(|file| (&*file.name, &*file.text))
+    }
+
+    /// The same files with other policies, for trying those out. Links of templates stay with the policies they were written for, and go.
+    #[must_use]
+    pub fn with_policies(&self, texts: &[(String, String)]) -> Self {
+        let file = |(name, text): &(String, String)| SourceFile { name: name.as_str().into(), text: text.as_str().into() };
+        let policies: Vec<SourceFile> = texts.iter().map(file).collect();
+        let same = self.policies.iter().map(|file| &file.name).eq(policies.iter().map(|file| &file.name));
+        let links = if same { self.links.clone() } else { Vec::new() };
+        Self { policies, links, ..self.clone() }
+    }
+
     /// SHA-256 over the names and contents of all files.
     #[must_use]
     pub const fn digest(&self) -> [u8; 32] {

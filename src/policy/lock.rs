@@ -61,6 +61,17 @@ pub enum Difference {
     },
 }
 
+impl std::fmt::Display for Difference {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::New => f.write_str("new"),
+            Self::Gone => f.write_str("gone"),
+            Self::Changed { members } if members.is_empty() => f.write_str("changed"),
+            Self::Changed { members } => write!(f, "changed: {}", members.join(", ")),
+        }
+    }
+}
+
 /// Why a server's tool cannot be written into a lock.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the definition of tool `{tool}` of server `{server}` {reason}")]

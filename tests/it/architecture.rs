@@ -33,6 +33,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("grpc", &["gate", "identity", "domain", "json", "clock", "lifecycle", "listen", "outbound", "storage", "telemetry"]),
     // It only sends.
     ("hooks", &["gate", "domain", "clock", "lifecycle", "outbound"]),
+    ("console", &["gate", "identity", "domain", "clock", "lifecycle", "listen", "outbound", "storage", "telemetry"]),
     ("rest", &["gate", "identity", "domain", "clock", "lifecycle", "listen", "outbound", "storage", "telemetry"]),
     // Roof: the configuration knows the parts it configures, not who runs them; the rest may name everything.
     (

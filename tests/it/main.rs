@@ -18,6 +18,8 @@ mod child;
 #[cfg(test)]
 mod commands;
 #[cfg(test)]
+mod console;
+#[cfg(test)]
 mod corpus;
 #[cfg(test)]
 mod crash;

@@ -75,8 +75,13 @@ impl Lab {
 
     /// A client of the older era whose user can be asked by forms.
     async fn client_with_forms(&self) -> Mcp {
+        self.client_that_elicits(json!({})).await
+    }
+
+    /// A client of the older era whose user can be asked in these ways.
+    async fn client_that_elicits(&self, ways: Value) -> Mcp {
         let mut client = Mcp::shake_hands(self.sidecar.address, Era::Legacy).await.unwrap();
-        let hello = json!({"protocolVersion": "2025-11-25", "capabilities": {"elicitation": {}}, "clientInfo": {"name": "lab", "version": "1"}});
+        let hello = json!({"protocolVersion": "2025-11-25", "capabilities": {"elicitation": ways}, "clientInfo": {"name": "lab", "version": "1"}});
         client.session = None;
         let reply = client.request("hello-again", "initialize", None, hello).await.unwrap();
         client.session = reply.header("mcp-session-id");
@@ -209,6 +214,37 @@ async fn a_user_confirms_in_their_own_client_where_policy_lets_them() {
     let told =
         lab.upstream.seen_since(0).iter().filter(|seen| String::from_utf8_lossy(&seen.body).contains("cedarpost-apr_")).count();
     assert_eq!(told, 0, "no server hears of our questions");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_there_is_a_console_a_user_is_asked_to_open_its_page_and_that_alone_means_nothing() {
+    let upstream = Upstream::start().await;
+    let home = Home::new(upstream.address, POLICIES).with_listeners(
+        "[listen]\naddress = \"127.0.0.1:0\"\n[admin]\naddress = \"127.0.0.1:0\"\n[console]\naddress = \"127.0.0.1:0\"\nurl = \"http://console.test\"",
+    );
+    let sidecar = Sidecar::start_with(&home, &[("CEDARPOST_APPROVALS_HOLD", "4s")]).await;
+    let lab = Lab { upstream, home, sidecar };
+    let client = lab.client_that_elicits(json!({"url": {}})).await;
+    let params = json!({"name": "destroy", "arguments": {}});
+    let mut stream = client.stream(lab.sidecar.address, "1", "tools/call", Some("destroy"), params).await;
+    let asked = stream.message().await.unwrap();
+    let ticket = waiting(&lab.home.audit()).await;
+    assert_eq!(asked["params"]["url"], format!("http://console.test/approvals/{ticket}"));
+    assert_eq!((&asked["params"]["mode"], &asked["params"]["elicitationId"]), (&json!("url"), &json!(ticket)));
+    let mut other = lab.client(Era::Legacy).await;
+    other.session.clone_from(&client.session);
+    other.say(&json!({"jsonrpc": "2.0", "id": asked["id"], "result": {"action": "accept"}})).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(lab.executed().len(), 0, "agreeing to open a page is no approval");
+    rule(&lab.home.audit(), &ticket, "approve").await;
+    let complete = stream.message().await.unwrap();
+    assert_eq!(
+        (&complete["method"], &complete["params"]["elicitationId"]),
+        (&json!("notifications/elicitation/complete"), &json!(ticket))
+    );
+    let result = stream.message().await.unwrap();
+    assert_eq!((&result["id"], &result["result"]["isError"]), (&json!("1"), &Value::Null), "{result}");
+    assert_eq!(lab.executed().len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -142,6 +142,9 @@ pub enum Command {
     /// Read the log of decisions.
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// Open the console of a running sidecar.
+    #[command(subcommand)]
+    Console(ConsoleCommand),
     /// Print a completion script.
     Completions {
         /// The shell to complete for.
@@ -158,6 +161,13 @@ pub enum ConfigCommand {
     Check(ServeFlags),
     /// Print the configuration of `serve` as TOML, with the origin of each value that is not a default.
     Show(ServeFlags),
+}
+
+/// `console …`
+#[derive(Debug, Subcommand)]
+pub enum ConsoleCommand {
+    /// Print a link with which the operator logs in: good once, for a minute.
+    Open(AuditFlags),
 }
 
 /// Where the settings file is.

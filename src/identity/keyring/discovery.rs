@@ -16,6 +16,7 @@ pub(in crate::identity) struct Metadata {
     pub(in crate::identity) jwks: Option<Uri>,
     pub(in crate::identity) introspection: Option<Uri>,
     pub(in crate::identity) token: Option<Uri>,
+    pub(in crate::identity) authorize: Option<Uri>,
 }
 
 /// Where the metadata of an issuer may be, in the order in which one looks. `None` for an issuer that is no URL.
@@ -43,6 +44,11 @@ impl Metadata {
             None => Ok(None),
             Some(value) => value.as_str().and_then(|text| text.parse().ok()).map(Some).ok_or(FetchError::Metadata),
         };
-        Ok(Self { jwks: uri("jwks_uri")?, introspection: uri("introspection_endpoint")?, token: uri("token_endpoint")? })
+        Ok(Self {
+            jwks: uri("jwks_uri")?,
+            introspection: uri("introspection_endpoint")?,
+            token: uri("token_endpoint")?,
+            authorize: uri("authorization_endpoint")?,
+        })
     }
 }

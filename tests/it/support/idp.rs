@@ -260,7 +260,7 @@ async fn answer(
         _ if state.down => None,
         "/.well-known/oauth-authorization-server" => Some(json!({
             "issuer": issuer, "jwks_uri": format!("{issuer}/keys"), "introspection_endpoint": format!("{issuer}/introspect"),
-            "token_endpoint": format!("{issuer}/token"),
+            "token_endpoint": format!("{issuer}/token"), "authorization_endpoint": format!("{issuer}/authorize"),
         })),
         "/keys" => Some(json!({ "keys": state.published })),
         "/introspect" => {
