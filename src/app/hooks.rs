@@ -23,7 +23,7 @@ pub(super) fn start(
         return Ok(());
     }
     let outbound = Outbound::new(config.outbound.clone()).context("failed to prepare requests to other machines")?;
-    let settings = Settings { hooks: config.webhooks.clone(), console: config.console_url().map(Into::into) };
+    let settings = Settings { hooks: config.webhooks.clone(), console: config.console_url() };
     let hooks = Hooks::open(&settings, &outbound, clock, registry).context("the webhooks cannot be used")?;
     parts.spawn("the webhooks", hooks.run(gate.clone(), stop.clone()));
     Ok(())
