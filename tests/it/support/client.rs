@@ -43,10 +43,11 @@ impl Reply {
         self.json()["error"]["code"].as_i64()
     }
 
-    /// Whether this is a result that reports no tool error.
+    /// Whether this is a result that reports no tool error and asks for nothing.
     pub(crate) fn is_good(&self) -> bool {
         let message = self.json();
-        self.status == 200 && message["result"].is_object() && message["result"]["isError"] != true
+        let result = &message["result"];
+        self.status == 200 && result.is_object() && result["isError"] != true && result["resultType"] != "input_required"
     }
 
     /// The id of the decision when this is the refusal of a tool in the form every client survives.
