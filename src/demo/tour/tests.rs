@@ -19,7 +19,7 @@ async fn tour_without_a_sidecar() -> (Result<(), TourError>, String) {
     tokio::spawn(serve(shop.clone(), listener, std::future::pending()));
     let settings = TourSettings { proxy_url: url.clone(), shop_url: url, shop, policies_dir: PathBuf::new(), colour: false };
     let mut printed = Vec::new();
-    let ended = run(&settings, async || Ok(9), &mut printed).await;
+    let ended = run(&settings, async || Ok("apr_1".to_owned()), async || Ok(9), &mut printed).await;
     (ended, String::from_utf8(printed).unwrap())
 }
 
@@ -36,7 +36,7 @@ async fn a_tour_to_nobody_says_who_did_not_answer() {
     let url: http::Uri = "http://127.0.0.1:9/shop".parse().unwrap();
     let settings =
         TourSettings { proxy_url: url.clone(), shop_url: url, shop: Shop::new(), policies_dir: PathBuf::new(), colour: false };
-    let ended = run(&settings, async || Ok(9), &mut Vec::new()).await;
+    let ended = run(&settings, async || Ok("apr_1".to_owned()), async || Ok(9), &mut Vec::new()).await;
     let told = ended.unwrap_err().to_string();
     assert!(told.starts_with("`http://127.0.0.1:9/shop` did not answer `tools/list`"), "{told}");
 }
@@ -86,7 +86,6 @@ fn as_the_policies_say(policies: &Path, message: &Value) -> Value {
         }
         (_, "read_order") if stocktaking() => no("Orders cannot be read during stocktaking."),
         (_, "delete_customer") => no("What cannot be taken back is for people, not for agents."),
-        (_, "refund") if params["arguments"]["amount"].as_i64() > Some(10_000) => no("This needs a person's approval."),
         _ => ok("done"),
     };
     json!({ "jsonrpc": "2.0", "id": message["id"], "result": result })
@@ -110,7 +109,7 @@ async fn tour_with_a_well_behaved_sidecar(verified: anyhow::Result<u64>) -> (Res
     let answer = move |Json(message): Json<Value>| async move { Json(as_the_policies_say(&folder, &message)) };
     tokio::spawn(async { axum::serve(sidecar, Router::new().route("/mcp", post(answer))).await });
     let mut printed = Vec::new();
-    let ended = run(&settings, async || verified, &mut printed).await;
+    let ended = run(&settings, async || Ok("apr_1".to_owned()), async || verified, &mut printed).await;
     (ended, String::from_utf8(printed).unwrap(), policies)
 }
 
@@ -119,7 +118,9 @@ async fn a_tour_with_a_well_behaved_sidecar_tells_six_steps_and_leaves_the_polic
     let (ended, printed, policies) = tour_with_a_well_behaved_sidecar(Ok(12)).await;
     assert!(ended.is_ok(), "{ended:?}\n{printed}");
     assert!((1..=6).all(|step| printed.contains(&format!("\n{step}. "))), "{printed}");
-    for told in ["is for people, not for agents", "01K", "was not asked", "In force ", "12 records, verified"] {
+    for told in
+        ["is for people, not for agents", "01K", "was not asked", "approvals approve apr_1", "In force ", "12 records, verified"]
+    {
         assert!(printed.contains(told), "{told} is missing in\n{printed}");
     }
     let fresh = tempfile::tempdir().unwrap();
