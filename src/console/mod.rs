@@ -1,7 +1,7 @@
 //! The console: a web page for the people who run a sidecar, on a listener of its own. They rule on calls that wait for approval, and see
 //! what is decided, who may do what and why, the policies, the log and the sidecar's health.
 //!
-//! Pages are made here, whole, by functions that return [`html::Html`], which can only be written escaped. They work without scripts; the one
+//! Pages are made here, whole, by functions that return `html::Html`, which can only be written escaped. They work without scripts; the one
 //! script there is keeps them up to date. Nothing is decided here: a ruling goes to the gate, as the person who is logged in.
 //!
 //! Reading order: `sources` (what pages are made of, handed in by `app`), `guard` (who may send requests at all), `session` and `login` (who
