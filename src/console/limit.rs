@@ -19,6 +19,12 @@ impl Rate {
         Self { most, every, state: Mutex::new((most, Instant::now())) }
     }
 
+    /// Whether all tries are there again, so that a new bucket would say the same.
+    pub(super) fn is_full(&self) -> bool {
+        let (left, since) = *self.state.lock();
+        since.elapsed() >= self.every * (self.most - left.min(self.most))
+    }
+
     /// Takes a try; `false` when there is none.
     pub(super) fn take(&self) -> bool {
         let mut state = self.state.lock();
@@ -43,8 +49,10 @@ mod tests {
     async fn so_many_may_be_tried_at_once_and_then_one_after_the_other() {
         let rate = Rate::new((3, Duration::from_secs(10)));
         let tried = |times: usize| (0..times).filter(|_| rate.take()).count();
+        assert!(rate.is_full());
         assert_eq!(tried(10), 3);
         tokio::time::advance(Duration::from_secs(9)).await;
+        assert!(!rate.is_full());
         assert_eq!(tried(10), 0);
         tokio::time::advance(Duration::from_secs(1)).await;
         assert_eq!(tried(10), 1);
@@ -53,6 +61,7 @@ mod tests {
         tokio::time::advance(Duration::from_secs(5)).await;
         assert_eq!(tried(10), 1);
         tokio::time::advance(Duration::from_secs(1_000)).await;
+        assert!(rate.is_full());
         assert_eq!(tried(10), 3);
     }
 }

@@ -59,6 +59,9 @@ impl Doorstep {
     /// Whether somebody from this address may try now.
     fn may_try(&self, ip: Option<IpAddr>) -> bool {
         let mut tries = self.tries.lock();
+        if tries.len() >= MOST_ADDRESSES {
+            tries.retain(|_, rate| !rate.is_full());
+        }
         let key = if tries.len() < MOST_ADDRESSES || tries.contains_key(&ip) { ip } else { None };
         tries.entry(key).or_insert_with(|| Rate::new(TRIES)).take()
     }

@@ -32,11 +32,11 @@ pub(super) struct Shown {
     pub(super) sources: Sources,
     pub(super) doorstep: Doorstep,
     /// One at a time tries policies out.
-    pub(super) trying: Semaphore,
+    pub(super) trying: Arc<Semaphore>,
     /// One at a time checks the log.
-    pub(super) verifying: Semaphore,
+    pub(super) verifying: Arc<Semaphore>,
     /// How many look things up at a time.
-    pub(super) reading: Semaphore,
+    pub(super) reading: Arc<Semaphore>,
     /// Pages that are kept up to date.
     pub(super) watching: Arc<Semaphore>,
     /// What came of the last check of the log, and when.
@@ -49,15 +49,28 @@ impl Shown {
         self.sources.gate.tickets().iter().filter(|ticket| ticket.state == TicketState::Waiting).count()
     }
 
-    /// Does something that blocks, where that holds up nobody else, and within a time.
+    /// Looks something up, which blocks, where that holds up nobody else, and within a time.
     pub(super) async fn look<T: Send + 'static>(
         self: &Arc<Self>,
         work: impl FnOnce(&Sources) -> T + Send + 'static,
     ) -> Result<T, &'static str> {
-        let shown = Arc::clone(self);
+        self.look_as_one_of(&self.reading, work).await
+    }
+
+    /// The same as one of so many. Whoever stops waiting does not stop the work: its place is free only when it has ended.
+    pub(super) async fn look_as_one_of<T: Send + 'static>(
+        self: &Arc<Self>,
+        places: &Arc<Semaphore>,
+        work: impl FnOnce(&Sources) -> T + Send + 'static,
+    ) -> Result<T, &'static str> {
+        let (shown, places) = (Arc::clone(self), Arc::clone(places));
         let looked = async move {
-            let _place = self.reading.acquire().await.map_err(|_| "the console ends")?;
-            tokio::task::spawn_blocking(move || work(&shown.sources)).await.map_err(|_| "looking it up failed")
+            let place = places.acquire_owned().await.map_err(|_| "the console ends")?;
+            let work = move || {
+                let _place = place;
+                work(&shown.sources)
+            };
+            tokio::task::spawn_blocking(work).await.map_err(|_| "looking it up failed")
         };
         tokio::time::timeout(PATIENCE, looked).await.unwrap_or(Err("it takes too long; ask for less, or later"))
     }
@@ -68,9 +81,9 @@ pub fn router(sources: Sources) -> Router {
     let shown = Arc::new(Shown {
         sources,
         doorstep: Doorstep::new(),
-        trying: Semaphore::new(1),
-        verifying: Semaphore::new(1),
-        reading: Semaphore::new(4),
+        trying: Arc::new(Semaphore::new(1)),
+        verifying: Arc::new(Semaphore::new(1)),
+        reading: Arc::new(Semaphore::new(4)),
         watching: Arc::new(Semaphore::new(live::MOST)),
         verified: parking_lot::Mutex::default(),
     });

@@ -95,6 +95,18 @@ async fn a_link_logs_the_operator_in_once_and_nobody_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_link_on_another_site_leads_to_the_page_only_through_a_page_of_ours() {
+    let run = Run::start(&Upstream::start().await, "").await;
+    let mut browser = run.operator().await;
+    let from_elsewhere = || HeaderMap::from_iter([("sec-fetch-site".parse().unwrap(), "cross-site".parse().unwrap())]);
+    // Browsers do not send a strict cookie along with it.
+    let answer = run.browser().request(Method::GET, "/decisions?agent=x", from_elsewhere(), "").await;
+    assert_eq!((answer.status, answer.header("refresh").as_deref()), (200, Some("0; url=/decisions?agent=x")));
+    assert!(!text(&answer).contains("Log out"), "nothing of the inside");
+    assert_eq!(browser.get("/decisions?agent=x").await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn guessing_links_is_limited() {
     let run = Run::start(&Upstream::start().await, "").await;
     let mut browser = run.browser();

@@ -93,15 +93,22 @@ fn check(visitor: &Visitor, verified: Option<&Checked>) -> Html {
 
 /// Checks the log, as `cedarpost audit verify` does.
 pub(in crate::console) async fn verify(State(shown): State<Arc<Shown>>, Sent { visitor, .. }: Sent) -> Response {
-    let Ok(_one_at_a_time) = shown.verifying.try_acquire() else {
+    let Ok(place) = Arc::clone(&shown.verifying).try_acquire_owned() else {
         let content = (heading("Log", "It is being checked already."), badge("waiting"));
         return page(&visitor, Place::Log, "Log", content);
     };
     tracing::info!(person = %visitor.session.ruler.person, "somebody has the log checked");
-    let book = Arc::clone(&shown.sources.book);
-    // Not within the patience of a page: a large log takes its time, and one at a time is bound enough.
-    let outcome =
-        tokio::task::spawn_blocking(move || book.verify()).await.unwrap_or_else(|_| Err("checking it failed".to_owned()));
-    *shown.verified.lock() = Some(Checked { at: shown.sources.clock.now(), outcome });
+    // Not within the patience of a page: a large log takes its time, and one at a time is bound enough. A browser that hangs up does not
+    // end it, nor make room for another.
+    let work = Arc::clone(&shown);
+    let checking = tokio::task::spawn_blocking(move || {
+        let _place = place;
+        let outcome = work.sources.book.verify();
+        *work.verified.lock() = Some(Checked { at: work.sources.clock.now(), outcome });
+    });
+    if checking.await.is_err() {
+        let outcome = Err("checking it failed".to_owned());
+        *shown.verified.lock() = Some(Checked { at: shown.sources.clock.now(), outcome });
+    }
     redirect("/log#check")
 }

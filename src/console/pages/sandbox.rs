@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use super::super::html::{Html, div, el, html, span};
 use super::super::page::{Place, alert, csrf, form, heading, input, page};
-use super::super::routes::{PATIENCE, Shown};
+use super::super::routes::Shown;
 use super::super::seen::seen;
 use super::super::visit::{Fields, Sent, Visitor};
 use super::explained::explained;
@@ -48,10 +48,7 @@ pub(in crate::console) async fn attempt(State(shown): State<Arc<Shown>>, Sent { 
 
 async fn answer(shown: &Arc<Shown>, fields: &Fields, files: Vec<(String, String)>) -> Result<Html, Vec<String>> {
     let inquiry = inquiry(fields).map_err(|sentence| vec![sentence])?;
-    // One at a time, and however long the one before takes, nobody waits for ever.
-    let busy = || vec!["somebody else tries something out; try again in a moment".to_owned()];
-    let _place = tokio::time::timeout(PATIENCE, shown.trying.acquire()).await.map_err(|_| busy())?.map_err(|_| busy())?;
-    let tried = shown.look(move |sources| sources.lab.explain(Some(&files), inquiry)).await;
+    let tried = shown.look_as_one_of(&shown.trying, move |sources| sources.lab.explain(Some(&files), inquiry)).await;
     tried.map_err(|error| vec![error.to_owned()])?.map(|explanation| explained(&explanation))
 }
 
