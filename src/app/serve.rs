@@ -116,7 +116,7 @@ fn start(
     let metrics = Metrics::new(registry);
     // Processes of servers outlive the face that drains: they end when their endpoint has ended.
     let processes = Stop::new();
-    let endpoints = servers::endpoints(config, &rooms, &metrics, &processes)?;
+    let endpoints = servers::endpoints(config, &rooms, &metrics, &processes, stop)?;
     let settings = policies(config);
     let guard = Guard::new(listener.local_addr().tcp(), &hosts(config), &config.listen.allowed_origins);
     let (header_timeout, grace) = (config.limits.header_timeout, config.limits.shutdown_grace);

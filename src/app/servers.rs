@@ -21,7 +21,15 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(120);
 const LIST_TTL: Duration = Duration::from_secs(10);
 
 /// Prepares the endpoints of all servers.
-pub(super) fn endpoints(config: &Config, rooms: &Rooms, metrics: &Metrics, stop: &Stop) -> anyhow::Result<Vec<Arc<Endpoint>>> {
+///
+/// Processes of servers end with `processes`; with `stopping` no client waits for people any more.
+pub(super) fn endpoints(
+    config: &Config,
+    rooms: &Rooms,
+    metrics: &Metrics,
+    processes: &Stop,
+    stopping: &Stop,
+) -> anyhow::Result<Vec<Arc<Endpoint>>> {
     let endpoint = |server: &ServerSettings| {
         let settings = EndpointSettings {
             name: server.name.clone(),
@@ -31,9 +39,10 @@ pub(super) fn endpoints(config: &Config, rooms: &Rooms, metrics: &Metrics, stop:
             legacy_sse: config.listen.legacy_sse,
             catalog_ttl: config.policy.catalog_ttl,
             asking: Asking { hold: config.approvals.hold, console: config.console_url().map(Into::into) },
+            stopping: stopping.clone(),
             limits: limits(&config.limits),
         };
-        Endpoint::new(settings, rooms.gate.clone(), metrics.clone(), &rooms.clock, stop)
+        Endpoint::new(settings, rooms.gate.clone(), metrics.clone(), &rooms.clock, processes)
             .map(Arc::new)
             .with_context(|| format!("failed to prepare the server `{}`", server.name))
     };

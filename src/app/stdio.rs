@@ -43,7 +43,8 @@ pub async fn stdio(config: Config) -> anyhow::Result<Ended> {
     let rooms = Rooms::open(&config, log, clock, &mut registry).await?;
     let metrics = Metrics::new(&mut registry);
     let stop = Stop::new();
-    let endpoint = servers::endpoints(&config, &rooms, &metrics, &stop)?.into_iter().next().context("no server is configured")?;
+    let endpoint =
+        servers::endpoints(&config, &rooms, &metrics, &stop, &stop)?.into_iter().next().context("no server is configured")?;
     let servers = config.servers.iter().map(Into::into).collect();
     let settings = Arc::new(policy_settings(&config.policy, config.identity.as_ref(), config.callers.ways.attributes(), servers));
     let (reload, requested) = Reload::channel();

@@ -10,12 +10,12 @@ use super::id::RawId;
 use super::jsonrpc::Message;
 use super::malformed::Malformed;
 use super::splice::Splice;
-use crate::json;
+use crate::json::{self, Member};
 
 /// The key of our question among the requests of a result, and of its answer.
-const KEY: &str = "dev.cedarpost/approval";
-/// The parameters that carry our question's answer and our state.
-const OURS: [&str; 2] = ["requestState", "inputResponses"];
+pub const KEY: &str = "dev.cedarpost/approval";
+/// The parameters that carry what a client was asked and what it is to bring back.
+const DIALOGUE: [&str; 2] = ["requestState", "inputResponses"];
 /// The field of a form.
 const APPROVE: &str = "approve";
 
@@ -65,7 +65,7 @@ pub enum Question<'a> {
 impl Question<'_> {
     fn params(&self) -> Value {
         match self {
-            Self::Url { id, url, message } => json!({ "mode": "url", "elicitationId": id, "url": url, "message": message }),
+            Self::Url { url, message, .. } => json!({ "mode": "url", "url": url, "message": message }),
             Self::Form { message, modes } => {
                 let approve =
                     json!({ "type": "boolean", "title": "Approve", "description": "Whether this call may be made, once" });
@@ -82,7 +82,12 @@ impl Question<'_> {
     /// The question as a request of ours to the client.
     #[must_use]
     pub fn request(&self, id: &RawId) -> Bytes {
-        format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"elicitation/create","params":{}}}"#, self.params()).into()
+        let mut params = self.params();
+        // A question in a result has no name of its own: its answer comes with the next leg.
+        if let (Self::Url { id, .. }, Some(params)) = (self, params.as_object_mut()) {
+            params.insert("elicitationId".into(), (*id).into());
+        }
+        format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"elicitation/create","params":{params}}}"#).into()
     }
 
     /// The question as the input that a result requires; `state` is what the client is to bring back with the answer.
@@ -145,20 +150,34 @@ impl Answered {
     }
 }
 
-/// The request without what it brings along for us alone: the server never asked for it.
+/// What a request brings along of a dialogue between the client and the server, as the members of an object; empty when there is none, `None`
+/// when it cannot be read.
+#[must_use]
+pub fn theirs(message: &Message) -> Option<String> {
+    let Some(params) = message.params() else { return Some(String::new()) };
+    let members = json::members(std::str::from_utf8(params).ok()?).ok()?;
+    let theirs = members.iter().filter(|member| DIALOGUE.contains(&&*member.key));
+    Some(theirs.map(written).collect::<Vec<_>>().join(","))
+}
+
+/// The request with `theirs` in place of what it brings along: the server never asked for an answer to our question.
 ///
 /// # Errors
 ///
 /// When it has no parameters that can be read.
-pub fn without_ours(message: &Message) -> Result<Bytes, Malformed> {
+pub fn with_theirs(message: &Message, theirs: &str) -> Result<Bytes, Malformed> {
     let unreadable = || Malformed::params("`params` cannot be read.").answering(message.id());
     let params = message.params().and_then(|params| std::str::from_utf8(params).ok()).ok_or_else(unreadable)?;
     let members = json::members(params).map_err(|_| unreadable())?;
-    let left = members.iter().filter(|member| !OURS.contains(&&*member.key));
-    let left: Vec<String> = left.map(|member| format!("{}:{}", Value::from(&*member.key), member.value)).collect();
+    let left = members.iter().filter(|member| !DIALOGUE.contains(&&*member.key)).map(written);
+    let theirs = (!theirs.is_empty()).then(|| theirs.to_owned());
     let mut splice = Splice::of(message.body());
-    splice.replace(params, format!("{{{}}}", left.join(",")));
+    splice.replace(params, format!("{{{}}}", left.chain(theirs).collect::<Vec<_>>().join(",")));
     Ok(splice.apply())
+}
+
+fn written(member: &Member<'_>) -> String {
+    format!("{}:{}", Value::from(&*member.key), member.value)
 }
 
 #[cfg(test)]

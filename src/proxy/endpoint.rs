@@ -8,6 +8,7 @@ use serde::Serialize;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::conversation::Conversation;
+use super::holds::Holds;
 use super::learner::{Learner, Learning};
 use super::line::{Asking, Line};
 use super::metrics::Metrics;
@@ -60,6 +61,8 @@ pub struct EndpointSettings {
     pub catalog_ttl: Option<Duration>,
     /// How people are asked about calls that need an approval.
     pub asking: Asking,
+    /// Pulled when the sidecar begins to stop: from then on no client waits for people.
+    pub stopping: Stop,
     /// Bounds.
     pub limits: Limits,
 }
@@ -116,6 +119,8 @@ impl Endpoint {
                 owners: TaskOwners::default(),
                 states: States::new(clock.clone()),
                 asking: settings.asking,
+                holds: Holds::default(),
+                stopping: settings.stopping,
                 learner,
             },
             upstream,

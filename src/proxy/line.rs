@@ -11,11 +11,13 @@ mod waiting;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use super::holds::Holds;
 use super::learner::Learner;
 use super::owners::TaskOwners;
 use super::states::States;
 use crate::domain::ServerName;
 use crate::gate::Gate;
+use crate::lifecycle::Stop;
 use crate::mcp;
 
 pub(super) use inbound::{Inbound, method};
@@ -39,6 +41,10 @@ pub(super) struct Line {
     pub(super) states: States,
     /// How people are asked about calls.
     pub(super) asking: Asking,
+    /// The requests that wait for people.
+    pub(super) holds: Holds,
+    /// Pulled when the sidecar begins to stop.
+    pub(super) stopping: Stop,
     /// Finds out what tools the server has.
     pub(super) learner: Learner,
 }

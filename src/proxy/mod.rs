@@ -13,6 +13,7 @@ mod conversation;
 mod endpoint;
 mod flight;
 mod guard;
+mod holds;
 mod http;
 mod learner;
 mod line;

@@ -49,3 +49,19 @@ fn what_was_changed_made_up_or_kept_too_long_is_no_state() {
     clock.set(Timestamp::from_micros(1_001 + 3_600_000_000));
     assert_eq!(states.open(&sealed, &alice), None);
 }
+
+#[test]
+fn a_state_of_ours_is_no_state_of_a_server_and_is_for_whom_it_was_given_to() {
+    let states = States::new(Clock::manual(Timestamp::from_micros(1_000)));
+    let alice = caller("helper", Some("alice"));
+    let (ours, theirs) = (states.seal_ours("s", &alice).unwrap(), states.seal("s", &alice).unwrap());
+    assert_eq!(states.open_ours(&ours, &alice).as_deref(), Some("s"));
+    assert!(States::claims_to_be_ours(&ours) && !States::claims_to_be_ours(&theirs));
+    assert_eq!(states.open_ours(&ours, &caller("helper", Some("bob"))), None);
+    assert_eq!((states.open(&ours, &alice), states.open_ours(&theirs, &alice)), (None, None));
+    // Nor does another name make one of the other.
+    let (mut renamed, body) = (OURS.to_owned(), theirs.strip_prefix(PREFIX).unwrap());
+    renamed.push_str(body);
+    assert_eq!(states.open_ours(&renamed, &alice), None);
+    assert_eq!(states.open(&format!("{PREFIX}{}", ours.strip_prefix(OURS).unwrap()), &alice), None);
+}

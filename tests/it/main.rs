@@ -2,6 +2,8 @@
 
 // The attribute tells clippy that helpers in these files are tests too.
 #[cfg(test)]
+mod approvals;
+#[cfg(test)]
 mod architecture;
 #[cfg(test)]
 mod bench_stats;

@@ -15,7 +15,7 @@ use super::super::endpoint::Endpoint;
 use super::super::line::{Inbound, method};
 use super::super::session::Session;
 use super::exchange::Exchange;
-use super::voice::HttpVoice;
+use super::voice::{HttpVoice, Manner};
 use super::{read, respond};
 use crate::domain::{Caller, Transport};
 use crate::identity::Identified;
@@ -89,8 +89,13 @@ async fn travel(
     }
     let body = message.body().clone();
     let ended = session.as_ref().map_or_else(CancellationToken::new, |session| session.ended.clone());
-    let streams = session.is_some() && HttpVoice::takes_events(&head.headers);
-    let mut voice = HttpVoice::new(reply, ended, streams, endpoint.limits.answer_timeout);
+    let manner = Manner {
+        streams: session.is_some() && HttpVoice::takes_events(&head.headers),
+        request: message.id().cloned(),
+        limits: endpoint.line.answer_limits,
+        patience: endpoint.limits.answer_timeout,
+    };
+    let mut voice = HttpVoice::new(reply, ended, manner);
     let response = match endpoint.line.inbound(&conversation, &who.caller, &message, body, &mut voice).await {
         Inbound::Answer(answer) => respond::with_decision(respond::json(answer.status, answer.body), answer.decision),
         Inbound::Swallow => respond::accepted(),

@@ -4,16 +4,19 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Response, header};
-use http_body_util::BodyExt as _;
+use http_body_util::{BodyExt as _, Collected};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::super::body::Body;
+use super::super::lines::on_one_line;
 use super::super::upstream::is_event_stream;
 use super::super::voice::Voice;
 use super::child::event_stream;
 use super::exchange::STREAM_BUFFER;
 use super::pump::event;
+use super::respond;
+use crate::mcp::{Limits, Message, RawId};
 
 /// The answer to one request, which nobody has begun yet, or which has become a stream.
 pub(super) struct HttpVoice {
@@ -21,20 +24,24 @@ pub(super) struct HttpVoice {
     stream: Option<mpsc::Sender<Bytes>>,
     /// Ends with the session that the request belongs to.
     ended: CancellationToken,
+    manner: Manner,
+}
+
+/// What a client's request says about its answer.
+pub(super) struct Manner {
     /// The client takes events, and whatever it says in between finds its way back to this conversation.
-    streams: bool,
-    patience: Duration,
+    pub(super) streams: bool,
+    /// What is answered; absent for what is no request.
+    pub(super) request: Option<RawId>,
+    /// Bounds of an answer.
+    pub(super) limits: Limits,
+    /// Bounds the wait for a client that does not read.
+    pub(super) patience: Duration,
 }
 
 impl HttpVoice {
-    /// `streams` says whether the answer may become a stream; `patience` bounds the wait for a client that does not read it.
-    pub(super) const fn new(
-        reply: oneshot::Sender<Response<Body>>,
-        ended: CancellationToken,
-        streams: bool,
-        patience: Duration,
-    ) -> Self {
-        Self { reply: Some(reply), stream: None, ended, streams, patience }
+    pub(super) const fn new(reply: oneshot::Sender<Response<Body>>, ended: CancellationToken, manner: Manner) -> Self {
+        Self { reply: Some(reply), stream: None, ended, manner }
     }
 
     /// Whether the client takes a stream of events for an answer.
@@ -48,7 +55,7 @@ impl HttpVoice {
         match (self.reply, self.stream) {
             // Nobody there to hear it is nothing to do about.
             (Some(reply), _) => drop(reply.send(response)),
-            (None, Some(stream)) => pour(response, &stream, self.patience).await,
+            (None, Some(stream)) => self.manner.pour(response, &stream).await,
             (None, None) => {}
         }
     }
@@ -62,12 +69,12 @@ impl HttpVoice {
                 (reply, stream.map(|stream| (stream, response)))
             }
         };
-        let patience = self.patience;
+        let manner = self.manner;
         let taking = async move {
             if let Some((stream, response)) = later
                 && let Ok(response) = response.await
             {
-                pour(response, &stream, patience).await;
+                manner.pour(response, &stream).await;
             }
         };
         (direct, taking)
@@ -76,7 +83,7 @@ impl HttpVoice {
 
 impl Voice for HttpVoice {
     fn reaches(&self) -> bool {
-        self.streams
+        self.manner.streams
     }
 
     async fn say(&mut self, message: Bytes) -> bool {
@@ -88,7 +95,7 @@ impl Voice for HttpVoice {
             self.stream = Some(pieces);
         }
         match &self.stream {
-            Some(stream) => send(stream, event(&message), self.patience).await,
+            Some(stream) => send(stream, event(&message), self.manner.patience).await,
             None => false,
         }
     }
@@ -108,16 +115,32 @@ impl Voice for HttpVoice {
     }
 }
 
-/// Puts an answer into a stream that has begun: a whole one as an event, one in events as it is.
-async fn pour(response: Response<Body>, stream: &mpsc::Sender<Bytes>, patience: Duration) {
-    let (head, mut body) = response.into_parts();
-    let events = is_event_stream(&head.headers);
-    while let Some(Ok(frame)) = body.frame().await {
-        let Ok(piece) = frame.into_data() else { continue };
-        let piece = if events { piece } else { event(&piece) };
-        if !send(stream, piece, patience).await {
+impl Manner {
+    /// Puts an answer into a stream that has begun: one in events as it is, a whole one as an event.
+    async fn pour(&self, response: Response<Body>, stream: &mpsc::Sender<Bytes>) {
+        let (head, mut body) = response.into_parts();
+        if !is_event_stream(&head.headers) {
+            let whole = body.collect().await.map(Collected::to_bytes).unwrap_or_default();
+            let message = on_one_line(self.answer_in(whole));
+            send(stream, event(&message), self.patience).await;
             return;
         }
+        while let Some(Ok(frame)) = body.frame().await {
+            let Ok(piece) = frame.into_data() else { continue };
+            if !send(stream, piece, self.patience).await {
+                return;
+            }
+        }
+    }
+
+    /// The answer to the request. What is none, an HTTP error say, has no meaning in a stream: the client hears that its request failed.
+    fn answer_in(&self, whole: Bytes) -> Bytes {
+        let Some(request) = &self.request else { return whole };
+        let answers = |message: Message| message.id() == Some(request);
+        if Message::parse_from_server(&whole, &self.limits).is_ok_and(answers) {
+            return whole;
+        }
+        respond::failure(Some(request), "The MCP server did not answer the request.")
     }
 }
 

@@ -136,9 +136,12 @@ impl Line {
         }
         let call = self.call(with.source(), message, action, target);
         let leg = self.leg(caller, id, message, &call)?;
-        let ours = leg.is_some();
-        let permit = self.admitted(with, caller, id, message, call, leg, voice).await?;
-        let body = match if ours { without_ours(message) } else { self.reopened(caller, id, message, body) } {
+        let permit = self.admitted(with, caller, id, message, call, leg.as_ref(), voice).await?;
+        let onward = match &leg {
+            Some(leg) => self.without_ours(caller, id, message, leg),
+            None => self.reopened(caller, id, message, body),
+        };
+        let body = match onward {
             Ok(body) => body,
             Err(answer) => {
                 let settlement = permit.spend();
@@ -213,9 +216,13 @@ impl Line {
     }
 
     /// The request with the state that the server gave this caller, where they bring one back. Somebody else's does not exist.
-    fn reopened(&self, caller: &Caller, id: &RawId, message: &Message, body: Bytes) -> Result<Bytes, Answer> {
-        let Some(sealed) = message.request_state() else { return Ok(body) };
+    pub(super) fn reopened(&self, caller: &Caller, id: &RawId, message: &Message, body: Bytes) -> Result<Bytes, Answer> {
         let unknown = || Answer::new(StatusCode::OK, refused::unknown_state(id));
+        // An answer to a question of ours comes with a state of ours: no server gets to see it, and none asks under our name.
+        if Answered::in_request(message).is_some() {
+            return Err(unknown());
+        }
+        let Some(sealed) = message.request_state() else { return Ok(body) };
         let state = self.states.open(sealed, caller).ok_or_else(unknown)?;
         mcp::state::reopened(message, &state).map_err(|malformed| Answer::new(StatusCode::OK, malformed.reply()))
     }
@@ -283,11 +290,6 @@ impl Line {
             trace: message.traceparent().and_then(|value| TraceId::from_traceparent(value)),
         }
     }
-}
-
-/// The request without what it brings along for us alone.
-fn without_ours(message: &Message) -> Result<Bytes, Answer> {
-    mcp::elicit::without_ours(message).map_err(|malformed| Answer::new(StatusCode::OK, malformed.reply()))
 }
 
 /// The method's name; empty for an answer, which has none.

@@ -7,6 +7,7 @@ use super::inbound::method;
 use super::{Line, refused};
 use crate::domain::{Action, Target};
 use crate::gate::{Answer, Outcome, Settlement};
+use crate::mcp::elicit::KEY;
 use crate::mcp::list::{self, CachePolicy, Item};
 use crate::mcp::{self, Era, Inspection, Kind, ListKind, Message, RawId, ResultKind, Route, Sender, reply};
 use crate::proxy::cleared::Cleared;
@@ -205,6 +206,10 @@ impl Line {
     /// Decides the requests to the client that a message brings along.
     async fn demands(&self, with: &Conversation, message: &Message, inspection: &Inspection) -> Result<(), Undue> {
         for request in &inspection.input_requests {
+            // The name of our own question is ours alone.
+            if &*request.key == KEY {
+                return Err(Undue::Unknown);
+            }
             let action = request.method.action().ok_or(Undue::Unknown)?;
             self.ask(with, message, action).await.map_err(Undue::Denied)?.settle(Outcome::Ok, Answer::NONE);
         }
@@ -233,6 +238,10 @@ impl Line {
             "notifications/tools/list_changed" => self.learner.refresh_soon(),
             "notifications/cancelled" => {
                 if let Some(question) = message.request_id() {
+                    // What we asked is not the server's to take back.
+                    if OwnQuestions::is_ours(question) {
+                        return Outbound::default();
+                    }
                     with.questions.withdrawn(question);
                 }
             }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::domain::Action;
+use crate::domain::{Action, DecisionId, TicketId};
 use crate::gate::{Doubt, Refusal};
 use crate::mcp::reply::{self, META_DECISION, POLICY_DENIED};
 use crate::mcp::{Era, INTERNAL_ERROR, INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND, Message, RawId};
@@ -22,15 +22,14 @@ pub(super) fn refusal(id: &RawId, message: &Message, action: Action, refusal: &R
         let text = format!("Unknown tool: {}. {}", message.name().map_or("", |name| name), refusal.sentence());
         return reply::error(Some(id), INVALID_PARAMS, &text, Some(&json!({ META_DECISION: decision })));
     }
-    with_text(id, message, action, refusal, &refusal.sentence())
+    with_text(id, message, action, &refusal.sentence(), &decision)
 }
 
-/// The same in other words.
-pub(super) fn with_text(id: &RawId, message: &Message, action: Action, refusal: &Refusal, text: &str) -> Bytes {
-    let decision = decision(refusal);
+/// The answer to a request that goes no further, for the reason that `text` gives.
+pub(super) fn with_text(id: &RawId, message: &Message, action: Action, text: &str, decision: &Value) -> Bytes {
     // A client that asked for a task expects a task, and an ordinary result would break it.
     if action == Action::ToolsCall && !message.wants_task() {
-        reply::denied_tool(id, message.era(), text, &decision)
+        reply::denied_tool(id, message.era(), text, decision)
     } else {
         reply::error(Some(id), POLICY_DENIED, text, Some(&json!({ META_DECISION: decision })))
     }
@@ -46,11 +45,15 @@ pub(super) fn question_in_result(id: &RawId, expect: Option<Expect>, era: Era, r
 }
 
 fn decision(refusal: &Refusal) -> Value {
-    let mut decision = json!({ "id": refusal.id().to_string(), "effect": refusal.effect(), "retryable": refusal.retryable() });
-    if let (Some(pending), Some(members)) = (refusal.pending(), decision.as_object_mut()) {
-        members.insert("ticket".into(), pending.ticket.to_string().into());
+    match refusal.pending() {
+        Some(pending) => told(refusal.id(), refusal.effect(), refusal.retryable(), pending.ticket),
+        None => json!({ "id": refusal.id().to_string(), "effect": refusal.effect(), "retryable": refusal.retryable() }),
     }
-    decision
+}
+
+/// A decision about a call that people are or were asked about, for programs.
+pub(super) fn told(decision: DecisionId, effect: &str, retryable: bool, ticket: TicketId) -> Value {
+    json!({ "id": decision.to_string(), "effect": effect, "retryable": retryable, "ticket": ticket.to_string() })
 }
 
 pub(super) fn too_many_questions(id: &RawId) -> Bytes {

@@ -11,32 +11,36 @@
 //! agreed to open a page says nothing; a form counts as a ruling of the person the agent acts for, if policy lets them rule.
 //!
 //! Nobody waits longer than [`Asking::hold`], because clients give up. A client that leaves, or cancels, gets nothing executed behind its
-//! back: the ticket stays, and the same call again goes on with it.
+//! back: the ticket stays, and the same call again goes on with it. [`leg`] is what stateless clients bring back, [`question`] what users are
+//! asked.
+
+mod leg;
+mod question;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::StatusCode;
+use serde_json::Value;
 use tokio::time::Instant;
 
 use super::inbound::Answer;
 use super::{Line, refused};
-use crate::domain::{Action, Call, Caller, Channel, TicketId, TicketState, Verdict, visible};
-use crate::gate::{Pending, Permit, Refusal, RuleError, Ruler, Ruling};
-use crate::mcp::elicit::{self, Answered, Elicits, Question};
+use crate::domain::{Action, Call, Caller, DecisionId, TicketId, TicketState};
+use crate::gate::{Pending, Permit, Refusal};
+use crate::mcp::elicit::{self, Answered, Elicits};
 use crate::mcp::{Era, Message, RawId, reply};
 use crate::proxy::conversation::Conversation;
-use crate::proxy::states::States;
 use crate::proxy::voice::Voice;
+use leg::{Asked, Leg};
+use question::Posed;
 
-/// How often a modern client is asked to try again.
+/// How often a modern client is asked to try again: clients give up after ten rounds.
 const LEGS: u32 = 9;
 /// The revision from which clients can be asked to open a page, and that from which they can be asked by a form.
 const URLS_SINCE: &str = "2025-11-25";
 const FORMS_SINCE: &str = "2025-06-18";
-/// How much of a call a form shows, in characters.
-const SHOWN: usize = 2_000;
 
 /// How people are asked about calls that need an approval.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -47,20 +51,39 @@ pub struct Asking {
     pub console: Option<Arc<str>>,
 }
 
-/// What a modern client brings back of an earlier leg.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Leg {
-    ticket: TicketId,
-    number: u32,
-    answered: Option<Answered>,
-}
-
 /// How a wait ended.
 enum Held {
     /// The ticket stands like this now.
     Stands(TicketState),
     /// The client is not there any more, or wants the call no more.
     Unwanted,
+    /// The sidecar stops.
+    Stopping,
+}
+
+/// The end of a ticket, as the agent hears of it.
+struct Stale {
+    sentence: &'static str,
+    effect: &'static str,
+    retryable: bool,
+}
+
+impl Stale {
+    const DECLINED: Self = Self { sentence: "Denied: a person declined this call.", effect: "deny", retryable: false };
+    const BY_USER: Self = Self { sentence: "Not executed: the user of this client declined.", effect: "deny", retryable: false };
+    // Nobody ruled in time, policies changed, or somebody else with the same call was faster.
+    const OVER: Self = Self {
+        sentence: "Not executed: the approval is not good any more. Make the same call again to ask anew.",
+        effect: "require_approval",
+        retryable: true,
+    };
+
+    /// The words for the agent, and the decision for programs.
+    fn told(&self, decision: DecisionId, ticket: TicketId) -> (String, Value) {
+        let advice = if self.retryable { "" } else { " Do not retry unchanged." };
+        let text = format!("{} Decision {decision}.{advice}", self.sentence);
+        (text, refused::told(decision, self.effect, self.retryable, ticket))
+    }
 }
 
 /// One call that waits.
@@ -77,20 +100,6 @@ struct Waiting<'a> {
 }
 
 impl Line {
-    /// What a request brings back of an earlier leg of ours; `None` when it brings nothing of ours. Somebody else's, one for another call,
-    /// or one that was made up does not exist.
-    pub(super) fn leg(&self, caller: &Caller, id: &RawId, message: &Message, call: &Call) -> Result<Option<Leg>, Answer> {
-        let Some(sealed) = message.request_state().filter(|state| States::claims_to_be_ours(state)) else { return Ok(None) };
-        let opened = self.states.open_ours(sealed, caller);
-        let leg = opened.and_then(|state| {
-            let (ticket, number) = state.split_once(' ')?;
-            let (ticket, number) = (TicketId::parse(ticket)?, number.parse().ok()?);
-            Some(Leg { ticket, number, answered: Answered::in_request(message) })
-        });
-        let leg = leg.filter(|leg| self.gate.is_for(leg.ticket, caller, call));
-        leg.map(Some).ok_or_else(|| Answer::new(StatusCode::OK, refused::unknown_state(id)))
-    }
-
     /// A permit for the call, as soon as there is one; or what its client is answered.
     #[expect(clippy::too_many_arguments, reason = "all of it belongs to one request")]
     pub(super) async fn admitted<V: Voice>(
@@ -100,7 +109,7 @@ impl Line {
         id: &RawId,
         message: &Message,
         call: Call,
-        leg: Option<Leg>,
+        leg: Option<&Leg>,
         voice: &mut V,
     ) -> Result<Permit, Answer> {
         let action = call.action;
@@ -109,10 +118,20 @@ impl Line {
             Err(refusal) => refusal,
         };
         let Some(pending) = refusal.pending().copied() else { return Err(answer(id, message, action, &refusal)) };
+        if let Some(leg) = leg.filter(|leg| leg.ticket() != pending.ticket) {
+            // It ended since the client came back: what its user said is about that ticket, and not about another.
+            let before = self.gate.ticket(leg.ticket());
+            before.map_or(Ok(()), |before| self.still_open(id, message, &call, &before))?;
+            return Err(Answer::new(StatusCode::OK, refused::unknown_state(id)));
+        }
+        if leg.is_none() && self.unknown_state(caller, message) {
+            return Err(Answer { decision: Some(refusal.id()), ..Answer::new(StatusCode::OK, refused::unknown_state(id)) });
+        }
         let deadline = Instant::now() + self.asking.hold;
         let waiting = Waiting { line: self, with, caller, id, message, action, refusal, pending, deadline };
+        let Some(_held) = self.holds.begin(pending.ticket) else { return Err(waiting.pending()) };
         waiting.ruled(leg, voice).await?;
-        if waiting.is_unwanted() {
+        if waiting.is_unwanted() || has_left(voice).await {
             return Err(waiting.answered(refused::cancelled(id)));
         }
         // Decided again, by the policies of now, with what people said.
@@ -122,38 +141,32 @@ impl Line {
 
 impl Waiting<'_> {
     /// Returns once people have approved. Everything else is an answer.
-    async fn ruled<V: Voice>(&self, leg: Option<Leg>, voice: &mut V) -> Result<(), Answer> {
+    async fn ruled<V: Voice>(&self, leg: Option<&Leg>, voice: &mut V) -> Result<(), Answer> {
         let held = match (self.message.era(), leg) {
-            _ if self.action != Action::ToolsCall || self.message.wants_task() => self.hold(voice).await,
-            (Era::Modern, None) => match self.question(self.message.client_capabilities().map(|said| Elicits::of(said)), true) {
-                Some(asked) => return Err(self.answered(asked.question().required(self.id, &self.state(1)?))),
-                None => self.hold(voice).await,
-            },
+            _ if !self.is_plain_tool() => self.hold(voice).await,
+            (Era::Legacy, _) => self.dialog(voice).await?,
+            (Era::Modern, None) => {
+                let elicits = self.message.client_capabilities().map(|said| Elicits::of(said)).unwrap_or_default();
+                match self.question(elicits, true) {
+                    Some(posed) => return Err(self.required(&posed)),
+                    None => self.hold(voice).await,
+                }
+            }
             (Era::Modern, Some(leg)) => match leg.answered {
                 Some(Answered::Declined) => return Err(self.declined()),
-                Some(Answered::Accepted { approve: Some(approve) }) => {
+                Some(Answered::Accepted { approve: Some(approve) }) if leg.state.asked == Asked::Form => {
                     self.confirm(approve).await?;
                     self.hold(voice).await
                 }
-                Some(Answered::Accepted { approve: None }) | None => self.hold(voice).await,
+                Some(Answered::Accepted { .. }) | None => self.hold(voice).await,
             },
-            (Era::Legacy, _) => self.dialog(voice).await?,
         };
         match held {
             Held::Stands(TicketState::Granted) => Ok(()),
-            Held::Stands(TicketState::Waiting) if self.message.era() == Era::Modern && self.is_plain_tool() => {
-                let number = leg.map_or(1, |leg| leg.number + 1);
-                if number > LEGS {
-                    return Err(self.pending());
-                }
-                Err(self.answered(elicit::try_again(self.id, &self.state(number)?)))
-            }
-            Held::Stands(TicketState::Waiting) => Err(self.pending()),
-            Held::Stands(TicketState::Rejected) => Err(self.refused("Denied: a person declined this call.", false)),
-            // Somebody else with the same call was faster, or it ended in some other way: asking again asks anew.
-            Held::Stands(_) => {
-                Err(self.refused("Not executed: the approval is not good any more. Make the same call again to ask anew.", true))
-            }
+            Held::Stands(TicketState::Waiting) => Err(self.undecided(leg)),
+            Held::Stands(TicketState::Rejected) => Err(self.ended(&Stale::DECLINED)),
+            Held::Stands(TicketState::Expired | TicketState::Spent | TicketState::Void) => Err(self.ended(&Stale::OVER)),
+            Held::Stopping => Err(self.pending()),
             Held::Unwanted => Err(self.answered(refused::cancelled(self.id))),
         }
     }
@@ -180,6 +193,7 @@ impl Waiting<'_> {
             () = voice.gone() => Held::Unwanted,
             () = unwanted => Held::Unwanted,
             stands = ruling => Held::Stands(stands.unwrap_or(TicketState::Expired)),
+            () = self.line.stopping.wait() => Held::Stopping,
         }
     }
 
@@ -192,11 +206,11 @@ impl Waiting<'_> {
         let version = self.with.version();
         let elicits = self.with.elicits();
         let possible = Elicits { form: elicits.form && version >= FORMS_SINCE, url: elicits.url && version >= URLS_SINCE };
-        let asked = self.question(Some(possible), version >= URLS_SINCE).filter(|_| voice.reaches() && self.with.has_session());
-        let Some(asked) = asked else { return Ok(self.hold(voice).await) };
+        let posed = self.question(possible, version >= URLS_SINCE).filter(|_| voice.reaches() && self.with.has_session());
+        let Some(posed) = posed else { return Ok(self.hold(voice).await) };
         let subject = format!("{}-{}", self.pending.ticket, self.refusal.id());
         let Some((question, mut answer)) = self.with.own_questions().ask(&subject) else { return Ok(self.hold(voice).await) };
-        let heard = voice.say(asked.question().request(&question)).await;
+        let heard = voice.say(posed.question().request(&question)).await;
         let mut said = None;
         let held = tokio::select! {
             held = self.hold(voice), if heard => held,
@@ -207,76 +221,52 @@ impl Waiting<'_> {
             else => Held::Unwanted,
         };
         let ended = match said {
-            Some(answered) => self.user_said(answered, voice).await,
+            Some(answered) => self.user_said(posed.asked(), answered, voice).await,
             None => Ok(held),
         };
         self.with.own_questions().withdraw(&question);
         if said.is_none() {
             voice.say(reply::cancelled(&question, "The call does not wait any more.")).await;
         }
-        if let Asked::Url { id, .. } = &asked {
+        if let Posed::Page { id, .. } = &posed {
             voice.say(elicit::complete(id)).await;
         }
         ended
     }
 
-    async fn user_said<V: Voice>(&self, answered: Answered, voice: &mut V) -> Result<Held, Answer> {
+    /// That a user agreed to open a page says nothing, whatever else comes along with it.
+    async fn user_said<V: Voice>(&self, asked: Asked, answered: Answered, voice: &mut V) -> Result<Held, Answer> {
         match answered {
-            Answered::Declined => Err(self.declined()),
-            Answered::Accepted { approve: None } => Ok(self.hold(voice).await),
-            Answered::Accepted { approve: Some(approve) } => {
-                self.confirm(approve).await?;
-                Ok(self.hold(voice).await)
-            }
+            Answered::Declined => return Err(self.declined()),
+            Answered::Accepted { approve: Some(approve) } if asked == Asked::Form => self.confirm(approve).await?,
+            Answered::Accepted { .. } => {}
         }
+        Ok(self.hold(voice).await)
     }
 
-    /// What the user of the client can be asked: to open the console's page, or, where policy says that they may confirm, a form.
-    fn question(&self, elicits: Option<Elicits>, modes: bool) -> Option<Asked> {
-        let elicits = elicits.unwrap_or_default();
-        if let Some(console) = self.line.asking.console.as_ref().filter(|_| elicits.url) {
-            let id = self.pending.ticket.to_string();
-            let url = format!("{}/approvals/{id}", console.trim_end_matches('/'));
-            let message = format!("A person has to approve a call of the tool {}.", self.tool());
-            return Some(Asked::Url { id, url, message });
+    /// The answer of a modern first leg that asks the client's user.
+    fn required(&self, posed: &Posed) -> Answer {
+        let theirs = Line::theirs(self.message);
+        let state = theirs.and_then(|theirs| self.sealed((1, posed.asked()), &theirs));
+        state.map_or_else(|| self.pending(), |state| self.answered(posed.question().required(self.id, &state)))
+    }
+
+    /// Nobody has ruled in time. A modern client tries again by itself, some times; any other is told how to go on.
+    fn undecided(&self, leg: Option<&Leg>) -> Answer {
+        let number = leg.map_or(1, |leg| leg.state.number.saturating_add(1));
+        if self.message.era() == Era::Legacy || !self.is_plain_tool() || number > LEGS {
+            return self.pending();
         }
-        (elicits.form && self.pending.confirm).then(|| Asked::Form { message: self.shown(), modes })
-    }
-
-    fn tool(&self) -> String {
-        shown(self.message.name().map_or("", |name| name))
-    }
-
-    /// The call as a form shows it.
-    fn shown(&self) -> String {
-        let arguments =
-            self.message.arguments().map_or(String::new(), |arguments| String::from_utf8_lossy(arguments).into_owned());
-        format!("May {} call the tool {} with these arguments? {}", self.caller.agent, self.tool(), shown(&arguments))
-    }
-
-    /// The client's user answered a form: that is a ruling of the person the agent acts for, where policy says that they may confirm.
-    async fn confirm(&self, approve: bool) -> Result<(), Answer> {
-        let Some(person) = self.caller.actor.person().filter(|_| self.pending.confirm) else { return Ok(()) };
-        let ruler = Ruler {
-            person: person.clone(),
-            standing: self.caller.standing.actor.clone(),
-            evidence: self.caller.evidence.clone(),
-            channel: Channel::Elicitation,
+        let theirs = match leg {
+            Some(leg) => Some(leg.state.theirs.clone()),
+            None => Line::theirs(self.message),
         };
-        let verdict = if approve { Verdict::Approve } else { Verdict::Deny };
-        match self.line.gate.rule(&ruler, self.pending.ticket, Ruling::plain(verdict)).await {
-            Ok(_) | Err(RuleError::Over(_) | RuleError::Already | RuleError::Unknown) => Ok(()),
-            Err(RuleError::NotRecorded(_) | RuleError::NotKept(_)) => Err(self.pending()),
-            // It is for somebody else to rule: a no of theirs is heeded all the same.
-            Err(_) if !approve => Err(self.declined()),
-            Err(_) => Ok(()),
-        }
+        let state = theirs.and_then(|theirs| self.sealed((number, Asked::Patience), &theirs));
+        state.map_or_else(|| self.pending(), |state| self.answered(elicit::try_again(self.id, &state)))
     }
 
-    /// What a modern client is to bring back.
-    fn state(&self, number: u32) -> Result<String, Answer> {
-        let state = format!("{} {number}", self.pending.ticket);
-        self.line.states.seal_ours(&state, self.caller).ok_or_else(|| self.pending())
+    fn sealed(&self, next: (u32, Asked), theirs: &str) -> Option<String> {
+        self.line.sealed(self.caller, self.pending.ticket, next, theirs)
     }
 
     fn pending(&self) -> Answer {
@@ -284,13 +274,12 @@ impl Waiting<'_> {
     }
 
     fn declined(&self) -> Answer {
-        self.refused("Not executed: the user of this client declined.", false)
+        self.ended(&Stale::BY_USER)
     }
 
-    fn refused(&self, sentence: &str, retryable: bool) -> Answer {
-        let advice = if retryable { "" } else { " Do not retry unchanged." };
-        let text = format!("{sentence} Decision {}.{advice}", self.refusal.id());
-        self.answered(refused::with_text(self.id, self.message, self.action, &self.refusal, &text))
+    fn ended(&self, why: &Stale) -> Answer {
+        let (text, decision) = why.told(self.refusal.id(), self.pending.ticket);
+        self.answered(refused::with_text(self.id, self.message, self.action, &text, &decision))
     }
 
     fn answered(&self, body: Bytes) -> Answer {
@@ -298,32 +287,15 @@ impl Waiting<'_> {
     }
 }
 
-/// What the user of a client is asked.
-enum Asked {
-    Url { id: String, url: String, message: String },
-    Form { message: String, modes: bool },
-}
-
-impl Asked {
-    fn question(&self) -> Question<'_> {
-        match self {
-            Self::Url { id, url, message } => Question::Url { id, url, message },
-            Self::Form { message, modes } => Question::Form { message, modes: *modes },
-        }
+/// Whether the client has left by now.
+async fn has_left(voice: &mut impl Voice) -> bool {
+    tokio::select! {
+        biased;
+        () = voice.gone() => true,
+        () = std::future::ready(()) => false,
     }
 }
 
 fn answer(id: &RawId, message: &Message, action: Action, refusal: &Refusal) -> Answer {
     Answer { body: refused::refusal(id, message, action, refusal), status: StatusCode::OK, decision: Some(refusal.id()) }
 }
-
-/// A text in which everything can be seen that is in it, up to some length.
-fn shown(text: &str) -> String {
-    let cut: String = text.chars().take(SHOWN).collect();
-    let shown = visible(&cut);
-    if text.chars().nth(SHOWN).is_some() { format!("{shown}… (cut: the console shows all of it)") } else { shown.into_owned() }
-}
-
-#[cfg(test)]
-#[path = "waiting_tests.rs"]
-mod tests;

@@ -142,6 +142,17 @@ impl Stream {
         }
     }
 
+    /// The answer, when it is one in one piece.
+    pub(crate) async fn body(&mut self) -> Value {
+        let whole = async {
+            while let Some(Ok(frame)) = self.body.frame().await {
+                self.read.extend(frame.data_ref().map(|data| std::str::from_utf8(data).unwrap().to_owned()));
+            }
+        };
+        tokio::time::timeout(DEADLINE, whole).await.expect("an answer in time");
+        serde_json::from_str(&self.read).unwrap_or_else(|_| panic!("not in one piece: {}", self.read))
+    }
+
     /// The message in the next event that has one.
     pub(crate) async fn message(&mut self) -> Option<Value> {
         loop {

@@ -20,5 +20,5 @@ pub(crate) use records::{Entry, entries};
 pub(crate) use scripted::{Answer, Ear, Scripted};
 pub(crate) use served::Served;
 pub(crate) use sidecar::{Home, PATH, Sidecar, cedarpost};
-pub(crate) use stdio::{Desk, SERVER, shown, until};
+pub(crate) use stdio::{Desk, SERVER, Talk, shown, until};
 pub(crate) use upstream::{Framing, Seen, Upstream};
