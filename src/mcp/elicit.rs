@@ -119,8 +119,12 @@ pub enum Answered {
         /// What the form says; absent when there was none.
         approve: Option<bool>,
     },
-    /// Declined, or went away.
+    /// Declined.
     Declined,
+    /// Went away without choosing.
+    Cancelled,
+    /// Nothing: the client failed to ask.
+    Unasked,
 }
 
 impl Answered {
@@ -129,16 +133,17 @@ impl Answered {
             "accept" => Some(Self::Accepted {
                 approve: result.get("content").and_then(|form| form.get(APPROVE)).and_then(Value::as_bool),
             }),
-            "decline" | "cancel" => Some(Self::Declined),
+            "decline" => Some(Self::Declined),
+            "cancel" => Some(Self::Cancelled),
             _ => None,
         }
     }
 
-    /// The answer in a response of the client. An error is as good as declining: its user was not asked.
+    /// The answer in a response of the client.
     #[must_use]
     pub fn in_response(message: &Message) -> Self {
         let result = message.outcome().and_then(|result| serde_json::from_slice(result).ok());
-        result.as_ref().and_then(Self::of).unwrap_or(Self::Declined)
+        result.as_ref().and_then(Self::of).unwrap_or(Self::Unasked)
     }
 
     /// The answer that a request brings along; `None` when it brings none to our question.
@@ -146,7 +151,7 @@ impl Answered {
     pub fn in_request(message: &Message) -> Option<Self> {
         let responses: Value = serde_json::from_slice(message.input_responses()?).ok()?;
         let ours = responses.get(KEY)?;
-        Some(Self::of(ours).unwrap_or(Self::Declined))
+        Some(Self::of(ours).unwrap_or(Self::Unasked))
     }
 }
 

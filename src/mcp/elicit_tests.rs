@@ -55,10 +55,10 @@ fn only_a_clear_yes_is_one() {
         (r#""result":{"action":"accept","content":{"approve":"true"}}"#, accepted(None)),
         (r#""result":{"action":"accept"}"#, accepted(None)),
         (r#""result":{"action":"decline"}"#, Answered::Declined),
-        (r#""result":{"action":"cancel"}"#, Answered::Declined),
-        (r#""result":{"action":"ACCEPT"}"#, Answered::Declined),
-        (r#""result":{}"#, Answered::Declined),
-        (r#""error":{"code":-32601,"message":"no"}"#, Answered::Declined),
+        (r#""result":{"action":"cancel"}"#, Answered::Cancelled),
+        (r#""result":{"action":"ACCEPT"}"#, Answered::Unasked),
+        (r#""result":{}"#, Answered::Unasked),
+        (r#""error":{"code":-32601,"message":"no"}"#, Answered::Unasked),
     ] {
         let response = message(&format!(r#"{{"jsonrpc":"2.0","id":"cedarpost-1",{result}}}"#));
         assert_eq!(Answered::in_response(&response), expected, "{result}");
@@ -68,7 +68,7 @@ fn only_a_clear_yes_is_one() {
         Answered::in_request(&message(&body))
     };
     assert_eq!(request(r#","inputResponses":{"dev.cedarpost/approval":{"action":"accept"}}"#), Some(accepted(None)));
-    assert_eq!(request(r#","inputResponses":{"dev.cedarpost/approval":7}"#), Some(Answered::Declined));
+    assert_eq!(request(r#","inputResponses":{"dev.cedarpost/approval":7}"#), Some(Answered::Unasked));
     assert_eq!((request(r#","inputResponses":{"other":{"action":"accept"}}"#), request("")), (None, None));
 }
 

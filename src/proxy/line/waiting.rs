@@ -154,11 +154,12 @@ impl Waiting<'_> {
             }
             (Era::Modern, Some(leg)) => match leg.answered {
                 Some(Answered::Declined) => return Err(self.declined()),
+                Some(Answered::Cancelled) => return Err(self.pending()),
                 Some(Answered::Accepted { approve: Some(approve) }) if leg.state.asked == Asked::Form => {
                     self.confirm(approve).await?;
                     self.hold(voice).await
                 }
-                Some(Answered::Accepted { .. }) | None => self.hold(voice).await,
+                Some(Answered::Accepted { .. } | Answered::Unasked) | None => self.hold(voice).await,
             },
         };
         match held {
@@ -215,7 +216,7 @@ impl Waiting<'_> {
         let held = tokio::select! {
             held = self.hold(voice), if heard => held,
             answered = &mut answer, if heard => {
-                said = Some(answered.unwrap_or(Answered::Declined));
+                said = Some(answered.unwrap_or(Answered::Unasked));
                 Held::Unwanted
             }
             else => Held::Unwanted,
@@ -234,12 +235,14 @@ impl Waiting<'_> {
         ended
     }
 
-    /// That a user agreed to open a page says nothing, whatever else comes along with it.
+    /// That a user agreed to open a page says nothing, whatever else comes along with it; nor does a client that failed to ask. Of one who
+    /// closes the question nobody knows what they want: the call does not wait any longer, and can be made again.
     async fn user_said<V: Voice>(&self, asked: Asked, answered: Answered, voice: &mut V) -> Result<Held, Answer> {
         match answered {
             Answered::Declined => return Err(self.declined()),
+            Answered::Cancelled => return Err(self.pending()),
             Answered::Accepted { approve: Some(approve) } if asked == Asked::Form => self.confirm(approve).await?,
-            Answered::Accepted { .. } => {}
+            Answered::Accepted { .. } | Answered::Unasked => {}
         }
         Ok(self.hold(voice).await)
     }

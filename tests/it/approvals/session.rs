@@ -79,23 +79,25 @@ async fn each_revision_is_asked_in_the_ways_that_it_has() {
 async fn a_user_who_declines_the_page_ends_the_call_and_not_the_ticket() {
     let lab = Lab::with_console("20s").await;
     let client = lab.session("2025-11-25", json!({"url": {}})).await;
-    for answer in [
-        json!({"result": {"action": "decline"}}),
-        json!({"result": {"action": "cancel"}}),
-        json!({"error": {"code": -32601, "message": "no"}}),
+    for (action, told) in [
+        ("decline", "Not executed: the user of this client declined."),
+        ("cancel", "Not executed: a person has to approve this call first."),
     ] {
         let mut stream = lab.calls(&client, "1", json!({})).await;
         let asked = stream.message().await.unwrap();
-        let mut said = json!({"jsonrpc": "2.0", "id": asked["id"]});
-        said.as_object_mut().unwrap().extend(answer.as_object().unwrap().clone());
+        let said = json!({"jsonrpc": "2.0", "id": asked["id"], "result": {"action": action}});
         lab.beside(&client).await.say(&said).await.unwrap();
         assert_eq!(stream.message().await.unwrap()["method"], "notifications/elicitation/complete");
         let ended = stream.message().await.unwrap();
-        assert!(text(&ended).starts_with("Not executed: the user of this client declined."), "{ended}");
+        assert!(text(&ended).starts_with(told), "{ended}");
     }
+    let mut stream = lab.calls(&client, "1", json!({})).await;
+    let asked = stream.message().await.unwrap();
+    let failed = json!({"jsonrpc": "2.0", "id": asked["id"], "error": {"code": -32601, "message": "no"}});
+    lab.beside(&client).await.say(&failed).await.unwrap();
     lab.rule(&lab.waiting().await, "approve").await;
-    assert_eq!(lab.executed("destroy").len(), 0);
-    assert!(is_done(&lab.calls(&client, "2", json!({})).await.body().await));
+    assert_eq!(stream.message().await.unwrap()["method"], "notifications/elicitation/complete");
+    assert!(is_done(&stream.message().await.unwrap()), "a client that fails to ask waits all the same");
     assert_eq!(lab.executed("destroy").len(), 1);
     lab.knows_nothing();
 }
