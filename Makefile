@@ -6,7 +6,7 @@ ARGS ?=
 FUZZ_SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run build test check fmt clippy docs deny conformance clients identity console bench fuzz clean
+.PHONY: help demo run build test check fmt clippy docs deny conformance clients identity approvals console bench fuzz clean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ identity: ## An authorization server and an MCP client of others, with the sidec
 
 console: ## The console in headless Chromium (needs node and chromium; IMAGES=docs/images keeps pictures)
 	tests/console/run.sh
+
+approvals: ## Real MCP clients call a tool that waits for a person (needs node and python3)
+	tests/approvals/run.sh
 
 bench: ## Latency, throughput and CPU beside a bare proxy and a direct call
 	$(CARGO) bench --locked $(ARGS)

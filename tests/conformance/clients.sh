@@ -7,19 +7,6 @@
 set -u
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-# venv VERSION: a Python environment with that version of the SDK; prints its interpreter.
-venv() {
-  local into="$CACHE/python-mcp-$1"
-  if [ ! -e "$into/.complete" ]; then
-    command -v python3 >/dev/null || fail "python3 is not installed"
-    printf 'installing mcp %s into %s\n' "$1" "$into" >&2
-    rm -rf "$into" && python3 -m venv "$into" || fail "python3 could not make a virtual environment"
-    timeout 300 "$into/bin/pip" install --quiet --disable-pip-version-check "mcp==$1" >&2 || fail "pip could not install mcp $1"
-    touch "$into/.complete"
-  fi
-  printf '%s\n' "$into/bin/python"
-}
-
 SUITES="$(install suites)" || exit 2
 TOOLS="$(install clients)" || exit 2
 PYTHON_1="$(venv 1.30.0)" || exit 2

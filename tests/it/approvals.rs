@@ -13,6 +13,7 @@ mod ends;
 mod modern;
 mod server;
 mod session;
+mod sse;
 mod stdio;
 
 /// Where people find the console, as far as clients are told.
