@@ -44,6 +44,9 @@ pub enum StoreError {
     /// A ticket cannot be written as it is.
     #[error("a ticket cannot be written")]
     Unwritable(#[from] serde_json::Error),
+    /// A ticket is longer than what is kept safely, in bytes. Nothing was written.
+    #[error("a ticket of {0} bytes is too long to be kept")]
+    TooLong(usize),
     /// The task that writes was cut off: the process is going down.
     #[error("the ticket was not written: the process is going down")]
     Interrupted,
@@ -84,12 +87,13 @@ impl Store {
         before: Option<&Ticket>,
         all: impl Iterator<Item = &'a Arc<Ticket>>,
     ) -> Result<(), StoreError> {
+        // First, because what cannot be written must not cost the database.
+        let mut batch = Batch::default();
+        write(&mut batch, ticket, before)?;
         let database = match self.database.take() {
             Some(database) => database,
             None => self.begin(all)?,
         };
-        let mut batch = Batch::default();
-        write(&mut batch, ticket, before)?;
         self.commit(database, batch)
     }
 
@@ -181,7 +185,11 @@ fn write(batch: &mut Batch, ticket: &Ticket, before: Option<&Ticket>) -> Result<
     if let Some(arguments) = ticket.bound.arguments.as_ref().filter(|_| known == 0) {
         arguments.chunks(PIECE).enumerate().for_each(|(number, piece)| batch.insert(&piece_key(ticket.id, number), piece));
     }
-    batch.insert(&key(ticket.id), &serde_json::to_vec(&Stored::of(ticket))?);
+    let stored = serde_json::to_vec(&Stored::of(ticket))?;
+    if stored.len() > MAX_VALUE {
+        return Err(StoreError::TooLong(stored.len()));
+    }
+    batch.insert(&key(ticket.id), &stored);
     (pieces(ticket)..known).for_each(|number| batch.remove(&piece_key(ticket.id, number)));
     Ok(())
 }

@@ -65,6 +65,24 @@ fn a_ticket_comes_back_as_it_was() {
 }
 
 #[test]
+fn a_ticket_that_is_too_long_is_refused_and_costs_no_database() {
+    let home = tempfile::tempdir().unwrap();
+    let (mut store, _) = open(home.path());
+    let (short, mut long) = (ticket(1, "{}"), ticket(2, "{}"));
+    put(&mut store, &short, None).unwrap();
+    let number = store.number;
+    // Each is six characters long in JSON.
+    long.bound.target = Target::Resource("\u{1}".repeat(MAX_VALUE / 6).into());
+    long.digest = long.bound.digest();
+    assert!(matches!(put(&mut store, &long, None), Err(StoreError::TooLong(length)) if length > MAX_VALUE));
+    let after = ticket(3, "{}");
+    put(&mut store, &after, None).unwrap();
+    assert_eq!((store.number, store.database.is_some()), (number, true));
+    drop(store);
+    assert_eq!(open(home.path()).1, [short, after]);
+}
+
+#[test]
 fn long_arguments_lie_in_pieces_and_go_with_their_ticket() {
     let home = tempfile::tempdir().unwrap();
     let long = ticket(1, &format!("\"{}\"", "x".repeat(3 * PIECE)));

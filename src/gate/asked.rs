@@ -6,8 +6,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-
 use super::Gate;
 use super::refusal::Pending;
 use crate::approval::{Asker, Bound, ChangeError, Event, Hand, HandError, Ticket};
@@ -50,7 +48,8 @@ impl Sought {
     pub(super) fn of(caller: &Caller, asked: &Call, decided: &Call, definition: Option<Fingerprint>) -> Option<Self> {
         let arguments = match asked.arguments.json() {
             Some(arguments) if arguments.len() > MAX_ARGUMENTS => return None,
-            Some(arguments) => Some(Bytes::from(canonical_arguments(arguments)?)),
+            // Hidden characters are longer in it.
+            Some(arguments) => Some(canonical_arguments(arguments).filter(|canonical| canonical.len() <= MAX_ARGUMENTS)?.into()),
             None => None,
         };
         let bound = Bound {

@@ -248,6 +248,10 @@ async fn nobody_is_asked_about_more_calls_than_may_wait_or_about_one_that_nobody
     house.asked(with("pay", "[3]")).await;
     let long = Call { arguments: Arguments::from_checked_json(format!("\"{}\"", "x".repeat(300 << 10)).into()), ..call("drop") };
     assert_eq!(house.refused(long).await.pending(), None);
+    // Each of these is six characters long where people see it.
+    let hidden = "\u{202e}".repeat(50 << 10);
+    let hidden = Call { arguments: Arguments::from_checked_json(format!("\"{hidden}\"").into()), ..call("drop") };
+    assert_eq!(house.refused(hidden).await.pending(), None);
 }
 
 #[tokio::test]
