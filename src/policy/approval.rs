@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cedar_policy::{Context, PolicyId, Request as CedarRequest, RestrictedExpression};
+use cedar_policy::{ActionConstraint, Context, PolicyId, Request as CedarRequest, RestrictedExpression};
 
 use super::circumstances::{Fact, instant, record, text, time};
 use super::code::Code;
@@ -124,7 +124,10 @@ impl PolicySnapshot {
         let request = request.map_err(|error| invalid(error.to_string()))?;
         let unfit = self.unfit_in(shard, &request, &reach);
         let set = self.core.set(Which::Concrete).ok_or(Cause::NotEvaluable)?;
-        Ok(self.judge(Principal::Actor, &Answer::from(&set.evaluate(&request, &reach)), unfit, || None))
+        let judgement = self.judge(Principal::Actor, &Answer::from(&set.evaluate(&request, &reach)), unfit, || None);
+        // Whoever wrote `permit (principal, action, resource)` for callers did not mean that everybody may rule.
+        let meant = judgement.policies.iter().any(|policy| self.core.policies.names_an_action(&policy.id));
+        if judgement.cause == Cause::Permitted && !meant { Err(Cause::NoPermit) } else { Ok(judgement) }
     }
 
     /// The entities, among them those who ask and who approved before. Whoever rules is who they say now, also if they took part before.
@@ -214,6 +217,11 @@ impl Policies {
             breakglass: said("breakglass"),
             confirm: said("confirm"),
         }
+    }
+
+    /// Whether the scope of this policy says which actions it is about.
+    fn names_an_action(&self, id: &str) -> bool {
+        self.set.policy(&PolicyId::new(id)).is_some_and(|policy| policy.action_constraint() != ActionConstraint::Any)
     }
 
     /// Annotations about approvals that nobody could follow.

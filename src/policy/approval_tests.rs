@@ -157,16 +157,24 @@ fn nobody_may_rule_when_it_is_not_known_what_policy_says() {
 }
 
 #[test]
-fn a_permit_of_calls_lets_nobody_rule_unless_it_says_every_action() {
-    // Those of callers who know nothing of approvals.
+fn a_permit_lets_people_rule_only_when_its_scope_names_the_action() {
+    // Permits of callers are written by those who know nothing of approvals.
     let (server, standing, target, alice) = (shop(), Memberships::default(), Target::Tool("delete".into()), UserId::new("alice"));
-    for (scope, may) in
-        [("action in Mcp::Action::\"tools/call\"", false), ("action == Mcp::Action::\"resources/read\"", false), ("action", true)]
-    {
-        let world = World::new(format!("permit (principal, {scope}, resource);"));
+    let ruling = "permit (principal, action == Mcp::Action::\"approve\", resource);";
+    for (policies, expected) in [
+        ("permit (principal, action in Mcp::Action::\"tools/call\", resource);", "no_permit"),
+        ("permit (principal, action == Mcp::Action::\"resources/read\", resource);", "no_permit"),
+        ("permit (principal, action, resource);", "no_permit"),
+        ("permit (principal, action, resource) when { action == Mcp::Action::\"approve\" };", "no_permit"),
+        (ruling, "permitted"),
+        ("permit (principal, action in [Mcp::Action::\"approve\", Mcp::Action::\"resources/read\"], resource);", "permitted"),
+        (&format!("permit (principal, action, resource); {ruling}"), "permitted"),
+        (&format!("forbid (principal, action, resource); {ruling}"), "forbidden"),
+    ] {
+        let world = World::new(policies);
         let caller = world.caller();
         let judged = world.snapshot().may_rule(&asking(&alice, &standing, &caller, &server, &target));
-        assert_eq!(judged.cause == Cause::Permitted, may, "{scope}");
+        assert_eq!(judged.cause.name(), expected, "{policies}");
     }
 }
 
