@@ -1,5 +1,7 @@
 //! What is private about records, all the way through the log: written with them, proved and read with the salt, gone without it.
 
+use std::sync::atomic::AtomicBool;
+
 use serde_json::Value;
 
 use super::private::{commitment, digest_of, unseal};
@@ -106,4 +108,35 @@ async fn what_was_kept_of_records_that_a_crash_cut_off_is_gone_after_the_next_st
     assert!(reader.kept(2).unwrap().is_none() && reader.kept(9).unwrap().is_none());
     let seq = writer.append(scene(b"{}").decided(1)).await.unwrap().seq();
     assert_eq!((seq, proved(dir.path(), &reader, seq, "args")), (3, Some(b"{}".to_vec())));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_kept_is_found_also_while_its_epoch_is_let_go_of() {
+    let dir = tempfile::tempdir().unwrap();
+    let small = Settings { epochs: EpochLimits { records: 256, ..EpochLimits::default() }, ..settings(dir.path()) };
+    let (writer, reader) = open(&small, &Clock::System, &mut Registry::default()).unwrap();
+    let scene = scene(b"{}");
+    for round in 0..6 {
+        let seq = writer.append(scene.decided(round << 32)).await.unwrap().seq();
+        let over = Arc::new(AtomicBool::new(false));
+        // More than there are processors, so that some of them are stopped in the middle of a look.
+        let looking: Vec<_> = (0..32)
+            .map(|_| {
+                let (reader, over) = (reader.clone(), Arc::clone(&over));
+                std::thread::spawn(move || {
+                    (0..).take_while(|_| !over.load(Ordering::SeqCst)).all(|_: u64| reader.kept(seq).unwrap().is_some())
+                })
+            })
+            .collect();
+        let more = (1..300).map(|number| writer.append(scene.decided((round << 32) + number)));
+        assert!(futures_util::future::join_all(more).await.iter().all(Result::is_ok));
+        let let_go = async {
+            while writer.store().epoch_of(seq).is_some() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), let_go).await.unwrap();
+        over.store(true, Ordering::SeqCst);
+        assert!(looking.into_iter().all(|looks| looks.join().unwrap()), "round {round}");
+    }
 }

@@ -139,12 +139,14 @@ impl AuditReader {
     ///
     /// [`ReadError`]; also when there are not so many.
     pub fn root(&self, size: u64) -> Result<TreeHash, ReadError> {
+        // Looked for before the archive, see `Records::read_ahead`.
+        let epoch = self.store.epoch_of(size);
         // What is archived is there in hashes already; an epoch knows the tree before and at each commit.
         if size <= self.store.archive().archived() {
             return self.hashes(size)?.root(size).map_err(|error| ReadError::Tree(error.to_string()));
         }
         let gap = ReadError::Gap { seq: size };
-        let Some(epoch) = self.store.epoch_of(size).filter(|_| size <= self.len()) else { return Err(gap) };
+        let Some(epoch) = epoch.filter(|_| size <= self.len()) else { return Err(gap) };
         let tree = epoch.up_to(size)?.edge.frontier;
         if tree.size() == size { Ok(tree.root()) } else { Err(gap) }
     }
@@ -173,10 +175,11 @@ impl AuditReader {
     ///
     /// [`ReadError`].
     pub fn kept(&self, seq: u64) -> Result<Option<Vec<u8>>, ReadError> {
-        // An epoch forgets at once what is erased, the archive a moment later.
-        match self.store.archive().kept(seq)? {
-            Some(kept) => Ok(Some(kept)),
-            None => Ok(self.store.kept_in_epoch(seq)?),
+        // Looked for before the archive, see `Records::read_ahead`. An epoch forgets at once what is erased, the archive a moment later.
+        let epoch = self.store.epoch_of(seq);
+        match (self.store.archive().kept(seq)?, epoch) {
+            (None, Some(epoch)) => Ok(epoch.kept(seq)?),
+            (kept, _) => Ok(kept),
         }
     }
 
