@@ -48,6 +48,7 @@ impl Rooms {
         let gate = Gate::open(settings, files, books(config, &log)?, clock.clone(), metrics.0, metrics.1)
             .await
             .context("failed to load the policies")?;
+        gate.register_rulers(registry);
         for warning in gate.snapshot().warnings() {
             tracing::warn!("{warning}");
         }

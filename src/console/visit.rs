@@ -5,7 +5,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Form;
-use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{FromRequest, FromRequestParts, Query, Request};
 use axum::http::request::Parts;
 use axum::http::{Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -71,7 +72,7 @@ impl FromRequestParts<Arc<Shown>> for Visitor {
     }
 }
 
-/// The fields of a form.
+/// The fields of a form, or of an address.
 #[derive(Debug, Default)]
 pub(super) struct Fields(pub(super) Vec<(String, String)>);
 
@@ -90,6 +91,14 @@ impl Fields {
     /// All fields of a name, as they are.
     pub(super) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         self.0.iter().filter(move |(field, _)| field == name).map(|(_, value)| value.as_str())
+    }
+}
+
+impl FromRequestParts<Arc<Shown>> for Fields {
+    type Rejection = QueryRejection;
+
+    async fn from_request_parts(parts: &mut Parts, shown: &Arc<Shown>) -> Result<Self, Self::Rejection> {
+        Query::from_request_parts(parts, shown).await.map(|Query(fields)| Self(fields))
     }
 }
 

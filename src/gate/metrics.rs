@@ -55,7 +55,7 @@ struct AnswerLabels {
     decision: &'static str,
 }
 
-// People stay out of the labels: how each of them rules is in the console and in `/status`.
+// People stay out of these labels, which have no bound: how each of them rules is in `rulers`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RulingLabels {
     ruling: &'static str,

@@ -28,6 +28,7 @@ mod metrics;
 mod permit;
 mod refusal;
 mod rule;
+mod rulers;
 mod settle;
 mod unidentified;
 mod visible;

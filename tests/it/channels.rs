@@ -118,6 +118,9 @@ async fn somebody_looks_and_approves_on_the_command_line_and_the_call_goes_on_on
     assert!(text.contains("approve by operator at ") && text.contains("(cli): fine"), "{text}");
     let granted = next(&mut lines).await;
     assert!(granted.contains("granted by operator"), "{granted}");
+    let ruled = |verdict: &str| format!("cedarpost_approval_ruler_rulings{{ruler=\"operator\",verdict=\"{verdict}\"}}");
+    let (approved, denied) = (scene.sidecar.metric(&ruled("approve")).await, scene.sidecar.metric(&ruled("deny")).await);
+    assert_eq!((approved, denied), (1, 0));
 
     assert!(scene.call("2", EVIL).await.is_good());
     assert!(!scene.call("3", EVIL).await.is_good(), "an approval is good for one call");

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 
@@ -21,12 +21,7 @@ const AT_ONCE: usize = 100;
 const VERDICTS: [(&str, &str); 4] = [("", "any"), ("allow", "allow"), ("deny", "deny"), ("require_approval", "require approval")];
 
 /// The page.
-pub(in crate::console) async fn show(
-    State(shown): State<Arc<Shown>>,
-    visitor: Visitor,
-    Query(query): Query<Vec<(String, String)>>,
-) -> Response {
-    let fields = Fields(query);
+pub(in crate::console) async fn show(State(shown): State<Arc<Shown>>, visitor: Visitor, fields: Fields) -> Response {
     let wanted = Wanted { kind: Some("decision".to_owned()), outcomes: false, ..wanted(&fields) };
     let found = found(&shown, wanted).await;
     let verdict = fields.get("verdict").unwrap_or_default();

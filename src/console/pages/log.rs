@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::Response;
 
 use super::super::html::{Html, div, el, html};
@@ -32,12 +32,7 @@ const KINDS: [(&str, &str); 6] = [
 ];
 
 /// The page.
-pub(in crate::console) async fn show(
-    State(shown): State<Arc<Shown>>,
-    visitor: Visitor,
-    Query(query): Query<Vec<(String, String)>>,
-) -> Response {
-    let fields = Fields(query);
+pub(in crate::console) async fn show(State(shown): State<Arc<Shown>>, visitor: Visitor, fields: Fields) -> Response {
     let value = |name: &str| fields.get(name).unwrap_or_default().to_owned();
     let filter = el("form").class("filter").attr("method", "get").attr("action", "/log").attr("role", "search").with((
         input("Agent", "agent", &value("agent"), "any, or begin*"),

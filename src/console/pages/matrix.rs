@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::Response;
 use bytes::Bytes;
 use serde_json::json;
@@ -26,12 +26,7 @@ const LOOKED_AT: usize = 1_000;
 type Pair = (String, String);
 
 /// The page.
-pub(in crate::console) async fn show(
-    State(shown): State<Arc<Shown>>,
-    visitor: Visitor,
-    Query(query): Query<Vec<(String, String)>>,
-) -> Response {
-    let fields = Fields(query);
+pub(in crate::console) async fn show(State(shown): State<Arc<Shown>>, visitor: Visitor, fields: Fields) -> Response {
     let (agent, actor) = (fields.text("agent"), fields.text("actor"));
     let filter = el("form").class("filter").attr("method", "get").attr("action", "/matrix").with((
         input("Another agent", "agent", agent.as_deref().unwrap_or_default(), "agent"),
@@ -128,12 +123,7 @@ fn cell(sources: &Sources, (agent, actor): &Pair, server: &ServerName, tool: &Ar
 }
 
 /// Why a caller may or may not call a tool, without arguments.
-pub(in crate::console) async fn why(
-    State(shown): State<Arc<Shown>>,
-    visitor: Visitor,
-    Query(query): Query<Vec<(String, String)>>,
-) -> Response {
-    let fields = Fields(query);
+pub(in crate::console) async fn why(State(shown): State<Arc<Shown>>, visitor: Visitor, fields: Fields) -> Response {
     let (agent, tool) = (fields.text("agent").unwrap_or_default(), fields.text("tool").unwrap_or_default());
     let actor = fields.text("actor");
     let inquiry = match &actor {

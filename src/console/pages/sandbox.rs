@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::Response;
 use bytes::Bytes;
 use serde_json::json;
@@ -19,12 +19,7 @@ use super::explained::explained;
 const MOST_FILES: usize = 50;
 
 /// The page, with the policies in force.
-pub(in crate::console) async fn show(
-    State(shown): State<Arc<Shown>>,
-    visitor: Visitor,
-    Query(query): Query<Vec<(String, String)>>,
-) -> Response {
-    let fields = Fields(query);
+pub(in crate::console) async fn show(State(shown): State<Arc<Shown>>, visitor: Visitor, fields: Fields) -> Response {
     let (files, wrong) = match shown.look(|sources| sources.lab.policies()).await {
         Ok(Ok(files)) => (files, None),
         Ok(Err(error)) => (Vec::new(), Some(alert("notice bad", error))),
