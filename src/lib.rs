@@ -29,6 +29,9 @@ pub mod policy;
 // The gate: the one door through which every call and every change of the world passes.
 pub mod gate;
 
+// The threshold: how MCP messages pass the gate, for every face that takes them.
+pub mod passage;
+
 // Faces: speak to the world; translate, never decide.
 pub mod control;
 pub mod grpc;

@@ -140,6 +140,11 @@ impl Endpoint {
         &self.path
     }
 
+    /// Asks the server for its tools, unless that was done a moment ago; returns when it has answered, or after a while.
+    pub async fn refresh_tools(&self) {
+        self.line.learner.refresh().await;
+    }
+
     /// Looks after the server until told to stop: learns its tools, ends idle sessions.
     pub async fn run(self: Arc<Self>, stop: Stop) {
         if let Some(learning) = self.take_learning() {

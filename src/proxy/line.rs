@@ -20,7 +20,7 @@ use crate::gate::Gate;
 use crate::lifecycle::Stop;
 use crate::mcp;
 
-pub(super) use inbound::{Inbound, method};
+pub(super) use inbound::Inbound;
 pub use waiting::Asking;
 
 /// What a message has to pass on its way to one server and back.

@@ -27,10 +27,31 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("policy", GROUND),
     // The gate: the rooms it guards, and ground.
     ("gate", &["policy", "audit", "approval", "domain", "clock", "lifecycle", "listen", "outbound", "storage", "telemetry"]),
-    // Faces: gate, identity and ground; the proxy also speaks MCP.
-    ("proxy", &["gate", "identity", "mcp", "domain", "clock", "lifecycle", "listen", "outbound", "storage", "telemetry"]),
+    // The threshold: what MCP and the gate have to do with each other.
+    ("passage", &["gate", "mcp", "domain"]),
+    // Faces: gate, identity and ground; the proxy also speaks MCP, and so does what answers gateways.
+    (
+        "proxy",
+        &["passage", "gate", "identity", "mcp", "domain", "clock", "lifecycle", "listen", "outbound", "storage", "telemetry"],
+    ),
     ("control", &["gate", "domain", "clock", "lifecycle", "listen", "outbound", "storage", "telemetry"]),
-    ("grpc", &["gate", "identity", "domain", "json", "clock", "lifecycle", "listen", "outbound", "storage", "telemetry"]),
+    (
+        "grpc",
+        &[
+            "passage",
+            "gate",
+            "identity",
+            "mcp",
+            "domain",
+            "json",
+            "clock",
+            "lifecycle",
+            "listen",
+            "outbound",
+            "storage",
+            "telemetry",
+        ],
+    ),
     // It only sends.
     ("hooks", &["gate", "domain", "clock", "lifecycle", "outbound"]),
     ("console", &["gate", "identity", "domain", "clock", "lifecycle", "listen", "outbound", "storage", "telemetry"]),

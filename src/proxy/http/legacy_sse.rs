@@ -127,7 +127,7 @@ async fn speak(endpoint: &Arc<Endpoint>, server: &HttpUpstream, who: &Identified
     let Some(target) = session.sse.as_ref().and_then(|sse| sse.target.get().cloned()) else { return respond::unknown_session() };
     let body = match read::json(&head.headers, body, endpoint.limits.request.max_bytes, endpoint.limits.body_timeout).await {
         Ok(body) => body,
-        Err(unread) => return unread.response(),
+        Err(unread) => return read::response(unread),
     };
     let message = match Message::parse(&body, &endpoint.line.request_limits) {
         Ok(message) => message,

@@ -12,14 +12,15 @@ use tokio_util::sync::CancellationToken;
 use super::super::body::Body;
 use super::super::conversation::Conversation;
 use super::super::endpoint::Endpoint;
-use super::super::line::{Inbound, method};
+use super::super::line::{Inbound, Line};
 use super::super::session::Session;
 use super::exchange::Exchange;
 use super::voice::{HttpVoice, Manner};
 use super::{read, respond};
 use crate::domain::{Caller, Transport};
 use crate::identity::Identified;
-use crate::mcp::{self, Era, Malformed, Message};
+use crate::mcp::{Era, Message};
+use crate::passage;
 
 /// The header that names a session (2025-03-26 to 2025-11-25).
 pub(super) const SESSION_ID: &str = "mcp-session-id";
@@ -33,7 +34,7 @@ pub(super) async fn post(
     let (head, body) = request.into_parts();
     let body = match read::json(&head.headers, body, endpoint.limits.request.max_bytes, endpoint.limits.body_timeout).await {
         Ok(body) => body,
-        Err(unread) => return unread.response(),
+        Err(unread) => return read::response(unread),
     };
     let message = match Message::parse(&body, &endpoint.line.request_limits) {
         Ok(message) => message,
@@ -42,7 +43,8 @@ pub(super) async fn post(
             return respond::json(StatusCode::BAD_REQUEST, malformed.reply());
         }
     };
-    if let Err(mismatch) = agree(&endpoint, &message, &head.headers) {
+    let agree = |line: &Line| passage::agree(&line.gate, &line.server, &message, |name| raw_values(&head.headers, name));
+    if let Err(mismatch) = agree(&endpoint.line) {
         return respond::json(StatusCode::BAD_REQUEST, mismatch.reply());
     }
     let session = match session(&endpoint, &who.caller, &head.headers, message.era()) {
@@ -63,14 +65,6 @@ pub(super) async fn post(
         travel(endpoint, (conversation, who), session, head, message, reply).await;
     });
     answer.await.unwrap_or_else(|_| respond::failed(None, "The sidecar failed to answer."))
-}
-
-/// Whether the headers say what the body says, those too that a modern tool's schema asks for.
-fn agree(endpoint: &Endpoint, message: &Message, headers: &HeaderMap) -> Result<(), Malformed> {
-    mcp::headers::check(message, |name| raw_values(headers, name))?;
-    let called = message.name().filter(|_| message.era() == Era::Modern && method(message) == "tools/call");
-    let schema = called.and_then(|tool| endpoint.line.gate.input_schema(&endpoint.line.server, tool));
-    mcp::check_params(message, schema.as_deref(), |name| raw_values(headers, name))
 }
 
 /// The whole way of one message: to a decision, to the server, and back.

@@ -8,6 +8,7 @@ use super::super::guard::Stranger;
 use crate::domain::DecisionId;
 use crate::identity::Refusal;
 use crate::mcp::{RawId, reply};
+use crate::passage::refused;
 
 /// Names the decision that an answer rests on.
 const DECISION_ID: HeaderName = HeaderName::from_static("cedarpost-decision-id");
@@ -17,8 +18,6 @@ const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
 
 const INVALID_REQUEST: i32 = -32600;
 const INTERNAL_ERROR: i32 = -32603;
-/// What the official SDKs use for a session that does not exist; clients open a new one on it.
-const SESSION_NOT_FOUND: i32 = -32001;
 
 pub(super) fn json(status: StatusCode, body: Bytes) -> Response<Body> {
     let mut response = Response::new(Body::from(body));
@@ -103,7 +102,7 @@ pub(super) fn metadata(method: &Method, metadata: Bytes) -> Response<Body> {
 }
 
 pub(super) fn unknown_session() -> Response<Body> {
-    json(StatusCode::NOT_FOUND, reply::error(None, SESSION_NOT_FOUND, "Session not found", None))
+    json(StatusCode::NOT_FOUND, refused::unknown_session())
 }
 
 pub(super) fn refused(status: StatusCode, sentence: &str) -> Response<Body> {

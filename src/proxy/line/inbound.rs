@@ -8,12 +8,12 @@ use http::StatusCode;
 
 use super::Line;
 use super::refused;
-use crate::domain::{Action, Call, Caller, DecisionId, Source, Target, TraceId};
+use crate::domain::{Action, Call, Caller, DecisionId, Source, Target};
 use crate::gate;
 use crate::mcp::elicit::{Answered, Elicits};
 use crate::mcp::listen::{self, ListenFilter};
-use crate::mcp::method::{Eras, Method};
-use crate::mcp::{self, Era, Kind, Message, RawId, Route, Sender};
+use crate::mcp::{self, Kind, Message, RawId, Route};
+use crate::passage::{self, method};
 use crate::proxy::cleared::Cleared;
 use crate::proxy::conversation::{Conversation, OwnQuestions};
 use crate::proxy::flight::{Cancelled, Expect, Flight};
@@ -270,29 +270,10 @@ impl Line {
     }
 
     fn route(&self, message: &Message) -> Route {
-        // What the stateless revision removed is as unknown there as what never was.
-        let removed =
-            message.era() == Era::Modern && message.method().and_then(Method::row).is_some_and(|row| row.eras == Eras::Legacy);
-        if removed {
-            return Route::Refuse;
-        }
-        mcp::route(message, Sender::Client, |method| self.extensions.contains(method))
+        passage::route(message, |method| self.extensions.contains(method))
     }
 
     pub(super) fn call(&self, source: Source, message: &Message, action: Action, target: Target) -> Call {
-        Call {
-            server: self.server.clone(),
-            action,
-            target,
-            arguments: mcp::arguments(message, action),
-            source,
-            request: message.id().map(|id| id.to_string().into()),
-            trace: message.traceparent().and_then(|value| TraceId::from_traceparent(value)),
-        }
+        passage::call(&self.server, source, message, action, target)
     }
-}
-
-/// The method's name; empty for an answer, which has none.
-pub(in crate::proxy) fn method(message: &Message) -> &str {
-    message.method().map_or("", Method::name)
 }

@@ -3,13 +3,13 @@
 use bytes::Bytes;
 use serde_json::Value;
 
-use super::inbound::method;
 use super::{Line, refused};
 use crate::domain::{Action, Target};
 use crate::gate::{Answer, Outcome, Settlement};
 use crate::mcp::elicit::KEY;
-use crate::mcp::list::{self, CachePolicy, Item};
+use crate::mcp::list::{self, CachePolicy};
 use crate::mcp::{self, Era, Inspection, Kind, ListKind, Message, RawId, ResultKind, Route, Sender, reply};
+use crate::passage::{self, method};
 use crate::proxy::cleared::Cleared;
 use crate::proxy::conversation::{Conversation, OwnQuestions};
 use crate::proxy::flight::{Expect, Flight};
@@ -172,20 +172,11 @@ impl Line {
     fn without_hidden(&self, with: &Conversation, kind: ListKind, era: Era, body: &Bytes) -> Result<Bytes, list::Unreadable> {
         let source = with.source();
         let view = self.gate.view(with.caller(), &self.server, &source);
-        let keep = |item: &Item<'_>| {
-            let name = || item.name.as_ref().into();
-            match kind {
-                ListKind::Tools => view.shows_tool(&item.name, &item.definition),
-                ListKind::Resources | ListKind::ResourceTemplates => view.shows(Action::ResourcesRead, &Target::Resource(name())),
-                ListKind::Prompts => view.shows(Action::PromptsGet, &Target::Prompt(name())),
-                ListKind::Tasks => self.owners.owns(with.caller(), &item.name),
-            }
-        };
         let cache = match era {
             Era::Modern => CachePolicy::Private { max_ttl_ms: u64::try_from(self.list_ttl.as_millis()).unwrap_or(u64::MAX) },
             Era::Legacy => CachePolicy::Untouched,
         };
-        list::filter(body, kind, keep, cache)
+        passage::filter(&view, kind, cache, body, |task| self.owners.owns(with.caller(), task))
     }
 
     /// The server asks the client for something: that is a decision too.

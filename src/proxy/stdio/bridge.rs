@@ -17,11 +17,12 @@ use crate::domain::DecisionId;
 use crate::gate::{Answer, Outcome};
 use crate::lifecycle::Stop;
 use crate::mcp::{Era, INTERNAL_ERROR, ListKind, Message, RawId, argument_headers, mirrored_headers, reply, sse};
+use crate::passage::method;
 use crate::proxy::cleared::Cleared;
 use crate::proxy::collect::collect;
 use crate::proxy::conversation::Conversation;
 use crate::proxy::endpoint::Endpoint;
-use crate::proxy::line::{Inbound, method};
+use crate::proxy::line::Inbound;
 use crate::proxy::lines::on_one_line;
 use crate::proxy::upstream::{HttpUpstream, Upstream, Whose, is_event_stream, own};
 

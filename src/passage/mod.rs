@@ -1,0 +1,16 @@
+//! How an MCP message passes the gate: which decision it needs, the call that is made of it, how a no looks in MCP, and what of a list a
+//! caller sees.
+//!
+//! The faces that take MCP messages share it, whether they carry a message on themselves (`proxy`) or answer somebody who does
+//! (`grpc::gateways`): the same message gets the same decision and the same words on every way. It decides nothing; `gate` does.
+
+mod agree;
+mod body;
+mod call;
+mod list;
+pub mod refused;
+
+pub use agree::agree;
+pub use body::{Unread, is_json};
+pub use call::{call, method, route};
+pub use list::filter;
