@@ -4,14 +4,22 @@
 
 use std::path::PathBuf;
 
+/// What is described apart, because it is served only where it is asked for: the description's name, and the file of the service.
+const DESCRIBED: [(&str, &str); 3] = [
+    ("cedarpost", "cedarpost/v1/decision.proto"),
+    ("ext_authz", "envoy/service/auth/v3/external_auth.proto"),
+    ("ext_mcp", "agentgateway/ext_mcp.proto"),
+];
+
 #[expect(clippy::disallowed_methods, reason = "this is how cargo tells a build where to write")]
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let root = PathBuf::from("proto");
-    let files = ["cedarpost/v1/decision.proto"];
     println!("cargo::rerun-if-changed=proto");
-    let described = protox::compile(files, [&root])?;
     let out = PathBuf::from(std::env::var("OUT_DIR")?);
-    std::fs::write(out.join("cedarpost.bin"), prost::Message::encode_to_vec(&described))?;
-    tonic_prost_build::configure().build_client(true).compile_fds(described)?;
+    for (name, file) in DESCRIBED {
+        let described = protox::compile([file], [&root])?;
+        std::fs::write(out.join(format!("{name}.bin")), prost::Message::encode_to_vec(&described))?;
+        tonic_prost_build::configure().build_client(true).compile_fds(described)?;
+    }
     Ok(())
 }

@@ -1,15 +1,21 @@
 //! The gRPC face, when the configuration asks for one.
 
+use std::sync::Arc;
+
 use anyhow::Context;
 use tokio::sync::mpsc;
 
+use super::servers::LIST_TTL;
 use crate::audit::{AuditReader, Health, StoredRecord};
-use crate::config::{Config, GrpcSettings};
+use crate::config::{Config, GatewayLists, GrpcSettings, ServerSettings};
 use crate::gate::Gate;
+use crate::grpc::gateways::{Backend, Gateways, Lists, Refresh};
 use crate::grpc::{Grpc, Record, RecordsSource};
+use crate::identity::Identity;
 use crate::lifecycle::{Stop, Tasks};
 use crate::listen::tls::{Keeper, Served};
 use crate::listen::{Listener, Metrics};
+use crate::proxy::Endpoint;
 
 /// How many records are read at once for whoever follows them.
 const AHEAD: usize = 256;
@@ -33,16 +39,59 @@ impl GrpcFace {
         self.0.as_mut().and_then(|listener| listener.take_keeper().zip(listener.certificate()))
     }
 
-    /// Starts it.
-    pub(super) fn start(self, config: &Config, gate: &Gate, reader: &AuditReader, stop: &Stop, parts: &mut Tasks) {
+    /// Starts it. `identity` and `endpoints` are for gateways that ask about messages of their clients.
+    pub(super) fn start(
+        self,
+        config: &Config,
+        (gate, reader): (&Gate, &AuditReader),
+        (identity, endpoints): (&Identity, &[Arc<Endpoint>]),
+        stop: &Stop,
+        parts: &mut Tasks,
+    ) {
         let Some(listener) = self.0 else { return };
         let health = gate.clone();
         let ready = Box::new(move || matches!(health.audit_health(), Health::Writable));
         let (bytes, depth) = (config.limits.max_message_bytes, config.limits.max_depth);
-        let face = Grpc::new(gate.clone(), records(reader.clone()), ready, bytes, depth);
+        let face = Grpc::new(gate.clone(), records(reader.clone()), ready, bytes, depth)
+            .with_gateways(gateways(config, identity, endpoints));
         tracing::info!(event = "listening", face = "grpc", address = %listener.local_addr(), "the gRPC face is ready");
         parts.spawn("the gRPC face", face.run(listener, stop.clone()));
     }
+}
+
+/// What gateways are told, when there are any.
+fn gateways(config: &Config, identity: &Identity, endpoints: &[Arc<Endpoint>]) -> Option<Gateways> {
+    let settings = &config.grpc.as_ref()?.gateways;
+    let backend = |(endpoint, server): (&Arc<Endpoint>, &ServerSettings)| {
+        let endpoint = Arc::clone(endpoint);
+        let refresh: Refresh = Arc::new(move || {
+            let endpoint = Arc::clone(&endpoint);
+            Box::pin(async move { endpoint.refresh_tools().await })
+        });
+        Backend {
+            name: server.name.clone(),
+            extensions: server.extensions.iter().cloned().collect(),
+            protected: identity.protect(&server.path, server.scopes.clone()),
+            keeps_token: server.is_the_same_resource(),
+            refresh,
+        }
+    };
+    (settings.ext_authz || settings.ext_mcp).then(|| Gateways {
+        identity: identity.clone(),
+        backends: endpoints.iter().zip(&config.servers).map(backend).collect(),
+        hosts: settings.hosts.clone(),
+        ext_authz: settings.ext_authz,
+        ext_mcp: settings.ext_mcp,
+        lists: match settings.lists {
+            GatewayLists::Some => Lists::Some,
+            GatewayLists::All => Lists::All,
+            GatewayLists::None => Lists::None,
+        },
+        trusts_principal: settings.principal,
+        sessions: config.limits.max_sessions,
+        session_idle: config.limits.session_idle_timeout,
+        list_ttl: LIST_TTL,
+    })
 }
 
 /// Sends records, and waits for more. Reading blocks, so it has a thread of its own that waits only for whoever follows.

@@ -69,10 +69,10 @@ pub async fn serve(config: Config, stop: Stop, ready: impl FnOnce(&Address)) -> 
         listener = listener.asking_for_certificates(verifier).context("failed to open the MCP listener")?;
     }
     witness.start(&mut parts, &stop);
-    grpc.start(&config, &gate, &reader, &stop, &mut parts);
     let settings = policies(&config);
-    let clock = rooms.clock.clone();
+    let (clock, identity) = (rooms.clock.clone(), rooms.identity.clone());
     let endpoints = start(&config, rooms, &mut registry, listener, requested, &stop, &mut parts)?;
+    grpc.start(&config, (&gate, &reader), (&identity, &endpoints), &stop, &mut parts);
     let running = Arc::new(Running { endpoints, certificates });
     let status = status::source(&gate, reader.clone(), carriers.board(), running);
     let console_parts = Parts { gate: &gate, reader: &reader, clock, settings, status: Arc::clone(&status), sessions };

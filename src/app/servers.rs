@@ -18,7 +18,7 @@ const LARGEST_ANSWER: usize = 64 * 1024 * 1024;
 /// How long an answer may take to arrive once it has begun, and a client to take a piece of it.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(120);
 /// How long a client may keep a filtered list: new policies change it, and not every client listens for that.
-const LIST_TTL: Duration = Duration::from_secs(10);
+pub(super) const LIST_TTL: Duration = Duration::from_secs(10);
 
 /// Prepares the endpoints of all servers.
 ///

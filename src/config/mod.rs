@@ -15,6 +15,7 @@ mod detail;
 mod environment;
 mod feed;
 pub mod flags;
+mod gateways;
 mod identity;
 mod issuers;
 mod keys;
@@ -39,8 +40,8 @@ pub use resolve::{PolicyCheck, Sources};
 pub use servers::{AskedServers, CommandLineServer};
 pub use settings::{
     ActorTokenSource, AdminSettings, ApprovalsSettings, AuditSettings, CallerSettings, CatalogSettings, Config, ConsoleSettings,
-    GrpcSettings, IdentitySettings, LimitSettings, ListenSettings, LogFormat, LogSettings, MetaToolSettings, PolicyServer,
-    PolicySettings, ServerSettings, ServerTarget, ShipSettings, WitnessServerSettings,
+    GatewayLists, GatewaySettings, GrpcSettings, IdentitySettings, LimitSettings, ListenSettings, LogFormat, LogSettings,
+    MetaToolSettings, PolicyServer, PolicySettings, ServerSettings, ServerTarget, ShipSettings, WitnessServerSettings,
 };
 pub use ship::store_options;
 

@@ -51,8 +51,12 @@ pub(super) fn admin(reader: &mut Reader<'_>) -> Option<Option<AdminSettings>> {
 pub(super) fn grpc(reader: &mut Reader<'_>) -> Option<Option<GrpcSettings>> {
     let listener = listener(reader, &GRPC);
     let max_connections = reader.count("grpc.max_connections", 1..=1_000_000);
-    let (listener, max_connections) = (listener?, max_connections?);
-    Some(listener.map(|listener| GrpcSettings { listener, max_connections }))
+    let gateways = super::gateways::gateways(reader);
+    let (listener, max_connections, gateways) = (listener?, max_connections?, gateways?);
+    if listener.is_none() {
+        super::gateways::nobody_listens(reader, &gateways);
+    }
+    Some(listener.map(|listener| GrpcSettings { listener, max_connections, gateways }))
 }
 
 pub(super) fn limits(reader: &mut Reader<'_>) -> Option<LimitSettings> {

@@ -11,6 +11,7 @@ use super::console;
 use super::credentials;
 use super::environment::Environment;
 use super::flags::Override;
+use super::gateways;
 use super::identity::{self, CallersAt, Identity};
 use super::keys::{self, KEYS};
 use super::keys::{AUDIT_TOOL, AUTHORITY, ISSUER, PEER, WEBHOOK};
@@ -267,6 +268,7 @@ impl Layers {
             let mut reader = self.reader();
             ship::around_the_witness(&mut reader, config);
             console::around_the_console(&mut reader, config);
+            gateways::fit(&mut reader, config);
             credentials::fits(&mut reader, config, matches!(face, Face::Stdio(_)));
         }
         self.finish(config)

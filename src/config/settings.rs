@@ -91,6 +91,34 @@ pub struct GrpcSettings {
     pub listener: listen::Settings,
     /// Connections open at the same time; more wait in the system's queue.
     pub max_connections: usize,
+    /// Which gateways are answered, and how.
+    pub gateways: GatewaySettings,
+}
+
+/// Gateways that ask about the messages of their clients.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GatewaySettings {
+    /// Envoy and what speaks like it.
+    pub ext_authz: bool,
+    /// What becomes of its clients' requests for lists.
+    pub lists: GatewayLists,
+    /// Which host at the gateway, in lower case, stands for which server.
+    pub hosts: BTreeMap<String, ServerName>,
+    /// Whom the gateway says that a client's certificate names counts like the certificate.
+    pub principal: bool,
+    /// agentgateway.
+    pub ext_mcp: bool,
+}
+
+/// What becomes of a request for a list where nobody can cut anything out of the answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GatewayLists {
+    /// It goes on when its caller may use some of the tools.
+    Some,
+    /// It goes on when its caller may use all of them.
+    All,
+    /// It does not go on.
+    None,
 }
 
 /// How people are asked about calls that need an approval.
@@ -329,6 +357,15 @@ pub struct ServerSettings {
 }
 
 impl ServerSettings {
+    /// Whether the server is the very resource that callers' tokens were given out for, and is shown them.
+    #[must_use]
+    pub const fn is_the_same_resource(&self) -> bool {
+        match &self.target {
+            ServerTarget::Http { credential, .. } => matches!(**credential, CredentialSettings::SameResource { .. }),
+            ServerTarget::Child { .. } => false,
+        }
+    }
+
     /// Whether the server has to be shown something that is made of what callers show us.
     #[must_use]
     pub const fn needs_callers_tokens(&self) -> bool {

@@ -71,6 +71,19 @@ impl Gate {
 }
 
 impl Checked {
+    /// The decision's name when it is an allow.
+    ///
+    /// # Errors
+    ///
+    /// The refusal as an agent may see it, when it is not.
+    pub fn allowed(self) -> Result<DecisionId, Refusal> {
+        match (self.decision, self.refusal) {
+            (Decision::Allow(_), None) => Ok(self.id),
+            (_, Some(refusal)) => Err(refusal),
+            (Decision::Deny(grounds) | Decision::RequireApproval(grounds), None) => Err(Refusal::denied(self.id, &grounds)),
+        }
+    }
+
     fn new(id: DecisionId, decision: Decision, pending: Option<Pending>, approved: Option<TicketId>) -> Self {
         let refusal = match &decision {
             Decision::Allow(_) => None,

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tonic::{Request, Response, Status};
 
+use super::asker::asker;
 use super::pb::decision_service_server::DecisionService;
 use super::problem::{BadField, not_recorded};
 use super::watch::{self, RecordsSource, Watched};
 use super::{convert, pb};
 use crate::domain::{Action, Target};
 use crate::gate::{Checked, Gate};
-use crate::listen::Peer;
 
 /// The most questions of one batch.
 const MAX_BATCH: usize = 100;
@@ -108,9 +108,4 @@ impl DecisionService for Decisions {
         let filter = watch::Filter::of(request.into_inner())?;
         Ok(Response::new(watch::watch(&self.records, filter, slot)))
     }
-}
-
-/// The service that asks, as the connection shows it.
-fn asker<T>(request: &Request<T>) -> String {
-    request.extensions().get::<Arc<Peer>>().map_or_else(|| "unknown".to_owned(), |peer| peer.to_string())
 }

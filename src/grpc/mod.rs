@@ -1,10 +1,12 @@
 //! The gRPC face: the same decisions for services that carry calls out themselves.
 //!
 //! It translates and decides nothing: `convert` makes callers and calls of the house out of messages and back, `decision` asks the
-//! gate. What is wrong with a message is said with details of google.rpc (`problem`). What each message means is in `proto/`.
+//! gate. `gateways` answers those who ask about whole messages of their clients. What is wrong with a message is said with details of google.rpc (`problem`). What each message means is in `proto/`.
 
+mod asker;
 mod convert;
 mod decision;
+pub mod gateways;
 pub mod pb;
 mod problem;
 mod serve;

@@ -11,12 +11,16 @@ use tonic::transport::server::Connected;
 use tonic_health::ServingStatus;
 
 use super::decision::Decisions;
+use super::gateways::pb::agentgateway::dev::ext_mcp::ext_mcp_server::ExtMcpServer;
+use super::gateways::pb::envoy::service::auth::v3::authorization_server::AuthorizationServer;
+use super::gateways::{self, ExtAuthz, ExtMcp, Gateways, Judge};
 use super::pb;
 use super::pb::decision_service_server::DecisionServiceServer;
 use super::watch::RecordsSource;
 use crate::gate::Gate;
 use crate::lifecycle::Stop;
 use crate::listen::{Connection, Listener, Peer};
+use crate::mcp::Limits;
 
 /// Whether decisions can be made: policies are in force and the log can be written.
 pub type Readiness = Box<dyn Fn() -> bool + Send + Sync>;
@@ -25,6 +29,10 @@ pub type Readiness = Box<dyn Fn() -> bool + Send + Sync>;
 const WATCHERS: usize = 4_096;
 /// How many questions of one connection are answered at the same time.
 const AT_ONCE: usize = 256;
+/// What a gateway's question is longer than the body that it is about, at most.
+const BESIDE_THE_BODY: usize = 1 << 20;
+/// The longest result that a gateway may ask about, in bytes: as long as the proxy takes one.
+const LARGEST_RESULT: usize = 64 << 20;
 /// How often health is looked at.
 const LOOK: Duration = Duration::from_millis(500);
 /// The longest answer is waited for, whatever deadline a client has.
@@ -39,13 +47,20 @@ pub struct Grpc {
     ready: Readiness,
     max_message: usize,
     max_depth: u32,
+    gateways: Option<Gateways>,
 }
 
 impl Grpc {
     /// A face before this gate. Messages are at most `max_message` bytes long, and arguments nested `max_depth` levels deep.
     #[must_use]
     pub const fn new(gate: Gate, records: RecordsSource, ready: Readiness, max_message: usize, max_depth: u32) -> Self {
-        Self { gate, records, ready, max_message, max_depth }
+        Self { gate, records, ready, max_message, max_depth, gateways: None }
+    }
+
+    /// The same, answering gateways too.
+    #[must_use]
+    pub fn with_gateways(self, gateways: Option<Gateways>) -> Self {
+        Self { gateways, ..self }
     }
 
     /// Serves until told to stop; questions under way are answered.
@@ -55,14 +70,29 @@ impl Grpc {
     /// When gRPC cannot be served on the listener.
     pub async fn run(self, listener: Listener, stop: Stop) -> Result<(), tonic::transport::Error> {
         let (reporter, health) = tonic_health::server::health_reporter();
+        let (authz, mcp) = self.gateways.as_ref().map_or((false, false), |gateways| (gateways.ext_authz, gateways.ext_mcp));
+        let adapters = [(authz, gateways::EXT_AUTHZ, gateways::pb::EXT_AUTHZ), (mcp, gateways::EXT_MCP, gateways::pb::EXT_MCP)];
+        let adapters = || adapters.into_iter().filter(|(served, _, _)| *served);
         let described = || {
-            tonic_reflection::server::Builder::configure()
-                .register_encoded_file_descriptor_set(pb::DESCRIPTION)
-                .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+            adapters().fold(
+                tonic_reflection::server::Builder::configure()
+                    .register_encoded_file_descriptor_set(pb::DESCRIPTION)
+                    .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET),
+                |described, (_, _, adapter)| described.register_encoded_file_descriptor_set(adapter),
+            )
         };
         let untold = |error: &tonic_reflection::server::Error| tracing::error!(%error, "there is no reflection");
         // Python's client still speaks the older version only.
         let (reflection, older) = (described().build_v1(), described().build_v1alpha());
+        let services = ["", "cedarpost.v1.DecisionService"].into_iter().chain(adapters().map(|(_, name, _)| name)).collect();
+        let limits = Limits { max_bytes: self.max_message, max_depth: self.max_depth };
+        let judge = self.gateways.map(|gateways| Arc::new(Judge::new(self.gate.clone(), gateways, limits)));
+        let most = self.max_message.saturating_add(BESIDE_THE_BODY);
+        let authz = judge
+            .clone()
+            .filter(|_| authz)
+            .map(|judge| AuthorizationServer::new(ExtAuthz(judge)).max_decoding_message_size(most));
+        let mcp = judge.filter(|_| mcp).map(|judge| ExtMcpServer::new(ExtMcp(judge)).max_decoding_message_size(LARGEST_RESULT));
         let decisions = Decisions {
             gate: self.gate,
             records: self.records,
@@ -71,7 +101,7 @@ impl Grpc {
             watching: Arc::new(Semaphore::new(WATCHERS)),
         };
         let decisions = DecisionServiceServer::new(decisions).max_decoding_message_size(self.max_message);
-        let watching = tokio::spawn(report(reporter, self.ready, stop.clone()));
+        let watching = tokio::spawn(report(reporter, services, self.ready, stop.clone()));
         let served = Server::builder()
             .timeout(ANSWER_WITHIN)
             .concurrency_limit_per_connection(AT_ONCE)
@@ -81,6 +111,8 @@ impl Grpc {
             .add_optional_service(reflection.inspect_err(untold).ok())
             .add_optional_service(older.inspect_err(untold).ok())
             .add_service(decisions)
+            .add_optional_service(authz)
+            .add_optional_service(mcp)
             .serve_with_incoming_shutdown(incoming(listener, stop.clone()), stop.wait())
             .await;
         watching.abort();
@@ -95,15 +127,14 @@ impl std::fmt::Debug for Grpc {
 }
 
 /// Keeps health as it is: of each service, and of the whole (the empty name).
-async fn report(reporter: tonic_health::server::HealthReporter, ready: Readiness, stop: Stop) {
-    let services = ["", "cedarpost.v1.DecisionService"];
+async fn report(reporter: tonic_health::server::HealthReporter, services: Vec<&'static str>, ready: Readiness, stop: Stop) {
     let mut told = None;
     loop {
         let holds = ready() && !stop.is_requested();
         if told != Some(holds) {
             let status = if holds { ServingStatus::Serving } else { ServingStatus::NotServing };
-            for service in services {
-                reporter.set_service_status(service, status).await;
+            for service in &services {
+                reporter.set_service_status(*service, status).await;
             }
             told = Some(holds);
         }

@@ -241,7 +241,10 @@ impl Room {
             (Some(_), _, _) => self.by_token(credentials, server, trace).await,
             (None, Some(certificate), _) if accept.mtls => Ok(without_token(self.by_certificate(certificate, server, trace)?)),
             (None, _, Some(process)) if accept.peer => Ok(without_token(self.by_process(process, server, trace)?)),
-            (None, _, _) => Err(Unidentified::Missing),
+            (None, _, _) => match credentials.principal.filter(|_| accept.mtls) {
+                Some(principal) => Ok(without_token(self.by_principal(principal, server, trace)?)),
+                None => Err(Unidentified::Missing),
+            },
         }
     }
 

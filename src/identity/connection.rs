@@ -26,6 +26,21 @@ impl Room {
         Ok((Caller::new(agent, Actor::Unattended).vouched().with_evidence(Evidence::of(Way::MTLS)), Some(lasts)))
     }
 
+    /// The agent that a principal names which a gateway found in a certificate. The gateway vouches for the certificate, and the authorities
+    /// of the configuration say whom they may vouch for.
+    pub(super) fn by_principal(
+        &self,
+        principal: &str,
+        server: &Protected,
+        trace: &mut Trace,
+    ) -> Result<(Caller, Option<Duration>), Unidentified> {
+        let agent = self.authorities.named(principal).map_err(Flaw::Certificate)?;
+        trace.passed("principal", || format!("`{agent}`"));
+        has_no_scopes(server)?;
+        self.metrics.believed("mtls", false);
+        Ok((Caller::new(agent, Actor::Unattended).vouched().with_evidence(Evidence::of(Way::MTLS)), None))
+    }
+
     /// Whoever the configuration says that a user's processes are. A row with a group counts before one without.
     pub(super) fn by_process(
         &self,

@@ -24,6 +24,8 @@ pub struct Credentials<'a> {
     pub certificate: Option<&'a ClientCertificate>,
     /// The process at the other end of a unix socket.
     pub peer: Option<Process>,
+    /// Whom somebody else says that the client's certificate names, which they verified.
+    pub principal: Option<&'a str>,
 }
 
 /// What a connection shows, for all of its requests.
@@ -68,6 +70,12 @@ impl<'a> Credentials<'a> {
         Self { certificate: connection.certificate.as_ref(), peer: connection.peer, ..self }
     }
 
+    /// The same, with whom a gateway says that the client's certificate names. Whether gateways are believed is for the caller to know.
+    #[must_use]
+    pub const fn vouched_for(self, principal: Option<&'a str>) -> Self {
+        Self { principal, ..self }
+    }
+
     /// What the headers of a request show.
     ///
     /// # Errors
@@ -78,7 +86,7 @@ impl<'a> Credentials<'a> {
         let actor = only(headers, &ACTOR_TOKEN)?;
         let proof = only(headers, &PROOF).map_err(|_| Flaw::Proof(ProofFlaw::Malformed))?;
         let proof = proof.map(|jwt| Proof { jwt, method, path: uri.path() });
-        Ok(Self { token, actor, proof, certificate: None, peer: None })
+        Ok(Self { token, actor, proof, certificate: None, peer: None, principal: None })
     }
 }
 

@@ -28,9 +28,15 @@ mod crash;
 #[cfg(test)]
 mod credentials;
 #[cfg(test)]
+mod dialects;
+#[cfg(test)]
 mod examples;
 #[cfg(test)]
 mod export;
+#[cfg(test)]
+mod ext_authz;
+#[cfg(test)]
+mod ext_mcp;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]

@@ -81,6 +81,11 @@ impl Authorities {
         self.believed(shown).map(|(_, left, _)| left)
     }
 
+    /// The agent that a URI names, of whichever authority knows it. No certificate is seen: who asks has verified one.
+    pub(in crate::identity) fn named(&self, uri: &str) -> Result<AgentId, CertificateFlaw> {
+        agreed(self.0.each.iter().map(|authority| subject::named(uri, &authority.settings)))
+    }
+
     fn believed(&self, shown: &ClientCertificate) -> Result<(Option<AgentId>, Duration, bool), CertificateFlaw> {
         let (now, says) = (self.0.clock.now(), shown.says.as_ref().ok_or(CertificateFlaw::Unreadable)?);
         let left = says.not_after.as_micros().saturating_sub(now.as_micros());
@@ -128,9 +133,14 @@ impl Authorities {
 
 /// The agent that a certificate names which all of these signed.
 fn name(signed: &[&Authority], says: &Certificate) -> Result<AgentId, CertificateFlaw> {
+    agreed(signed.iter().map(|authority| subject::agent(says, &authority.settings)))
+}
+
+/// The one agent that all name who name any.
+fn agreed(all: impl Iterator<Item = Result<AgentId, CertificateFlaw>>) -> Result<AgentId, CertificateFlaw> {
     let mut found: Result<AgentId, CertificateFlaw> = Err(CertificateFlaw::Nobody);
-    for authority in signed {
-        found = match (found, subject::agent(says, &authority.settings)) {
+    for one in all {
+        found = match (found, one) {
             (Ok(one), Ok(other)) if one != other => return Err(CertificateFlaw::Ambiguous),
             (Ok(one), _) => Ok(one),
             (Err(_), Ok(other)) => Ok(other),

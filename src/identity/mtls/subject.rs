@@ -31,6 +31,19 @@ pub(super) fn agent(says: &Certificate, authority: &AuthoritySettings) -> Result
     }
 }
 
+/// The agent that a URI of a certificate names which somebody else verified: one that is mapped, or the id of a workload in the trust domain
+/// that this authority stands for.
+pub(super) fn named(uri: &str, authority: &AuthoritySettings) -> Result<AgentId, CertificateFlaw> {
+    let mapped = authority.agents.iter().find(|(subject, _)| matches!(subject, Subject::Uri(known) if **known == *uri));
+    match (mapped, &authority.trust_domain) {
+        _ if is_spiffe(uri) && spiffe::parse(uri).is_none() => Err(CertificateFlaw::SpiffeId),
+        (Some((_, agent)), _) => Ok(agent.clone()),
+        (None, Some(domain)) if is_spiffe(uri) => spiffe::check(uri, domain).map(|()| AgentId::new(uri)),
+        (None, None) if is_spiffe(uri) => Err(CertificateFlaw::TrustDomain),
+        (None, _) => Err(CertificateFlaw::Nobody),
+    }
+}
+
 /// Whether this is meant to be a SPIFFE id, well-formed or not.
 fn is_spiffe(uri: &str) -> bool {
     uri.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("spiffe:"))

@@ -1,0 +1,123 @@
+//! What is said when a message goes no further: as HTTP and JSON-RPC say it, for whoever answers the client with either.
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, StatusCode, header};
+use serde_json::{Value, json};
+
+use crate::domain::{Action, DecisionId};
+use crate::gate::{self, Doubt};
+use crate::identity;
+use crate::mcp::reply::{META_DECISION, POLICY_DENIED};
+use crate::mcp::{INTERNAL_ERROR, INVALID_PARAMS, INVALID_REQUEST, Malformed, Message, RawId, reply};
+use crate::passage::{Unread, refused};
+
+/// Names the decision to the client.
+pub(super) const DECISION_ID: HeaderName = HeaderName::from_static("cedarpost-decision-id");
+/// A nonce for the next proof of possession (RFC 9449).
+const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
+
+/// A message that goes no further.
+#[derive(Debug)]
+pub(super) struct No {
+    /// What HTTP says.
+    pub(super) status: StatusCode,
+    /// The message for the client; empty when there is nothing to say.
+    pub(super) body: Bytes,
+    /// The code of JSON-RPC, for whoever makes an error of it.
+    pub(super) code: i32,
+    /// The sentence for the client.
+    pub(super) sentence: String,
+    /// What programs find with it.
+    pub(super) data: Option<Value>,
+    /// Headers for the client.
+    pub(super) headers: Vec<(HeaderName, HeaderValue)>,
+    /// The decision.
+    pub(super) decision: Option<DecisionId>,
+    /// The word for machines.
+    pub(super) effect: &'static str,
+}
+
+impl No {
+    /// With an error about the request `id`.
+    pub(super) fn error(status: StatusCode, id: Option<&RawId>, code: i32, sentence: &str) -> Self {
+        Self::with_body(status, reply::error(id, code, sentence, None), code, sentence)
+    }
+
+    /// With a message that says it already.
+    pub(super) fn with_body(status: StatusCode, body: Bytes, code: i32, sentence: &str) -> Self {
+        let (headers, sentence) = (Vec::new(), sentence.to_owned());
+        Self { status, body, code, sentence, data: None, headers, decision: None, effect: "error" }
+    }
+
+    /// Policy, or the log, says no to what this request asks for.
+    pub(super) fn refused(id: &RawId, message: &Message, action: Action, refusal: &gate::Refusal) -> Self {
+        let code = if refusal.doubt() == Doubt::UnknownTool { INVALID_PARAMS } else { POLICY_DENIED };
+        let body = refused::refusal(id, message, action, refusal);
+        Self::with_body(StatusCode::OK, body, code, &refused::sentence(message, refusal)).decided(refusal)
+    }
+
+    /// Policy says no to what nobody awaits an answer to.
+    pub(super) fn swallowed(refusal: &gate::Refusal) -> Self {
+        Self::with_body(StatusCode::ACCEPTED, Bytes::new(), POLICY_DENIED, &refusal.sentence()).decided(refusal)
+    }
+
+    fn decided(self, refusal: &gate::Refusal) -> Self {
+        let data = json!({ META_DECISION: refused::decision(refusal) });
+        Self { data: Some(data), decision: Some(refusal.id()), effect: refusal.effect(), ..self }
+    }
+
+    /// It is no message that everybody reads alike.
+    pub(super) fn malformed(status: StatusCode, malformed: &Malformed) -> Self {
+        Self::with_body(status, malformed.reply(), malformed.code(), malformed.sentence())
+    }
+
+    /// Its body is not read.
+    pub(super) fn unread(unread: Unread) -> Self {
+        let (status, sentence) = unread.told();
+        Self::invalid(status, sentence)
+    }
+
+    /// It is nothing that can be asked.
+    pub(super) fn invalid(status: StatusCode, sentence: &str) -> Self {
+        Self::error(status, None, INVALID_REQUEST, sentence)
+    }
+
+    /// Nobody vouches for who sends it.
+    pub(super) fn unidentified(refusal: identity::Refusal) -> Self {
+        let identity::Refusal { status, challenges, nonce, sentence } = refusal;
+        let mut no = Self::invalid(status, &sentence);
+        no.headers.extend(challenges.into_iter().map(|challenge| (header::WWW_AUTHENTICATE, challenge)));
+        no.headers.extend(nonce.map(|nonce| (DPOP_NONCE, nonce)));
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            no.headers.push((header::RETRY_AFTER, HeaderValue::from_static("1")));
+        }
+        no.headers.push((header::CACHE_CONTROL, HeaderValue::from_static("no-store")));
+        no
+    }
+
+    /// The session that it names does not exist, or is somebody else's.
+    pub(super) fn unknown_session() -> Self {
+        Self::with_body(StatusCode::NOT_FOUND, refused::unknown_session(), INVALID_REQUEST, "Session not found")
+    }
+
+    /// The HTTP method makes no sense here.
+    pub(super) fn method_not_allowed() -> Self {
+        let mut no = Self::invalid(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed.");
+        no.headers.push((header::ALLOW, HeaderValue::from_static("POST, GET, DELETE")));
+        no
+    }
+
+    /// Not now.
+    pub(super) fn later(id: Option<&RawId>, sentence: &str) -> Self {
+        Self::error(StatusCode::OK, id, INTERNAL_ERROR, sentence)
+    }
+
+    /// The error of JSON-RPC as a text of its own.
+    pub(super) fn error_json(&self) -> Vec<u8> {
+        let mut error = json!({ "code": self.code, "message": self.sentence });
+        if let (Some(error), Some(data)) = (error.as_object_mut(), &self.data) {
+            error.insert("data".to_owned(), data.clone());
+        }
+        error.to_string().into_bytes()
+    }
+}
