@@ -3,22 +3,20 @@
 use std::sync::Arc;
 
 use anyhow::Context;
-use tokio::sync::mpsc;
 
 use super::servers::LIST_TTL;
-use crate::audit::{AuditReader, Health, StoredRecord};
+use super::tail;
+use crate::audit::{AuditReader, Health};
 use crate::config::{Config, GatewayLists, GrpcSettings, ServerSettings};
 use crate::gate::Gate;
+use crate::grpc::Grpc;
 use crate::grpc::gateways::{Backend, Gateways, Lists, Refresh};
-use crate::grpc::{Grpc, Record, RecordsSource};
 use crate::identity::Identity;
 use crate::lifecycle::{Stop, Tasks};
 use crate::listen::tls::{Keeper, Served};
 use crate::listen::{Listener, Metrics};
 use crate::proxy::Endpoint;
 
-/// How many records are read at once for whoever follows them.
-const AHEAD: usize = 256;
 /// The protocol that gRPC is spoken in.
 const PROTOCOLS: [&str; 1] = ["h2"];
 
@@ -52,7 +50,7 @@ impl GrpcFace {
         let health = gate.clone();
         let ready = Box::new(move || matches!(health.audit_health(), Health::Writable));
         let (bytes, depth) = (config.limits.max_message_bytes, config.limits.max_depth);
-        let face = Grpc::new(gate.clone(), records(reader.clone()), ready, bytes, depth)
+        let face = Grpc::new(gate.clone(), tail::records(reader.clone()), ready, bytes, depth)
             .with_gateways(gateways(config, identity, endpoints));
         tracing::info!(event = "listening", face = "grpc", address = %listener.local_addr(), "the gRPC face is ready");
         parts.spawn("the gRPC face", face.run(listener, stop.clone()));
@@ -92,43 +90,4 @@ fn gateways(config: &Config, identity: &Identity, endpoints: &[Arc<Endpoint>]) -
         session_idle: config.limits.session_idle_timeout,
         list_ttl: LIST_TTL,
     })
-}
-
-/// Sends records, and waits for more. Reading blocks, so it has a thread of its own that waits only for whoever follows.
-fn records(reader: AuditReader) -> RecordsSource {
-    Box::new(move |from| {
-        let (send, records) = mpsc::channel(AHEAD);
-        let from = from.unwrap_or_else(|| reader.len());
-        tokio::spawn(follow(reader.clone(), from, send));
-        records
-    })
-}
-
-async fn follow(reader: AuditReader, mut from: u64, send: mpsc::Sender<Record>) {
-    let mut growth = reader.growth();
-    loop {
-        let size = reader.len();
-        while from < size {
-            let (of_thread, begin) = (reader.clone(), from.max(reader.first()));
-            let read = move || of_thread.range(begin).take(AHEAD).collect::<Result<Vec<_>, _>>();
-            let Ok(Ok(batch)) = tokio::task::spawn_blocking(read).await else { return };
-            if batch.is_empty() {
-                break;
-            }
-            from = begin + batch.len() as u64;
-            for record in batch {
-                if send.send(told(&record)).await.is_err() {
-                    return;
-                }
-            }
-        }
-        tokio::select! {
-            () = send.closed() => return,
-            grows = growth.happens() => if !grows { return },
-        }
-    }
-}
-
-fn told(record: &StoredRecord) -> Record {
-    Record { seq: record.seq(), json: record.json().into_owned() }
 }

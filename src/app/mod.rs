@@ -18,6 +18,7 @@ mod serve;
 mod servers;
 mod status;
 mod stdio;
+mod tail;
 mod witness;
 
 pub use ask::{Answers, list_tools};

@@ -7,6 +7,6 @@ use tonic::Request;
 use crate::listen::Peer;
 
 /// The service that asks, as the connection shows it.
-pub(super) fn asker<T>(request: &Request<T>) -> String {
-    request.extensions().get::<Arc<Peer>>().map_or_else(|| "unknown".to_owned(), |peer| peer.to_string())
+pub(super) fn asker<T>(request: &Request<T>) -> Arc<str> {
+    request.extensions().get::<Arc<Peer>>().map_or_else(|| "unknown".into(), |peer| peer.to_string().into())
 }

@@ -12,6 +12,7 @@ use super::watch::{self, RecordsSource, Watched};
 use super::{convert, pb};
 use crate::domain::{Action, Target};
 use crate::gate::{Checked, Gate};
+use crate::lifecycle::Stop;
 
 /// The most questions of one batch.
 const MAX_BATCH: usize = 100;
@@ -26,13 +27,28 @@ pub(super) struct Decisions {
     pub(super) explaining: Arc<Semaphore>,
     /// How many may watch.
     pub(super) watching: Arc<Semaphore>,
+    /// How many decisions may be under way.
+    pub(super) deciding: Arc<Semaphore>,
+    /// Ends those who watch.
+    pub(super) stop: Stop,
 }
 
 impl Decisions {
-    async fn decide(&self, request: pb::CheckRequest, by: &str) -> Result<Checked, Status> {
+    async fn decide(&self, request: pb::CheckRequest, by: &Arc<str>) -> Result<Checked, Status> {
         let (caller, call) = (convert::caller(request.caller)?, convert::call(request.call, self.depth)?);
-        let checked =
-            if request.dry_run { self.gate.check_dry(&caller, &call, by) } else { self.gate.check(&caller, &call, by).await };
+        let checked = if request.dry_run {
+            self.gate.check_dry(&caller, &call, by)
+        } else {
+            let place = Arc::clone(&self.deciding).try_acquire_owned();
+            let place = place.map_err(|_| Status::resource_exhausted("too many decisions are under way; try again later"))?;
+            let (gate, by) = (self.gate.clone(), Arc::clone(by));
+            // INVARIANT: a decision that has begun is recorded whole. Who hangs up, or whose deadline is over, ends only the waiting.
+            let deciding = tokio::spawn(async move {
+                let _place = place;
+                gate.check(&caller, &call, &by).await
+            });
+            deciding.await.map_err(|_| Status::unavailable("the decision could not be finished"))?
+        };
         checked.map_err(|refusal| not_recorded(refusal.sentence()))
     }
 }
@@ -84,9 +100,13 @@ impl DecisionService for Decisions {
         let (caller, call) = (convert::caller(caller)?, convert::call(call, self.depth)?);
         let at = at.map(|at| convert::read_time("at", &at)).transpose()?;
         let stopping = || Status::unavailable("the sidecar is stopping");
-        let _one_at_a_time = self.explaining.acquire().await.map_err(|_| stopping())?;
+        let turn = Arc::clone(&self.explaining).acquire_owned().await.map_err(|_| stopping())?;
         let gate = self.gate.clone();
-        let explained = tokio::task::spawn_blocking(move || gate.explain(&caller, &call, at));
+        let explained = tokio::task::spawn_blocking(move || {
+            // It goes on when nobody waits for it any more.
+            let _turn = turn;
+            gate.explain(&caller, &call, at)
+        });
         let explanation = explained.await.map_err(|_| stopping())?;
         let decision = match explanation.decision.name() {
             "allow" => pb::Decision::Allow,
@@ -106,6 +126,6 @@ impl DecisionService for Decisions {
         let slot = Arc::clone(&self.watching).try_acquire_owned();
         let slot = slot.map_err(|_| Status::resource_exhausted("too many watch already; try again later"))?;
         let filter = watch::Filter::of(request.into_inner())?;
-        Ok(Response::new(watch::watch(&self.records, filter, slot)))
+        Ok(Response::new(watch::watch(&self.records, filter, slot, self.stop.clone())))
     }
 }

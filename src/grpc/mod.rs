@@ -5,6 +5,7 @@
 
 mod asker;
 mod convert;
+mod deadline;
 mod decision;
 pub mod gateways;
 pub mod pb;
@@ -13,4 +14,4 @@ mod serve;
 mod watch;
 
 pub use serve::{Grpc, Readiness};
-pub use watch::{Record, RecordsSource};
+pub use watch::{Following, Record, RecordsSource};

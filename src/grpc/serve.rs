@@ -10,6 +10,7 @@ use tonic::transport::Server;
 use tonic::transport::server::Connected;
 use tonic_health::ServingStatus;
 
+use super::deadline::{ANSWER_WITHIN, Deadlines};
 use super::decision::Decisions;
 use super::gateways::pb::agentgateway::dev::ext_mcp::ext_mcp_server::ExtMcpServer;
 use super::gateways::pb::envoy::service::auth::v3::authorization_server::AuthorizationServer;
@@ -27,6 +28,8 @@ pub type Readiness = Box<dyn Fn() -> bool + Send + Sync>;
 
 /// How many watch at the same time.
 const WATCHERS: usize = 4_096;
+/// How many decisions are under way at the same time; also those that nobody waits for any more.
+const DECIDING: usize = 8_192;
 /// How many questions of one connection are answered at the same time.
 const AT_ONCE: usize = 256;
 /// What a gateway's question is longer than the body that it is about, at most.
@@ -35,8 +38,6 @@ const BESIDE_THE_BODY: usize = 1 << 20;
 const LARGEST_RESULT: usize = 64 << 20;
 /// How often health is looked at.
 const LOOK: Duration = Duration::from_millis(500);
-/// The longest answer is waited for, whatever deadline a client has.
-const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 /// When connections that nobody uses are asked whether somebody is there.
 const PING: Duration = Duration::from_secs(60);
 
@@ -99,6 +100,8 @@ impl Grpc {
             depth: self.max_depth,
             explaining: Arc::new(Semaphore::new(1)),
             watching: Arc::new(Semaphore::new(WATCHERS)),
+            deciding: Arc::new(Semaphore::new(DECIDING)),
+            stop: stop.clone(),
         };
         let decisions = DecisionServiceServer::new(decisions).max_decoding_message_size(self.max_message);
         let watching = tokio::spawn(report(reporter, services, self.ready, stop.clone()));
@@ -107,6 +110,7 @@ impl Grpc {
             .concurrency_limit_per_connection(AT_ONCE)
             .max_concurrent_streams(u32::try_from(AT_ONCE).ok())
             .http2_keepalive_interval(Some(PING))
+            .layer(Deadlines)
             .add_service(health)
             .add_optional_service(reflection.inspect_err(untold).ok())
             .add_optional_service(older.inspect_err(untold).ok())
@@ -181,6 +185,18 @@ impl AsyncWrite for Served {
         buf: &[u8],
     ) -> std::task::Poll<std::io::Result<usize>> {
         std::pin::Pin::new(&mut self.0).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        mut self: std::pin::Pin<&mut Self>,
+        cx: &mut std::task::Context<'_>,
+        bufs: &[std::io::IoSlice<'_>],
+    ) -> std::task::Poll<std::io::Result<usize>> {
+        std::pin::Pin::new(&mut self.0).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.0.is_write_vectored()
     }
 
     fn poll_flush(mut self: std::pin::Pin<&mut Self>, cx: &mut std::task::Context<'_>) -> std::task::Poll<std::io::Result<()>> {

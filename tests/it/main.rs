@@ -44,6 +44,10 @@ mod foreign;
 #[cfg(test)]
 mod grpc;
 #[cfg(test)]
+mod grpc_watch;
+#[cfg(test)]
+mod grpc_wire;
+#[cfg(test)]
 mod http;
 #[cfg(test)]
 mod identity;

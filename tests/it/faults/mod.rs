@@ -7,6 +7,7 @@
 //!
 //! The runs are as long as every change of the source can bear; environment variables make them longer (`tests/faults/README.md`).
 
+mod asked;
 mod check;
 mod child;
 mod cuts;

@@ -1,5 +1,6 @@
 //! What the tests of the whole binary share: a sidecar, an MCP client, and servers without any scruples.
 
+mod asked;
 mod ca;
 mod client;
 mod idp;
@@ -12,6 +13,7 @@ mod stdio;
 pub(crate) mod tiles;
 mod upstream;
 
+pub(crate) use asked::{Asked, asked, framed};
 pub(crate) use ca::{Ca, Issued, Wish, client as tls_client, client_of as tls_client_of, connect as tls_connect, self_signed};
 pub(crate) use client::{Connection, Era, LEGACY, MODERN, Mcp, Reply, Stream, modern_meta};
 pub(crate) use idp::{Idp, TestKey, now};

@@ -162,6 +162,13 @@ impl Sidecar {
         value.unwrap_or(0)
     }
 
+    /// Its resident memory, in KiB.
+    pub(crate) fn memory(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id().unwrap())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+
     /// SIGKILL: no handler runs, no buffer is flushed.
     pub(crate) async fn kill(mut self) {
         self.process.kill().await.unwrap();
