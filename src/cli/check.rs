@@ -1,29 +1,26 @@
-//! `cedarpost check`: how one call would be decided, and why; by policies on disk, or by a running sidecar.
+//! `cedarpost check`: how one call would be decided, and why; by policies on disk, or by a running sidecar, which may also decide it.
 
 use std::io::{self, IsTerminal, Read, Write};
 
 use anyhow::Context;
 use serde_json::value::RawValue;
 
-use super::{Exit, output, remote};
+use super::{Exit, output, remote, sidecar};
 use crate::app::{self, BadInquiry, Inquiry, TokenFacts, TransportName};
 use crate::clock::Clock;
 use crate::config::flags::{CheckFlags, OutputFormat, TransportFlag};
 use crate::config::{Config, Environment, IdentitySettings, Sources};
+use crate::grpc::Said;
 use crate::mcp;
 use crate::policy::{self, Answer, DeclaredPrincipal, Explanation, LoadError, PolicySnapshot, PrincipalKind, Request, Settings};
 
 /// Explains how a call would be decided.
 pub(super) fn check(flags: &CheckFlags, environment: Environment) -> anyhow::Result<Exit> {
     let color = !environment.refuses_color();
-    match explain(flags, environment) {
-        Ok(explanation) => {
-            let text = match flags.format {
-                OutputFormat::Human => explanation.render(color && io::stdout().is_terminal()),
-                OutputFormat::Json => format!("{:#}\n", serde_json::to_value(&explanation)?),
-            };
+    match told(flags, environment, color && io::stdout().is_terminal()) {
+        Ok((text, exit)) => {
             output::print(text.as_bytes())?;
-            Ok(exit(explanation.decision))
+            Ok(exit)
         }
         Err(Failure::Question(sentence)) => {
             complain(&format!("cedarpost: {sentence}\n"))?;
@@ -65,11 +62,48 @@ impl From<anyhow::Error> for Failure {
     }
 }
 
-const fn exit(answer: Answer) -> Exit {
-    match answer {
+/// What to print, and how to end.
+fn told(flags: &CheckFlags, environment: Environment, color: bool) -> Result<(String, Exit), Failure> {
+    if let Some(place) = &flags.remote {
+        let asked = sidecar::ask(place, inquiry(flags, None)?.question()?, flags).map_err(|error| match error {
+            sidecar::Failure::Question(sentence) => Failure::Question(sentence),
+            sidecar::Failure::Other(error) => Failure::Other(error),
+        })?;
+        let text = match flags.format {
+            OutputFormat::Human => asked.render(),
+            OutputFormat::Json => document(&asked.answer)?,
+        };
+        let exit = match asked.answer.decision {
+            Said::Allow => Exit::Done,
+            Said::RequireApproval | Said::Deny => Exit::Invalid,
+        };
+        return Ok((text, exit));
+    }
+    // The command line cannot say so by itself where policies are named too.
+    let remote_only = [
+        ("--dry-run", flags.dry_run),
+        ("--ca-file", flags.ca_file.is_some()),
+        ("--cert-file", flags.cert_file.is_some()),
+        ("--key-file", flags.key_file.is_some()),
+        ("--deadline", flags.deadline.is_some()),
+    ];
+    if let Some((flag, _)) = remote_only.into_iter().find(|(_, given)| *given) {
+        return Err(Failure::Question(format!("`{flag}` is for a sidecar that is asked over gRPC: --remote ADDRESS")));
+    }
+    let explanation = explain(flags, environment)?;
+    let text = match flags.format {
+        OutputFormat::Human => explanation.render(color),
+        OutputFormat::Json => document(&explanation)?,
+    };
+    let exit = match explanation.decision {
         Answer::Allow => Exit::Done,
         Answer::RequireApproval | Answer::Deny => Exit::Invalid,
-    }
+    };
+    Ok((text, exit))
+}
+
+fn document(of: &impl serde::Serialize) -> anyhow::Result<String> {
+    Ok(format!("{:#}\n", serde_json::to_value(of)?))
 }
 
 fn explain(flags: &CheckFlags, environment: Environment) -> Result<Explanation, Failure> {

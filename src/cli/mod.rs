@@ -22,6 +22,7 @@ mod problem;
 mod remote;
 mod schema;
 mod serve;
+mod sidecar;
 mod suggest;
 
 pub use exit::Exit;

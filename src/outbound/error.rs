@@ -30,6 +30,26 @@ pub enum SetupError {
         #[source]
         source: rustls::Error,
     },
+    /// The file with the key of the certificate to show cannot be read, or holds none.
+    #[error("failed to read a private key from `{path}`")]
+    Key {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        #[source]
+        source: rustls::pki_types::pem::Error,
+    },
+    /// The certificate to show and its key do not go together, or cannot be used.
+    #[error("the certificate in `{certificate}` cannot be shown with the key in `{key}`")]
+    Shown {
+        /// The file with the certificate.
+        certificate: PathBuf,
+        /// The file with the key.
+        key: PathBuf,
+        /// The cause.
+        #[source]
+        source: rustls::Error,
+    },
     /// The TLS library refuses its own defaults.
     #[error("failed to set TLS up")]
     Tls(#[source] rustls::Error),

@@ -5,9 +5,11 @@
 //! kept and proxies not used, so a request goes where the settings say or nowhere. Plain HTTP stays on this machine unless
 //! [`PlainHttp`] says otherwise. Nothing is tried twice: when to ask again is the caller's business.
 //!
-//! Calls of MCP clients do not go this way; the proxy has connections of its own for those.
+//! Protocols with a client of their own get a connection from [`Dial`], under the same rules. Calls of MCP clients do not go this way; the
+//! proxy has connections of its own for those.
 
 mod backoff;
+mod dial;
 mod error;
 mod plain;
 mod roots;
@@ -25,6 +27,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 pub use backoff::Backoff;
+pub use dial::{BadPlace, Dial, DialError, Duplex, Place, Port, Trust, Wire};
 pub use error::{OutboundError, Progress, SetupError};
 pub use plain::PlainHttp;
 

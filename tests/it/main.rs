@@ -16,6 +16,8 @@ mod channels;
 #[cfg(test)]
 mod channels_rest;
 #[cfg(test)]
+mod check_remote;
+#[cfg(test)]
 mod child;
 #[cfg(test)]
 mod commands;

@@ -1,8 +1,13 @@
 //! `check`: how one call would be decided, and why.
 
+use std::path::PathBuf;
+use std::time::Duration;
+
 use clap::{Args, ValueEnum};
 
 use super::policy::{OutputFormat, PolicySetFlags};
+use crate::config::units;
+use crate::outbound::Place;
 
 const HELP: &str = "\
 Examples:
@@ -15,14 +20,17 @@ Examples:
   cedarpost check --admin http://127.0.0.1:9090 --agent helper --actor alice --tool shop/refund --input -
       by the policies in force in a running sidecar, arguments from standard input
 
+  cedarpost check --remote http://127.0.0.1:9091 --dry-run --agent helper --actor alice --tool shop/refund --input -
+      the decision of a running sidecar over gRPC; without --dry-run it counts: recorded, an approval used up, people asked
   cedarpost check --config cedarpost.toml --agent helper --actor alice --scope refunds --claim level=2 --tool shop/refund --input '{}'
       for a caller who comes with a token
 
+With --remote you vouch for the caller, as any service does that asks the sidecar, and roles that you give count.
 Tools are those that an entities file or the catalog lock names; a running sidecar knows what its servers list.
 
 Exit codes:
     0  the call would be allowed
-    1  failed while running
+    1  failed while running: also when a sidecar cannot be reached, gives no decision or takes too long
     2  the command line cannot be understood, or the question makes no sense
     3  the call would be denied or needs an approval (the first word says which), or the policies are invalid
    78  the configuration is wrong";
@@ -37,6 +45,29 @@ pub struct CheckFlags {
     /// Ask the sidecar whose admin listener is at this URL, instead of reading policies
     #[arg(long, value_name = "URL", conflicts_with_all = ["directory", "policies", "schema", "entities", "config", "agent_role", "actor_role"])]
     pub admin: Option<String>,
+    /// Have the sidecar decide whose gRPC face is at this address: http://HOST:PORT, https://HOST:PORT or unix:/PATH
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        help_heading = "Sidecar",
+        conflicts_with_all = ["admin", "directory", "policies", "schema", "entities", "lock", "config", "at"]
+    )]
+    pub remote: Option<Place>,
+    /// A question only: it uses up no approval and asks nobody, and nobody waits until it is recorded
+    #[arg(long, requires = "remote", help_heading = "Sidecar")]
+    pub dry_run: bool,
+    /// A PEM file with certificates to trust besides those of the system, for https
+    #[arg(long, value_name = "FILE", requires = "remote", help_heading = "Sidecar")]
+    pub ca_file: Option<PathBuf>,
+    /// A PEM file with the certificate to show, for https
+    #[arg(long, value_name = "FILE", requires_all = ["remote", "key_file"], help_heading = "Sidecar")]
+    pub cert_file: Option<PathBuf>,
+    /// A PEM file with the key of that certificate
+    #[arg(long, value_name = "FILE", requires_all = ["remote", "cert_file"], help_heading = "Sidecar")]
+    pub key_file: Option<PathBuf>,
+    /// How long the answer may take, the connection included [default: 10s]
+    #[arg(long, value_name = "TIME", value_parser = deadline, requires = "remote", help_heading = "Sidecar")]
+    pub deadline: Option<Duration>,
     /// The id of the calling program [default: the configured one]
     #[arg(long, value_name = "ID", help_heading = "Caller")]
     pub agent: Option<String>,
@@ -103,4 +134,10 @@ pub enum TransportFlag {
     Http,
     /// Standard input and output.
     Stdio,
+}
+
+/// A time of at least a millisecond.
+fn deadline(text: &str) -> Result<Duration, String> {
+    let duration = units::parse_duration(text)?;
+    if duration.is_zero() { Err("an answer needs some time".to_owned()) } else { Ok(duration) }
 }
