@@ -6,7 +6,7 @@ ARGS ?=
 FUZZ_SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run build test check fmt clippy docs deny conformance clients identity approvals console bench fuzz clean
+.PHONY: help demo run build test check fmt clippy docs deny conformance clients grpc-clients identity approvals console bench fuzz clean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ conformance: ## The official MCP suite against a server, direct and through the 
 
 clients: ## Real MCP clients through the sidecar to real servers (needs node and python3)
 	tests/conformance/clients.sh $(ARGS)
+
+grpc-clients: ## The clients of examples/grpc ask a sidecar (needs node, npm and python3 with venv)
+	tests/grpc/run.sh
 
 identity: ## An authorization server and an MCP client of others, with the sidecar between them (needs node)
 	tests/identity/run.sh
