@@ -41,17 +41,33 @@ pub struct PolicyReport {
     pub problems: Vec<Problem>,
 }
 
+/// What came of the attempts to load policies.
+pub(super) struct Reports {
+    /// Of the newest.
+    pub(super) last: PolicyReport,
+    /// Of the newest that was refused.
+    pub(super) refused: Option<PolicyReport>,
+    /// When the newest was made that was not.
+    pub(super) since: Timestamp,
+}
+
 /// The policies in force, and the newest report.
 #[derive(Debug, Clone)]
 pub struct PolicyStatus {
     /// What is in force.
     pub fingerprint: Fingerprint,
+    /// Since when.
+    pub since: Timestamp,
     /// How many policies that is.
     pub policies: usize,
+    /// The files that they stand in, in order.
+    pub files: Vec<Arc<str>>,
     /// Warnings about what is in force.
     pub warnings: Vec<Problem>,
     /// How the newest attempt to load policies went.
     pub last_report: PolicyReport,
+    /// How the newest attempt went that was refused since the start.
+    pub last_refused: Option<PolicyReport>,
     /// How many tools each server is known to have.
     pub tools: BTreeMap<ServerName, usize>,
     /// How the servers' tools differ from those that were reviewed.
@@ -105,8 +121,9 @@ impl Gate {
                 count: 0.into(),
                 metrics,
                 world: tokio::sync::Mutex::new(World { settings, metrics: policy_metrics }),
-                last_report: parking_lot::Mutex::new(PolicyReport { at, accepted: true, problems: Vec::new() }),
+                reports: parking_lot::Mutex::new(Reports { last: PolicyReport::accepted(at), refused: None, since: at }),
                 adopted: tokio::sync::watch::Sender::new(0),
+                told: tokio::sync::watch::Sender::new(0),
                 unrecorded: super::unidentified::Unrecorded::default(),
             }),
         })
@@ -134,13 +151,22 @@ impl Gate {
                 drift::tell(Some(&self.snapshot()), &snapshot, &world.metrics);
                 let fingerprint = snapshot.fingerprint();
                 self.shared.policies.replace(snapshot);
-                *self.shared.last_report.lock() = PolicyReport { at, accepted: true, problems: Vec::new() };
+                {
+                    let mut reports = self.shared.reports.lock();
+                    (reports.last, reports.since) = (PolicyReport::accepted(at), at);
+                }
                 self.shared.adopted.send_modify(|count| *count += 1);
+                self.shared.told.send_modify(|count| *count += 1);
                 Ok(fingerprint)
             }
             Err(error) => {
                 let problems = problems(&error);
-                *self.shared.last_report.lock() = PolicyReport { at, accepted: false, problems: problems.clone() };
+                let report = PolicyReport { at, accepted: false, problems: problems.clone() };
+                {
+                    let mut reports = self.shared.reports.lock();
+                    (reports.last, reports.refused) = (report.clone(), Some(report));
+                }
+                self.shared.told.send_modify(|count| *count += 1);
                 if let AdoptError::Invalid(error) = &error {
                     world.metrics.observe(Err(error));
                 }
@@ -172,14 +198,27 @@ impl Gate {
         for (server, _) in snapshot.catalog().tools() {
             *tools.entry(server.clone()).or_insert(0) += 1;
         }
+        let (since, last_report, last_refused) = {
+            let reports = self.shared.reports.lock();
+            (reports.since, reports.last.clone(), reports.refused.clone())
+        };
         PolicyStatus {
             fingerprint: snapshot.fingerprint(),
+            since,
+            files: snapshot.policy_files(),
             policies: snapshot.policy_count(),
             warnings: snapshot.warnings().to_vec(),
-            last_report: self.shared.last_report.lock().clone(),
+            last_report,
+            last_refused,
             tools,
             drift: snapshot.drift(),
         }
+    }
+}
+
+impl PolicyReport {
+    const fn accepted(at: Timestamp) -> Self {
+        Self { at, accepted: true, problems: Vec::new() }
     }
 }
 

@@ -7,7 +7,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 use tokio::sync::watch;
 
 use super::Metrics;
-use super::adopt::{PolicyReport, World};
+use super::adopt::{Reports, World};
 use super::asked::ApprovalSettings;
 use super::unidentified::Unrecorded;
 use crate::approval::Desk;
@@ -36,9 +36,11 @@ pub(super) struct Shared {
     pub(super) metrics: Metrics,
     /// Held while a change is being adopted, so that changes come one after the other.
     pub(super) world: tokio::sync::Mutex<World>,
-    pub(super) last_report: parking_lot::Mutex<PolicyReport>,
+    pub(super) reports: parking_lot::Mutex<Reports>,
     /// Counts adoptions of new policies, for those who must tell their clients that lists may have changed.
     pub(super) adopted: watch::Sender<u64>,
+    /// Counts everything that changes what is said of policies.
+    pub(super) told: watch::Sender<u64>,
     /// Requests that were turned away and are not recorded yet.
     pub(super) unrecorded: Unrecorded,
 }
@@ -60,6 +62,12 @@ impl Gate {
     #[must_use]
     pub fn adoptions(&self) -> watch::Receiver<u64> {
         self.shared.adopted.subscribe()
+    }
+
+    /// Tells whenever [`Gate::policy_status`] says something else.
+    #[must_use]
+    pub fn policy_news(&self) -> watch::Receiver<u64> {
+        self.shared.told.subscribe()
     }
 
     /// A new decision id.

@@ -30,6 +30,7 @@ impl Gate {
         match tokio::task::spawn_blocking(build).await {
             Ok(Ok(snapshot)) => {
                 self.shared.policies.replace(snapshot);
+                self.shared.told.send_modify(|count| *count += 1);
                 tracing::info!(%server, "learned the server's tools");
                 true
             }

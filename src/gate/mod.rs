@@ -30,13 +30,14 @@ mod refusal;
 mod rule;
 mod rulers;
 mod settle;
+mod sight;
 mod unidentified;
 mod visible;
 
 pub use crate::approval::{Asker, Bound, Grant, News, RulerStats, Ticket, TicketJson, Vote, What};
 pub use crate::audit::{Before, EraseError, Erased, Outcome, PruneError, Pruned, RotateError};
 pub use crate::policy::explain::model as explained;
-pub use crate::policy::{Change, Explanation, Listed};
+pub use crate::policy::{Change, Explanation, Listed, Problem};
 pub use adopt::{AdoptError, Books, PolicyReport, PolicyStatus};
 pub use approvals::Compared;
 pub use asked::ApprovalSettings;

@@ -80,9 +80,9 @@ pub enum RuleError {
     /// Policy does not permit them to rule so.
     #[error("policy does not permit you to rule so on this call")]
     NotAllowed,
-    /// The ruling makes no sense.
-    #[error("{0}")]
-    Invalid(&'static str),
+    /// The ruling makes no sense: a member of [`Ruling`], and what is wrong with it.
+    #[error("{1}")]
+    Invalid(&'static str, &'static str),
     /// The comment is too long.
     #[error("the comment is longer than {MAX_COMMENT} bytes")]
     CommentTooLong,
@@ -240,7 +240,11 @@ fn check(ticket: &Ticket, ruler: &Ruler, ruling: &Ruling, now: Timestamp) -> Res
         return Err(RuleError::CommentTooLong);
     }
     if ruling.verdict == Verdict::Deny {
-        return if ruling.is_plain() { Ok(()) } else { Err(RuleError::Invalid("a denial holds for this call and no other")) };
+        return if ruling.is_plain() {
+            Ok(())
+        } else {
+            Err(RuleError::Invalid("verdict", "a denial holds for this call and no other"))
+        };
     }
     let approved = |vote: &Vote| vote.ruler == ruler.person && vote.verdict == Verdict::Approve;
     if ticket.votes.iter().any(approved) {
@@ -253,24 +257,26 @@ fn check(ticket: &Ticket, ruler: &Ruler, ruling: &Ruling, now: Timestamp) -> Res
 fn check_window(ticket: &Ticket, ruling: &Ruling) -> Result<(), RuleError> {
     let most = if ruling.any_arguments { ticket.terms.breakglass } else { ticket.terms.window };
     let Some(most) = most else {
-        return Err(RuleError::Invalid(if ruling.any_arguments {
-            "policy does not let this tool be granted whatever the arguments (`@breakglass`)"
+        return Err(if ruling.any_arguments {
+            let sentence = "policy does not let this tool be granted whatever the arguments (`@breakglass`)";
+            RuleError::Invalid("any_arguments", sentence)
         } else {
-            "policy lets this call be granted once only (`@window`)"
-        }));
+            let member = if ruling.window.is_some() { "window" } else { "uses" };
+            RuleError::Invalid(member, "policy lets this call be granted once only (`@window`)")
+        });
     };
     match ruling.window {
-        None if ruling.any_arguments => return Err(RuleError::Invalid("say for how long")),
-        Some(window) if window.is_zero() => return Err(RuleError::Invalid("say for how long")),
+        None if ruling.any_arguments => return Err(RuleError::Invalid("window", "say for how long")),
+        Some(window) if window.is_zero() => return Err(RuleError::Invalid("window", "say for how long")),
         Some(window) if window > most => return Err(RuleError::TooLong(most)),
         _ => {}
     }
     if ruling.uses.is_some_and(|uses| uses == 0 || uses > MAX_USES) {
-        return Err(RuleError::Invalid("a call can be granted for 1 to 1000 times"));
+        return Err(RuleError::Invalid("uses", "a call can be granted for 1 to 1000 times"));
     }
     // Who opens a door for longer says why.
     if ruling.comment().is_none() {
-        return Err(RuleError::Invalid("say why: a grant for more than one call needs a comment"));
+        return Err(RuleError::Invalid("comment", "say why: a grant for more than one call needs a comment"));
     }
     Ok(())
 }

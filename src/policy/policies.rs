@@ -105,6 +105,11 @@ impl Policies {
         policies
     }
 
+    /// The file that each policy stands in.
+    pub(super) fn files(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.origins.values().map(|origin| &origin.policy.file)
+    }
+
     /// Validates some of the policies strictly.
     pub(super) fn validate(&self, some: &PolicySet, schema: &Schema) -> Findings {
         let result = Validator::new(schema.clone()).validate(some, ValidationMode::Strict);

@@ -2,7 +2,7 @@
 //!
 //! How a snapshot decides is in `evaluate.rs`; how it turns a call into Cedar's terms in `request.rs`.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use cedar_policy::{Entities, Entity, EntityUid};
@@ -197,6 +197,12 @@ impl PolicySnapshot {
     #[must_use]
     pub fn policy_count(&self) -> usize {
         self.core.policies.set.num_of_policies()
+    }
+
+    /// The files that the policies in force stand in, in order; a file without any is not among them.
+    #[must_use]
+    pub fn policy_files(&self) -> Vec<Arc<str>> {
+        self.core.policies.files().collect::<BTreeSet<_>>().into_iter().cloned().collect()
     }
 
     /// What the author should know although it does not stop the load.

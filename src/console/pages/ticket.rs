@@ -48,7 +48,7 @@ const fn status_of(error: &RuleError) -> StatusCode {
         RuleError::Unknown => StatusCode::NOT_FOUND,
         RuleError::Over(_) | RuleError::UnknownTool | RuleError::Already => StatusCode::CONFLICT,
         RuleError::NotAllowed => StatusCode::FORBIDDEN,
-        RuleError::Invalid(_) | RuleError::CommentTooLong | RuleError::TooLong(_) => StatusCode::BAD_REQUEST,
+        RuleError::Invalid(..) | RuleError::CommentTooLong | RuleError::TooLong(_) => StatusCode::BAD_REQUEST,
         RuleError::NotRecorded(_) | RuleError::NotKept(_) => StatusCode::SERVICE_UNAVAILABLE,
     }
 }

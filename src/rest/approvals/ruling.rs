@@ -39,7 +39,7 @@ pub(super) const fn answer(error: &RuleError) -> (StatusCode, &'static str) {
         RuleError::Already => (StatusCode::CONFLICT, "already"),
         RuleError::UnknownTool => (StatusCode::CONFLICT, "unknown_tool"),
         RuleError::NotAllowed => (StatusCode::FORBIDDEN, "not_allowed"),
-        RuleError::Invalid(_) | RuleError::CommentTooLong | RuleError::TooLong(_) => {
+        RuleError::Invalid(..) | RuleError::CommentTooLong | RuleError::TooLong(_) => {
             (StatusCode::UNPROCESSABLE_ENTITY, "invalid")
         }
         RuleError::NotRecorded(_) | RuleError::NotKept(_) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
