@@ -44,7 +44,7 @@ fn authority(reader: &mut Reader<'_>) -> Option<AuthoritySettings> {
     let (name, trust_domain) = (name?, trust_domain?);
     let named = || trust_domain.as_ref().map_or_else(|| ca_file.display().to_string(), ToString::to_string);
     let name = name.unwrap_or_else(named).into();
-    Some(AuthoritySettings { name, ca_file, trust_domain, agents: agents?.unwrap_or_default() })
+    Some(AuthoritySettings { name, ca_file, trust_domain, agents: agents?.unwrap_or_default(), services: None })
 }
 
 /// `{ dns, agent }`, `{ uri, agent }` or `{ subject, agent }`.

@@ -2,14 +2,33 @@
 
 use std::time::Duration;
 
-use super::authenticate::{Room, Unidentified};
+use super::authenticate::{Identity, Room, Unidentified};
+use super::credentials::{Credentials, Handshake};
 use super::flaw::Flaw;
 use super::mtls::ClientCertificate;
 use super::protected::Protected;
 use super::settings::PeerSettings;
 use super::trace::Trace;
-use crate::domain::{Actor, Caller, Evidence, Way};
+use crate::domain::{Actor, AgentId, Caller, Evidence, Way};
 use crate::listen::Process;
+
+impl Identity {
+    /// The name of the service at the other end of a connection, by its certificate.
+    ///
+    /// # Errors
+    ///
+    /// Why it is not known: it shows no certificate, or one that does not hold any more, or it is denied.
+    pub fn service(&self, connection: &Handshake) -> Result<AgentId, Unidentified> {
+        let Credentials { certificate, .. } = Credentials::default().over(connection);
+        let known = certificate.ok_or(Unidentified::Missing).and_then(|shown| {
+            let (agent, _, remembered) = self.0.authorities.agent(shown).map_err(Flaw::Certificate)?;
+            self.0.metrics.believed("mtls", remembered);
+            let denied = self.0.denied.list().denies(&Caller::new(agent.clone(), Actor::Unattended));
+            if denied { Err(Flaw::Denied.into()) } else { Ok(agent) }
+        });
+        known.inspect_err(|why| self.0.metrics.refused(why.word()))
+    }
+}
 
 impl Room {
     /// The agent that a certificate names. Nobody stands behind it, unless a second token says so.

@@ -5,11 +5,12 @@
 //!
 //! Reading order: [`Settings`] (the ways), `credentials` (what is shown), `authenticate` over `believe` and `actor` (from the one to the other), `issuer` over `jwt`
 //! and `mapping` (one token, pure), `keyring` and `remote` (what others must be asked for), `remembered`, `deny` and `dpop` (what is kept
-//! between requests), `mtls` (client certificates), `protected` (what those are told who are not let in), `own` (the other way round:
+//! between requests), `mtls` (client certificates), `bearers` (people who rule), `protected` (what those are told who are not let in), `own` (the other way round:
 //! who we are for others).
 
 mod actor;
 mod authenticate;
+mod bearers;
 mod believe;
 mod connection;
 mod credentials;
@@ -39,6 +40,7 @@ mod trace;
 mod verified;
 
 pub use authenticate::{Identified, Identity, Unidentified};
+pub use bearers::{Bearer, Bearers, Unknown};
 pub use credentials::{ACTOR_TOKEN, Credentials, Handshake, Proof, Scheme};
 pub use flaw::{CertificateFlaw, Flaw, ProofFlaw};
 pub use jwt::{Algorithm, BadKeySet, BadSigner, TokenType};

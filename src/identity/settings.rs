@@ -85,6 +85,8 @@ pub struct AuthoritySettings {
     pub trust_domain: Option<TrustDomain>,
     /// Which of its other certificates are whose.
     pub agents: Vec<(Subject, AgentId)>,
+    /// Its certificates are of services, which are known by their own names: these, or all when there are none. `None`: they are of agents.
+    pub services: Option<Vec<Subject>>,
 }
 
 /// What tells certificates apart that have no SPIFFE id.

@@ -21,6 +21,9 @@ pub(super) fn agent(says: &Certificate, authority: &AuthoritySettings) -> Result
         }
         spiffe::parse(id).ok_or(CertificateFlaw::SpiffeId)?;
     }
+    if let Some(listed) = &authority.services {
+        return service(says, id, listed).map(AgentId::new).ok_or(CertificateFlaw::Nobody);
+    }
     let mut mapped = authority.agents.iter().filter(|(subject, _)| names(subject, says)).map(|(_, agent)| agent);
     match (mapped.next(), id, &authority.trust_domain) {
         (Some(agent), _, _) if mapped.all(|other| other == agent) => Ok(agent.clone()),
@@ -41,6 +44,31 @@ pub(super) fn named(uri: &str, authority: &AuthoritySettings) -> Result<AgentId,
         (None, Some(domain)) if is_spiffe(uri) => spiffe::check(uri, domain).map(|()| AgentId::new(uri)),
         (None, None) if is_spiffe(uri) => Err(CertificateFlaw::TrustDomain),
         (None, _) => Err(CertificateFlaw::Nobody),
+    }
+}
+
+/// The name of a service: of those that are listed the first that its certificate has, or the first that it has when none is listed.
+fn service<'a>(says: &'a Certificate, id: Option<&'a Box<str>>, listed: &'a [Subject]) -> Option<&'a str> {
+    if listed.is_empty() {
+        let own = id.or_else(|| says.dns.first()).or(Some(&says.subject));
+        return own.map(|name| &**name).filter(|name| !name.is_empty());
+    }
+    let known = listed.iter().find(|subject| names(subject, says))?;
+    match known {
+        Subject::Uri(name) | Subject::Dns(name) | Subject::Name(name) => Some(name),
+    }
+}
+
+impl Subject {
+    /// The service with this name: a SPIFFE id, or a DNS name without wildcards. `None` when it is neither.
+    #[must_use]
+    pub fn of_service(name: &str) -> Option<Self> {
+        if is_spiffe(name) {
+            return spiffe::parse(name).map(|_| Self::Uri(name.into()));
+        }
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        let is_dns = name.len() <= 253 && name.split('.').all(|label| !label.is_empty() && label.bytes().all(plain));
+        is_dns.then(|| Self::Dns(name.to_ascii_lowercase().into()))
     }
 }
 

@@ -9,6 +9,7 @@ fn authority(domain: Option<&str>, agents: &[(Subject, &str)]) -> AuthoritySetti
         name: "mesh".into(),
         ca_file: "ca.pem".into(),
         trust_domain: domain.map(|domain| TrustDomain::new(domain).unwrap()),
+        services: None,
         agents: agents.iter().map(|(subject, agent)| (subject.clone(), AgentId::new(*agent))).collect(),
     }
 }
@@ -63,5 +64,36 @@ fn a_certificate_names_one_agent_or_nobody() {
     for (authority, certificate, expected) in cases {
         let seen = agent(&certificate, authority);
         assert_eq!(seen.as_ref().map(AgentId::as_str).map_err(|flaw| *flaw), expected, "{certificate:?}");
+    }
+}
+
+#[test]
+fn a_service_is_known_by_its_own_name_and_let_in_when_it_is_listed_or_nobody_is() {
+    use CertificateFlaw as F;
+    let id = "spiffe://prod.example/gateway";
+    let of = |names: &[&str]| {
+        let services = names.iter().map(|name| Subject::of_service(name).unwrap()).collect();
+        AuthoritySettings { services: Some(services), ..authority(None, &[]) }
+    };
+    let (all, some) = (of(&[]), of(&[id, "Billing.example"]));
+    let cases = [
+        (&all, says(&[id], &["a.example"], "CN=x"), Ok(id)),
+        (&all, says(&["https://x"], &["a.example", "b.example"], "CN=x"), Ok("a.example")),
+        (&all, says(&[], &[], "CN=x"), Ok("CN=x")),
+        (&all, says(&[], &[], ""), Err(F::Nobody)),
+        (&all, says(&[id, "https://x"], &[], ""), Err(F::SeveralUris)),
+        (&all, says(&["spiffe://prod.example"], &[], "CN=x"), Err(F::SpiffeId)),
+        (&all, Certificate { is_authority: true, ..says(&[id], &[], "") }, Err(F::Purpose)),
+        (&some, says(&[id], &[], ""), Ok(id)),
+        (&some, says(&[], &["a.example", "BILLING.example"], ""), Ok("billing.example")),
+        (&some, says(&[], &["a.example"], "CN=billing.example"), Err(F::Nobody)),
+        (&some, says(&["spiffe://prod.example/gateway/x"], &[], ""), Err(F::Nobody)),
+        (&some, says(&[], &["x.billing.example"], ""), Err(F::Nobody)),
+    ];
+    for (authority, says, expected) in cases {
+        assert_eq!(agent(&says, authority), expected.map(AgentId::new), "{says:?}");
+    }
+    for bad in ["", "spiffe://prod.example", "SPIFFE://prod.example/x", "*.example", "a..b", "https://a.example", "a b", "CN=x"] {
+        assert_eq!(Subject::of_service(bad), None, "{bad}");
     }
 }

@@ -24,7 +24,7 @@ fn authority(directory: &Path, domain: &str, ca: &Ca) -> AuthoritySettings {
     let ca_file = directory.join(domain);
     std::fs::write(&ca_file, ca.pem()).unwrap();
     let trust_domain = Some(TrustDomain::new(domain).unwrap());
-    AuthoritySettings { name: domain.into(), ca_file, trust_domain, agents: Vec::new() }
+    AuthoritySettings { name: domain.into(), ca_file, trust_domain, agents: Vec::new(), services: None }
 }
 
 fn settings(authorities: Vec<AuthoritySettings>) -> Settings {

@@ -9,7 +9,7 @@ use http::{HeaderValue, StatusCode, header};
 
 use crate::domain::{AgentId, Channel, Evidence, Memberships, UserId, Way};
 use crate::gate::Ruler;
-use crate::identity::{Credentials, Identity, Protected, Scheme, Unidentified};
+use crate::identity::{self, Handshake, Identity, Unknown};
 
 /// Somebody who was identified.
 #[derive(Debug, Clone)]
@@ -61,48 +61,29 @@ impl People for Operator {
     }
 }
 
-/// Those who show a token that was given out for the console. A token for the MCP resource is none of these: an agent that holds one
-/// could rule on its own calls.
+/// Those who show a token that was given out for the console, see [`identity::Bearers`].
 #[derive(Debug)]
-pub struct Bearers {
-    identity: Identity,
-    /// The console as a protected resource. Its identifier is the audience that tokens must have.
-    console: Protected,
-    /// The programs that people use to rule.
-    programs: BTreeSet<AgentId>,
-}
+pub struct Bearers(identity::Bearers);
 
 impl Bearers {
-    /// Believes what `identity` believes; the settings behind it have the console's URL as their resource, and nobody configured.
-    ///
-    /// Only tokens that were given to one of these programs count: a token that was handed on to an agent names that agent, whatever it
-    /// was given out for.
+    /// Believes what `identity` believes, of tokens that were given to one of these programs.
     #[must_use]
     pub fn new(identity: Identity, programs: BTreeSet<AgentId>) -> Self {
-        let console = identity.protect("/", Vec::new());
-        Self { identity, console, programs }
+        Self(identity::Bearers::new(identity, programs))
     }
 
     async fn look(&self, head: &Parts) -> Result<Person, Nobody> {
-        let refuse = |why: &Unidentified| {
-            let refusal = self.identity.refusal(why, &self.console);
-            Nobody { status: refusal.status, challenges: refusal.challenges, sentence: refusal.sentence }
-        };
-        let token = bearer(head).ok_or_else(|| refuse(&Unidentified::Missing))?;
-        let credentials = Credentials { token: Some((Scheme::Bearer, token)), ..Credentials::default() };
-        let identified = self.identity.identify(&credentials, &self.console).await.map_err(|why| refuse(&why))?;
-        let caller = identified.caller;
-        let forbidden =
-            |sentence: &str| Nobody { status: StatusCode::FORBIDDEN, challenges: Vec::new(), sentence: sentence.to_owned() };
-        if caller.token.is_none() || !self.programs.contains(&caller.agent) {
-            return Err(forbidden("the token was not given to a program that people rule with"));
-        }
-        // A program on its own is nobody who could approve: what is asked for is a person's yes.
-        let person = caller.actor.person().cloned();
-        let person = person.ok_or_else(|| forbidden("the token tells of no person; only people rule on approvals"))?;
-        let standing = caller.standing.actor.clone();
-        let ruler = Ruler { person, standing, evidence: caller.evidence, channel: Channel::Api };
-        Ok(Person { ruler, sees_all: false })
+        let known = self.0.identify(bearer(head), &Handshake::default()).await.map_err(nobody)?;
+        let identity::Person { person, standing, evidence } = known.person;
+        Ok(Person { ruler: Ruler { person, standing, evidence, channel: Channel::Api }, sees_all: false })
+    }
+}
+
+fn nobody(why: Unknown) -> Nobody {
+    let sentence = why.sentence().to_owned();
+    match why {
+        Unknown::Refused(refusal) => Nobody { status: refusal.status, challenges: refusal.challenges, sentence },
+        Unknown::Program | Unknown::NoPerson => Nobody { status: StatusCode::FORBIDDEN, challenges: Vec::new(), sentence },
     }
 }
 
