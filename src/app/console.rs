@@ -220,6 +220,10 @@ impl Lab for PolicyLab {
         let limits = mcp::Limits { max_bytes: crate::rest::MAX_INQUIRY, max_depth: mcp::Limits::DEEPEST };
         let question = Inquiry::read(&inquiry, limits).and_then(Inquiry::question).map_err(|error| sentence(&error))?;
         let Some(texts) = policies else { return Ok(self.gate.explain(&question.caller, &question.call, question.at)) };
+        let intricate = policy::intricate(texts);
+        if !intricate.is_empty() {
+            return Err(intricate.iter().map(ToString::to_string).collect());
+        }
         let files = policy::read(&self.settings).map_err(|error| vec![chain(&error)])?.with_policies(texts);
         let now = self.gate.snapshot();
         let tried = PolicySnapshot::build(&self.settings, &files, now.catalog());
