@@ -1,93 +1,113 @@
-//! The gRPC face, when the configuration asks for one.
+//! The gRPC face, when the configuration asks for one: who its clients are, whose tokens count, and what its services look into.
 
+mod gateways;
+mod look;
+
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use anyhow::Context;
 
-use super::servers::LIST_TTL;
+use self::gateways::gateways;
+use self::look::{LogBook, PolicyLab};
+use super::people::{people, services};
 use super::tail;
 use crate::audit::{AuditReader, Health};
-use crate::config::{Config, GatewayLists, GrpcSettings, ServerSettings};
+use crate::clock::Clock;
+use crate::config::Config;
 use crate::gate::Gate;
-use crate::grpc::Grpc;
-use crate::grpc::gateways::{Backend, Gateways, Lists, Refresh};
-use crate::identity::Identity;
+use crate::grpc::{Grpc, Limits, Sources};
+use crate::identity::{self, Bearers, Identity, Upkeep};
 use crate::lifecycle::{Stop, Tasks};
 use crate::listen::tls::{Keeper, Served};
 use crate::listen::{Listener, Metrics};
+use crate::policy;
 use crate::proxy::Endpoint;
 
 /// The protocol that gRPC is spoken in.
 const PROTOCOLS: [&str; 1] = ["h2"];
 
 /// Its listener, open before anything else starts: a port in use ends the start while nothing has happened yet.
-pub(super) struct GrpcFace(Option<Listener>);
+pub(super) struct GrpcFace(Option<Open>);
+
+struct Open {
+    listener: Listener,
+    /// How the certificates of clients are known.
+    services: Option<Identity>,
+    people: Option<Bearers>,
+    /// What keeps keys, certificates and the deny list fresh.
+    upkeep: Vec<Upkeep>,
+}
+
+/// What the face needs of a running sidecar.
+pub(super) struct Parts<'a> {
+    pub(super) gate: &'a Gate,
+    pub(super) reader: &'a AuditReader,
+    pub(super) policies: Arc<policy::Settings>,
+    /// How the callers of MCP servers are known, for gateways that ask about them.
+    pub(super) identity: &'a Identity,
+    pub(super) endpoints: &'a [Arc<Endpoint>],
+}
 
 impl GrpcFace {
     /// Opens the listener, if one is configured.
-    pub(super) async fn bind(settings: Option<&GrpcSettings>, metrics: &Metrics) -> anyhow::Result<Self> {
-        let Some(settings) = settings else { return Ok(Self(None)) };
+    pub(super) async fn bind(config: &Config, clock: &Clock, metrics: &Metrics) -> anyhow::Result<Self> {
+        let Some(settings) = &config.grpc else { return Ok(Self(None)) };
+        let mut upkeep = Vec::new();
+        let mut open = |settings: identity::Settings| {
+            let (identity, keeps) = Identity::open(settings, clock.clone(), identity::Metrics::default())?;
+            upkeep.push(keeps);
+            Ok::<_, identity::OpenError>(identity)
+        };
+        let services = settings.clients.as_ref().map(|clients| open(services(config, clients))).transpose();
+        let services = services.context("failed to prepare how the clients of the gRPC listener are known")?;
+        let people = people(config, settings.clients.as_ref()).map(open).transpose();
+        let people = people.context("failed to prepare how people who rule over gRPC are known")?;
+        let people = people.zip(config.approvals.bearers.as_ref());
+        let people = people.map(|(identity, bearers)| Bearers::new(identity, bearers.programs.clone()));
         let listener = Listener::bind("grpc", &settings.listener, settings.max_connections, metrics).await;
         let listener = listener.and_then(|listener| listener.speaking(&PROTOCOLS));
-        Ok(Self(Some(listener.context("failed to open the gRPC listener")?)))
+        let listener = match services.as_ref().and_then(Identity::client_verifier) {
+            Some(verifier) => listener.and_then(|listener| listener.asking_for_certificates(verifier)),
+            None => listener,
+        };
+        let listener = listener.context("failed to open the gRPC listener")?;
+        Ok(Self(Some(Open { listener, services, people, upkeep })))
     }
 
     /// What keeps its certificate, and the certificate.
     pub(super) fn certificate(&mut self) -> Option<(Keeper, Served)> {
-        self.0.as_mut().and_then(|listener| listener.take_keeper().zip(listener.certificate()))
+        self.0.as_mut().and_then(|open| open.listener.take_keeper().zip(open.listener.certificate()))
     }
 
-    /// Starts it. `identity` and `endpoints` are for gateways that ask about messages of their clients.
-    pub(super) fn start(
-        self,
-        config: &Config,
-        (gate, reader): (&Gate, &AuditReader),
-        (identity, endpoints): (&Identity, &[Arc<Endpoint>]),
-        stop: &Stop,
-        parts: &mut Tasks,
-    ) {
-        let Some(listener) = self.0 else { return };
-        let health = gate.clone();
-        let ready = Box::new(move || matches!(health.audit_health(), Health::Writable));
-        let (bytes, depth) = (config.limits.max_message_bytes, config.limits.max_depth);
-        let face = Grpc::new(gate.clone(), tail::records(reader.clone()), ready, bytes, depth)
-            .with_gateways(gateways(config, identity, endpoints));
-        tracing::info!(event = "listening", face = "grpc", address = %listener.local_addr(), "the gRPC face is ready");
-        parts.spawn("the gRPC face", face.run(listener, stop.clone()));
-    }
-}
-
-/// What gateways are told, when there are any.
-fn gateways(config: &Config, identity: &Identity, endpoints: &[Arc<Endpoint>]) -> Option<Gateways> {
-    let settings = &config.grpc.as_ref()?.gateways;
-    let backend = |(endpoint, server): (&Arc<Endpoint>, &ServerSettings)| {
-        let endpoint = Arc::clone(endpoint);
-        let refresh: Refresh = Arc::new(move || {
-            let endpoint = Arc::clone(&endpoint);
-            Box::pin(async move { endpoint.refresh_tools().await })
-        });
-        Backend {
-            name: server.name.clone(),
-            extensions: server.extensions.iter().cloned().collect(),
-            protected: identity.protect(&server.path, server.scopes.clone()),
-            keeps_token: server.is_the_same_resource(),
-            refresh,
+    /// Starts it.
+    pub(super) fn start(self, config: &Config, parts: Parts<'_>, stop: &Stop, tasks: &mut Tasks) {
+        let Some(Open { listener, services, people, upkeep }) = self.0 else { return };
+        for keeps in upkeep {
+            let running = keeps.run(stop.clone());
+            tasks.spawn("the upkeep of who asks over gRPC", async move {
+                running.await;
+                Ok::<(), Infallible>(())
+            });
         }
-    };
-    (settings.ext_authz || settings.ext_mcp).then(|| Gateways {
-        identity: identity.clone(),
-        backends: endpoints.iter().zip(&config.servers).map(backend).collect(),
-        hosts: settings.hosts.clone(),
-        ext_authz: settings.ext_authz,
-        ext_mcp: settings.ext_mcp,
-        lists: match settings.lists {
-            GatewayLists::Some => Lists::Some,
-            GatewayLists::All => Lists::All,
-            GatewayLists::None => Lists::None,
-        },
-        trusts_principal: settings.principal,
-        sessions: config.limits.max_sessions,
-        session_idle: config.limits.session_idle_timeout,
-        list_ttl: LIST_TTL,
-    })
+        let Parts { gate, reader, policies, identity, endpoints } = parts;
+        let health = gate.clone();
+        let sources = Sources {
+            gate: gate.clone(),
+            records: tail::records(reader.clone()),
+            book: Arc::new(LogBook(reader.clone())),
+            lab: Arc::new(PolicyLab { gate: gate.clone(), settings: policies }),
+            people,
+            services,
+            gateways: gateways(config, identity, endpoints),
+            ready: Box::new(move || matches!(health.audit_health(), Health::Writable)),
+        };
+        let limits = Limits {
+            max_message: config.limits.max_message_bytes,
+            max_depth: config.limits.max_depth,
+            grace: config.limits.shutdown_grace,
+        };
+        tracing::info!(event = "listening", face = "grpc", address = %listener.local_addr(), "the gRPC face is ready");
+        tasks.spawn("the gRPC face", Grpc::new(sources, limits).run(listener, stop.clone()));
+    }
 }

@@ -13,6 +13,7 @@ mod grpc;
 mod hooks;
 mod inquiry;
 mod log;
+mod people;
 mod rooms;
 mod serve;
 mod servers;

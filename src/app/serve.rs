@@ -12,7 +12,7 @@ use super::admin::Admin;
 use super::carriers::Carriers;
 use super::console::{ConsoleFace, Parts};
 use super::control;
-use super::grpc::GrpcFace;
+use super::grpc::{self, GrpcFace};
 use super::hooks;
 use super::log::{self, Log};
 use super::rooms::{Rooms, keep_policies, policy_settings};
@@ -45,7 +45,7 @@ pub async fn serve(config: Config, stop: Stop, ready: impl FnOnce(&Address)) -> 
     let mut console = ConsoleFace::bind(config.console.as_ref(), &metrics).await?;
     let (sessions, links) = console.links();
     let mut witness = WitnessFace::open(config.witness.as_ref(), &clock, &metrics).await?;
-    let mut grpc = GrpcFace::bind(config.grpc.as_ref(), &metrics).await?;
+    let mut grpc = GrpcFace::bind(&config, &clock, &metrics).await?;
     let address = listener.local_addr().clone();
     let log = Log::open(&config, &clock, &mut registry)?;
     let carriers = Carriers::start(&config, &log, &clock, &mut registry).await?;
@@ -72,7 +72,9 @@ pub async fn serve(config: Config, stop: Stop, ready: impl FnOnce(&Address)) -> 
     let settings = policies(&config);
     let (clock, identity) = (rooms.clock.clone(), rooms.identity.clone());
     let endpoints = start(&config, rooms, &mut registry, listener, requested, &stop, &mut parts)?;
-    grpc.start(&config, (&gate, &reader), (&identity, &endpoints), &stop, &mut parts);
+    let policies = Arc::clone(&settings);
+    let grpc_parts = grpc::Parts { gate: &gate, reader: &reader, policies, identity: &identity, endpoints: &endpoints };
+    grpc.start(&config, grpc_parts, &stop, &mut parts);
     let running = Arc::new(Running { endpoints, certificates });
     let status = status::source(&gate, reader.clone(), carriers.board(), running);
     let console_parts = Parts { gate: &gate, reader: &reader, clock, settings, status: Arc::clone(&status), sessions };

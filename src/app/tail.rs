@@ -8,7 +8,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tokio::sync::{Semaphore, broadcast, mpsc};
 
-use crate::audit::{AuditReader, Growth};
+use crate::audit::{AuditReader, Growth, StoredRecord};
 use crate::grpc::{Following, Record, RecordsSource};
 
 /// How many records are kept for those who are a little behind.
@@ -25,6 +25,11 @@ struct Tail {
     /// There while somebody reads what is new.
     live: Arc<Mutex<Option<broadcast::Sender<Arc<Record>>>>>,
     reading: Arc<Semaphore>,
+}
+
+/// A record as faces have it.
+pub(super) fn told(record: &StoredRecord) -> Record {
+    Record::new(record.seq(), record.json().into_owned())
 }
 
 /// Sends records, and waits for more.
@@ -64,10 +69,6 @@ impl Tail {
             }
             while next < size {
                 let Some(batch) = self.read(next, size).await else { return self.end() };
-                if batch.is_empty() {
-                    // All up to there was pruned.
-                    next = size;
-                }
                 for record in batch {
                     next = record.seq + 1;
                     // Nobody may be left to hear it.
@@ -84,18 +85,17 @@ impl Tail {
         *self.live.lock() = None;
     }
 
-    /// Some records of a range; `None` when the log cannot be read.
+    /// Some records of a range, one at least; `None` when the log cannot be read, or has them no more: whoever is so slow that what comes
+    /// next was pruned is told, and not led over the hole.
     async fn read(&self, from: u64, until: u64) -> Option<Vec<Arc<Record>>> {
-        let (reader, begin) = (self.reader.clone(), from.max(self.reader.first()));
-        let most = usize::try_from(until.saturating_sub(begin)).unwrap_or(BATCH).min(BATCH);
+        let reader = self.reader.clone();
+        let most = usize::try_from(until.saturating_sub(from)).unwrap_or(BATCH).min(BATCH);
         let read = move || {
-            let told = |record: Result<crate::audit::StoredRecord, _>| {
-                record.ok().map(|record| Arc::new(Record::new(record.seq(), record.json().into_owned())))
-            };
-            reader.range(begin).take(most).map(told).collect::<Option<Vec<_>>>()
+            let told = |record: Result<StoredRecord, _>| record.ok().map(|record| Arc::new(told(&record)));
+            reader.range(from).take(most).map(told).collect::<Option<Vec<_>>>()
         };
         // Reading blocks. An empty batch would be asked for again for ever.
-        tokio::task::spawn_blocking(read).await.ok().flatten().filter(|batch| !batch.is_empty() || most == 0)
+        tokio::task::spawn_blocking(read).await.ok().flatten().filter(|batch| !batch.is_empty())
     }
 
     async fn follow(self, mut next: u64, mut live: broadcast::Receiver<Arc<Record>>, send: mpsc::Sender<Arc<Record>>) {
@@ -136,10 +136,6 @@ impl Tail {
                 let _turn = self.reading.acquire().await.ok()?;
                 self.read(*next, until).await?
             };
-            if batch.is_empty() {
-                // All up to there was pruned.
-                *next = until;
-            }
             for record in batch {
                 *next = record.seq + 1;
                 send.send(record).await.ok()?;

@@ -40,7 +40,7 @@ pub use resolve::{PolicyCheck, Sources};
 pub use servers::{AskedServers, CommandLineServer};
 pub use settings::{
     ActorTokenSource, AdminSettings, ApprovalsSettings, AuditSettings, CallerSettings, CatalogSettings, Config, ConsoleSettings,
-    GatewayLists, GatewaySettings, GrpcSettings, IdentitySettings, LimitSettings, ListenSettings, LogFormat, LogSettings,
+    GatewayLists, GatewaySettings, GrpcClients, GrpcSettings, IdentitySettings, LimitSettings, ListenSettings, LogFormat, LogSettings,
     MetaToolSettings, PolicyServer, PolicySettings, ServerSettings, ServerTarget, ShipSettings, WitnessServerSettings,
 };
 pub use ship::store_options;

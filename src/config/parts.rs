@@ -8,13 +8,15 @@ use jiff::tz::TimeZone;
 use super::detail;
 use super::listeners::{ADMIN, GRPC, LISTEN, listener};
 use super::raw::{Given, Table, Value};
-use super::reader::{Reader, text, within};
+use super::reader::{Reader, list, text, within};
 use super::report::{Origin, Problem};
 use super::settings::{
-    AdminSettings, AuditSettings, GrpcSettings, LimitSettings, ListenSettings, LogFormat, LogSettings, PolicySettings,
+    AdminSettings, AuditSettings, GrpcClients, GrpcSettings, LimitSettings, ListenSettings, LogFormat, LogSettings,
+    PolicySettings,
 };
 use crate::audit::EpochLimits;
 use crate::audit::tlog::KeyName;
+use crate::identity::Subject;
 use crate::telemetry;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -50,13 +52,35 @@ pub(super) fn admin(reader: &mut Reader<'_>) -> Option<Option<AdminSettings>> {
 /// `Some(None)` when there is no gRPC listener.
 pub(super) fn grpc(reader: &mut Reader<'_>) -> Option<Option<GrpcSettings>> {
     let listener = listener(reader, &GRPC);
+    let ca_file = reader.optional_path("grpc.client_ca_file");
+    let services = reader.read("grpc.clients", |given| list(given)?.iter().map(|name| service(name)).collect());
     let max_connections = reader.count("grpc.max_connections", 1..=1_000_000);
     let gateways = super::gateways::gateways(reader);
-    let (listener, max_connections, gateways) = (listener?, max_connections?, gateways?);
-    if listener.is_none() {
+    let (listener, ca_file, services, max_connections) = (listener?, ca_file?, services?, max_connections?);
+    let gateways = gateways?;
+    let Some(listener) = listener else {
         super::gateways::nobody_listens(reader, &gateways);
+        return Some(None);
+    };
+    let problem = match &ca_file {
+        Some(_) if listener.tls.is_none() => Some((
+            "grpc.client_ca_file",
+            "client certificates need a listener with TLS",
+            "set `tls_cert_file` and `tls_key_file` in [grpc], or leave out `client_ca_file`",
+        )),
+        None if !Vec::is_empty(&services) => Some((
+            "grpc.clients",
+            "`grpc.clients` is set and `grpc.client_ca_file` is not: nobody vouches for these names",
+            "set `client_ca_file` in [grpc] to a PEM file with the certificates of the authority that signs those of clients",
+        )),
+        Some(_) | None => None,
+    };
+    if let Some((key, message, help)) = problem {
+        let origin = reader.origin(key);
+        reader.problem(Problem::new(&origin, message).help(help));
     }
-    Some(listener.map(|listener| GrpcSettings { listener, max_connections, gateways }))
+    let clients = ca_file.map(|ca_file| GrpcClients { ca_file, services });
+    Some(Some(GrpcSettings { listener, clients, max_connections, gateways }))
 }
 
 pub(super) fn limits(reader: &mut Reader<'_>) -> Option<LimitSettings> {
@@ -173,6 +197,12 @@ pub(super) fn log(reader: &mut Reader<'_>) -> Option<LogSettings> {
         Ok(level)
     });
     Some(LogSettings { format: format?, level: level? })
+}
+
+/// A service by the name that its certificate has.
+fn service(name: &str) -> Result<Subject, String> {
+    let help = "such as \"spiffe://prod.example/ns/shop/sa/gateway\" or \"gateway.example.com\"";
+    Subject::of_service(name).ok_or_else(|| format!("`{name}` is neither a SPIFFE id nor a DNS name, {help}"))
 }
 
 /// `name` or `name:port`, in lower case.

@@ -269,6 +269,7 @@ impl Layers {
             ship::around_the_witness(&mut reader, config);
             console::around_the_console(&mut reader, config);
             gateways::fit(&mut reader, config);
+            approvals::around_the_bearers(&mut reader, config);
             credentials::fits(&mut reader, config, matches!(face, Face::Stdio(_)));
         }
         self.finish(config)

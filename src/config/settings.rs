@@ -1,8 +1,9 @@
 //! The resolved settings: plain values that can only be valid, one struct for each part of the house.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::Uri;
@@ -12,7 +13,7 @@ use super::show::Shown;
 use crate::audit::ship::{AnchorPlace, FeedSettings, Location, StoreOptions, WitnessSettings};
 use crate::audit::tlog::{KeyName, VerifierKey};
 use crate::audit::{DetailSettings, EpochLimits};
-use crate::domain::{JsonPointer, ServerName};
+use crate::domain::{AgentId, JsonPointer, ServerName};
 use crate::hooks::HookSettings;
 use crate::identity;
 use crate::listen;
@@ -89,6 +90,8 @@ pub struct ListenSettings {
 pub struct GrpcSettings {
     /// Where it listens, and with which certificate.
     pub listener: listen::Settings,
+    /// Whose certificates clients have to show; `None` when they show none.
+    pub clients: Option<GrpcClients>,
     /// Connections open at the same time; more wait in the system's queue.
     pub max_connections: usize,
     /// Which gateways are answered, and how.
@@ -121,6 +124,15 @@ pub enum GatewayLists {
     None,
 }
 
+/// Whose certificates the clients of the gRPC listener have to show.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GrpcClients {
+    /// A PEM file with the certificates of the authority that signs them.
+    pub ca_file: PathBuf,
+    /// The services that are let in; all that the authority vouches for when there are none.
+    pub services: Vec<identity::Subject>,
+}
+
 /// How people are asked about calls that need an approval.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApprovalsSettings {
@@ -136,6 +148,17 @@ pub struct ApprovalsSettings {
     pub max_waiting_per_caller: usize,
     /// The name by which policies know whoever rules over the control socket.
     pub operator: String,
+    /// Whose tokens count where people rule with tokens of theirs; `None` when they cannot.
+    pub bearers: Option<BearerSettings>,
+}
+
+/// Whose tokens count where people rule with tokens of theirs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BearerSettings {
+    /// What the tokens must have been given out for.
+    pub resource: Arc<str>,
+    /// The programs that they must have been given to.
+    pub programs: BTreeSet<AgentId>,
 }
 
 /// The admin listener.

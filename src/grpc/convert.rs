@@ -11,6 +11,7 @@ use crate::json;
 
 use super::pb;
 use super::problem::BadField;
+use super::watch::Record;
 
 /// The longest name of anything, in bytes.
 const MAX_NAME: usize = 1024;
@@ -200,12 +201,20 @@ fn judgement(judgement: &Judgement) -> pb::Judgement {
     }
 }
 
-fn policy(policy: &domain::PolicyRef) -> pb::PolicyRef {
+pub(super) fn policy(policy: &domain::PolicyRef) -> pb::PolicyRef {
     pb::PolicyRef { id: policy.id.to_string(), file: policy.file.to_string(), line: policy.line }
 }
 
 fn pending(pending: &Pending) -> pb::Pending {
     pb::Pending { ticket: pending.ticket.to_string(), expires: Some(time(pending.expires)) }
+}
+
+/// A record of the log, and what is read of it for those who do not want to.
+pub(super) fn record(record: &Record) -> pb::AuditRecord {
+    let looked = record.looked();
+    let kind = looked.map(|looked| looked.kind.clone()).unwrap_or_default();
+    let time = looked.and_then(|looked| looked.time);
+    pb::AuditRecord { seq: record.seq, kind, time, record_json: record.json.clone() }
 }
 
 pub(super) fn time(at: Timestamp) -> prost_types::Timestamp {

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tonic::{Request, Response, Status};
 
-use super::asker::asker;
+use super::access::{asker, only_near};
 use super::pb::decision_service_server::DecisionService;
 use super::problem::{BadField, not_recorded};
-use super::watch::{self, RecordsSource, Watched};
+use super::stream::Watchers;
+use super::watch::{self, RecordsSource, Told};
 use super::{convert, pb};
 use crate::domain::{Action, Target};
 use crate::gate::{Checked, Gate};
-use crate::lifecycle::Stop;
 
 /// The most questions of one batch.
 const MAX_BATCH: usize = 100;
@@ -20,17 +20,14 @@ const MAX_BATCH: usize = 100;
 /// Answers questions about decisions.
 pub(super) struct Decisions {
     pub(super) gate: Gate,
-    pub(super) records: RecordsSource,
+    pub(super) records: Arc<RecordsSource>,
     /// How deep arguments may be nested.
     pub(super) depth: u32,
     /// One explanation at a time: each takes as long as thousands of decisions.
     pub(super) explaining: Arc<Semaphore>,
-    /// How many may watch.
-    pub(super) watching: Arc<Semaphore>,
+    pub(super) watchers: Watchers,
     /// How many decisions may be under way.
     pub(super) deciding: Arc<Semaphore>,
-    /// Ends those who watch.
-    pub(super) stop: Stop,
 }
 
 impl Decisions {
@@ -117,15 +114,15 @@ impl DecisionService for Decisions {
         Ok(Response::new(pb::ExplainResponse { decision: decision.into(), explanation_json: text }))
     }
 
-    type WatchDecisionsStream = Watched;
+    type WatchDecisionsStream = Told<pb::WatchDecisionsResponse>;
 
     async fn watch_decisions(
         &self,
         request: Request<pb::WatchDecisionsRequest>,
     ) -> Result<Response<Self::WatchDecisionsStream>, Status> {
-        let slot = Arc::clone(&self.watching).try_acquire_owned();
-        let slot = slot.map_err(|_| Status::resource_exhausted("too many watch already; try again later"))?;
-        let filter = watch::Filter::of(request.into_inner())?;
-        Ok(Response::new(watch::watch(&self.records, filter, slot, self.stop.clone())))
+        // It tells of everybody's decisions, as the log does.
+        only_near(&request)?;
+        let wanted = watch::Decisions::of(request.into_inner())?;
+        Ok(Response::new(watch::decisions(&self.records, wanted, &self.watchers)?))
     }
 }

@@ -1,7 +1,6 @@
 //! The messages and services of `proto/`, as they are generated when the crate is built.
 
 #![expect(
-    missing_docs,
     clippy::all,
     clippy::allow_attributes,
     clippy::allow_attributes_without_reason,

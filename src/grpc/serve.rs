@@ -1,4 +1,4 @@
-//! Serves the gRPC face on a listener: decisions, health and reflection.
+//! Serves the gRPC face on a listener: its services, health and reflection.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,26 +6,45 @@ use std::time::Duration;
 use futures_util::stream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::Semaphore;
+use tonic::service::InterceptorLayer;
 use tonic::transport::Server;
 use tonic::transport::server::Connected;
 use tonic_health::ServingStatus;
 
+use super::access::{Guard, Link};
+use super::approvals::Approvals;
+use super::audit::{self, Audit};
 use super::deadline::{ANSWER_WITHIN, Deadlines};
 use super::decision::Decisions;
 use super::gateways::pb::agentgateway::dev::ext_mcp::ext_mcp_server::ExtMcpServer;
 use super::gateways::pb::envoy::service::auth::v3::authorization_server::AuthorizationServer;
 use super::gateways::{self, ExtAuthz, ExtMcp, Gateways, Judge};
 use super::pb;
+use super::pb::approval_service_server::ApprovalServiceServer;
+use super::pb::audit_service_server::AuditServiceServer;
 use super::pb::decision_service_server::DecisionServiceServer;
+use super::pb::policy_service_server::PolicyServiceServer;
+use super::policies::Policies;
+use super::sources::{Book, Lab};
+use super::stream::Watchers;
 use super::watch::RecordsSource;
 use crate::gate::Gate;
+use crate::identity::{Bearers, Identity};
 use crate::lifecycle::Stop;
-use crate::listen::{Connection, Listener, Peer};
-use crate::mcp::Limits;
+use crate::listen::{Connection, Listener};
+use crate::mcp;
 
 /// Whether decisions can be made: policies are in force and the log can be written.
 pub type Readiness = Box<dyn Fn() -> bool + Send + Sync>;
 
+/// What is always served, as health names it; the empty name stands for the whole.
+const SERVICES: [&str; 5] = [
+    "",
+    "cedarpost.v1.DecisionService",
+    "cedarpost.v1.ApprovalService",
+    "cedarpost.v1.AuditService",
+    "cedarpost.v1.PolicyService",
+];
 /// How many watch at the same time.
 const WATCHERS: usize = 4_096;
 /// How many decisions are under way at the same time; also those that nobody waits for any more.
@@ -41,27 +60,48 @@ const LOOK: Duration = Duration::from_millis(500);
 /// When connections that nobody uses are asked whether somebody is there.
 const PING: Duration = Duration::from_secs(60);
 
+/// What the face works with.
+pub struct Sources {
+    /// The one door.
+    pub gate: Gate,
+    /// The log, as it is followed.
+    pub records: RecordsSource,
+    /// The log, as it is looked into.
+    pub book: Arc<dyn Book>,
+    /// Where policies are checked.
+    pub lab: Arc<dyn Lab>,
+    /// Whose tokens count where people rule; `None` when nobody does.
+    pub people: Option<Bearers>,
+    /// How the certificates of clients are known; `None` when they show none.
+    pub services: Option<Identity>,
+    /// Gateways that ask about messages of their clients; `None` when there are none.
+    pub gateways: Option<Gateways>,
+    /// Whether decisions can be made.
+    pub ready: Readiness,
+}
+
+/// Bounds on what others can make the face hold.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// The longest message, in bytes.
+    pub max_message: usize,
+    /// How deep arguments may be nested.
+    pub max_depth: u32,
+    /// How long questions under way may take to end once the sidecar stops.
+    pub grace: Duration,
+}
+
 /// The gRPC face, ready to run.
 pub struct Grpc {
-    gate: Gate,
-    records: RecordsSource,
-    ready: Readiness,
-    max_message: usize,
-    max_depth: u32,
-    gateways: Option<Gateways>,
+    sources: Sources,
+    limits: Limits,
 }
 
 impl Grpc {
-    /// A face before this gate. Messages are at most `max_message` bytes long, and arguments nested `max_depth` levels deep.
+    /// A face that works with these.
     #[must_use]
-    pub const fn new(gate: Gate, records: RecordsSource, ready: Readiness, max_message: usize, max_depth: u32) -> Self {
-        Self { gate, records, ready, max_message, max_depth, gateways: None }
-    }
-
-    /// The same, answering gateways too.
-    #[must_use]
-    pub fn with_gateways(self, gateways: Option<Gateways>) -> Self {
-        Self { gateways, ..self }
+    pub const fn new(sources: Sources, limits: Limits) -> Self {
+        Self { sources, limits }
     }
 
     /// Serves until told to stop; questions under way are answered.
@@ -71,7 +111,7 @@ impl Grpc {
     /// When gRPC cannot be served on the listener.
     pub async fn run(self, listener: Listener, stop: Stop) -> Result<(), tonic::transport::Error> {
         let (reporter, health) = tonic_health::server::health_reporter();
-        let (authz, mcp) = self.gateways.as_ref().map_or((false, false), |gateways| (gateways.ext_authz, gateways.ext_mcp));
+        let (authz, mcp) = self.sources.gateways.as_ref().map_or((false, false), |gateways| (gateways.ext_authz, gateways.ext_mcp));
         let adapters = [(authz, gateways::EXT_AUTHZ, gateways::pb::EXT_AUTHZ), (mcp, gateways::EXT_MCP, gateways::pb::EXT_MCP)];
         let adapters = || adapters.into_iter().filter(|(served, _, _)| *served);
         let described = || {
@@ -85,27 +125,37 @@ impl Grpc {
         let untold = |error: &tonic_reflection::server::Error| tracing::error!(%error, "there is no reflection");
         // Python's client still speaks the older version only.
         let (reflection, older) = (described().build_v1(), described().build_v1alpha());
-        let services = ["", "cedarpost.v1.DecisionService"].into_iter().chain(adapters().map(|(_, name, _)| name)).collect();
-        let limits = Limits { max_bytes: self.max_message, max_depth: self.max_depth };
-        let judge = self.gateways.map(|gateways| Arc::new(Judge::new(self.gate.clone(), gateways, limits)));
-        let most = self.max_message.saturating_add(BESIDE_THE_BODY);
+        let Sources { gate, records, book, lab, people, services, gateways, ready } = self.sources;
+        let Limits { max_message, max_depth, grace } = self.limits;
+        let names = SERVICES.into_iter().chain(adapters().map(|(_, name, _)| name)).collect();
+        let limits = mcp::Limits { max_bytes: max_message, max_depth };
+        let judge = gateways.map(|gateways| Arc::new(Judge::new(gate.clone(), gateways, limits)));
+        let most = max_message.saturating_add(BESIDE_THE_BODY);
         let authz = judge
             .clone()
             .filter(|_| authz)
             .map(|judge| AuthorizationServer::new(ExtAuthz(judge)).max_decoding_message_size(most));
         let mcp = judge.filter(|_| mcp).map(|judge| ExtMcpServer::new(ExtMcp(judge)).max_decoding_message_size(LARGEST_RESULT));
+        let guard = Guard::new(services, listener.local_addr().is_remote());
+        let (records, watchers) = (Arc::new(records), Watchers::new(WATCHERS, stop.clone()));
         let decisions = Decisions {
-            gate: self.gate,
-            records: self.records,
-            depth: self.max_depth,
+            gate: gate.clone(),
+            records: Arc::clone(&records),
+            depth: max_depth,
             explaining: Arc::new(Semaphore::new(1)),
-            watching: Arc::new(Semaphore::new(WATCHERS)),
             deciding: Arc::new(Semaphore::new(DECIDING)),
-            stop: stop.clone(),
+            watchers: watchers.clone(),
         };
-        let decisions = DecisionServiceServer::new(decisions).max_decoding_message_size(self.max_message);
-        let watching = tokio::spawn(report(reporter, services, self.ready, stop.clone()));
-        let served = Server::builder()
+        let decisions = DecisionServiceServer::new(decisions).max_decoding_message_size(max_message);
+        let approvals = Approvals { gate: gate.clone(), people: people.map(Arc::new), watchers: watchers.clone() };
+        let approvals = ApprovalServiceServer::new(approvals).max_decoding_message_size(max_message);
+        let reading = Arc::new(Semaphore::new(audit::READERS));
+        let audit = AuditServiceServer::new(Audit { book, records, reading, watchers: watchers.clone() });
+        let checking = Arc::new(Semaphore::new(1));
+        let policies = PolicyServiceServer::new(Policies { gate, lab, checking, watchers });
+        let watching = tokio::spawn(report(reporter, names, ready, stop.clone()));
+        let serving = Server::builder()
+            .layer(InterceptorLayer::new(guard))
             .timeout(ANSWER_WITHIN)
             .concurrency_limit_per_connection(AT_ONCE)
             .max_concurrent_streams(u32::try_from(AT_ONCE).ok())
@@ -115,10 +165,17 @@ impl Grpc {
             .add_optional_service(reflection.inspect_err(untold).ok())
             .add_optional_service(older.inspect_err(untold).ok())
             .add_service(decisions)
+            .add_service(approvals)
+            .add_service(audit.max_decoding_message_size(max_message))
+            .add_service(policies.max_decoding_message_size(max_message))
             .add_optional_service(authz)
             .add_optional_service(mcp)
-            .serve_with_incoming_shutdown(incoming(listener, stop.clone()), stop.wait())
-            .await;
+            .serve_with_incoming_shutdown(incoming(listener, stop.clone()), stop.wait());
+        // Clients keep streams of health and reflection open for as long as they like; nobody waits for that.
+        let served = tokio::select! {
+            served = serving => served,
+            () = async { stop.wait().await; tokio::time::sleep(grace).await } => Ok(()),
+        };
         watching.abort();
         served
     }
@@ -131,10 +188,16 @@ impl std::fmt::Debug for Grpc {
 }
 
 /// Keeps health as it is: of each service, and of the whole (the empty name).
-async fn report(reporter: tonic_health::server::HealthReporter, services: Vec<&'static str>, ready: Readiness, stop: Stop) {
+async fn report(
+    mut reporter: tonic_health::server::HealthReporter,
+    services: Vec<&'static str>,
+    ready: Readiness,
+    stop: Stop,
+) {
     let mut told = None;
     loop {
-        let holds = ready() && !stop.is_requested();
+        let is_stopping = stop.is_requested();
+        let holds = ready() && !is_stopping;
         if told != Some(holds) {
             let status = if holds { ServingStatus::Serving } else { ServingStatus::NotServing };
             for service in &services {
@@ -142,9 +205,16 @@ async fn report(reporter: tonic_health::server::HealthReporter, services: Vec<&'
             }
             told = Some(holds);
         }
+        if is_stopping {
+            // Ends the streams of those who watch, once they have heard it.
+            for service in services {
+                reporter.clear_service_status(service).await;
+            }
+            return;
+        }
         tokio::select! {
             () = tokio::time::sleep(LOOK) => {}
-            () = stop.wait(), if holds => {}
+            () = stop.wait() => {}
         }
     }
 }
@@ -161,10 +231,10 @@ fn incoming(listener: Listener, stop: Stop) -> impl stream::Stream<Item = Result
 struct Served(Connection);
 
 impl Connected for Served {
-    type ConnectInfo = Arc<Peer>;
+    type ConnectInfo = Arc<Link>;
 
     fn connect_info(&self) -> Self::ConnectInfo {
-        Arc::new(self.0.peer().clone())
+        Arc::new(Link::of(self.0.peer()))
     }
 }
 

@@ -1,9 +1,14 @@
 //! Readers that do not read, ends that tell where to go on, and places that are given back.
 
-use futures_util::StreamExt as _;
-use tokio::sync::Semaphore;
+use std::time::Duration;
 
+use futures_util::StreamExt as _;
+use parking_lot::Mutex;
+use tonic_types::StatusExt as _;
+
+use super::super::stream::PATIENCE;
 use super::*;
+use crate::lifecycle::Stop;
 
 fn record(seq: u64) -> Arc<Record> {
     let decision = if seq.is_multiple_of(2) { "allow" } else { "deny" };
@@ -13,14 +18,16 @@ fn record(seq: u64) -> Arc<Record> {
     ))
 }
 
-/// A log from place 5 on, a reader of it, and how many may still watch (of 1).
-fn watched(request: pb::WatchDecisionsRequest, stop: &Stop) -> (mpsc::Sender<Arc<Record>>, Watched, Arc<Semaphore>) {
+/// A log from place 5 on, a reader of it, and those who may watch (one).
+fn watched(
+    request: pb::WatchDecisionsRequest,
+    stop: &Stop,
+) -> (mpsc::Sender<Arc<Record>>, Told<pb::WatchDecisionsResponse>, Watchers) {
     let (send, records) = mpsc::channel(1);
     let following = Mutex::new(Some(Following { from: 5, records }));
     let source: RecordsSource = Box::new(move |_| following.lock().take().unwrap());
-    let slots = Arc::new(Semaphore::new(1));
-    let slot = Arc::clone(&slots).try_acquire_owned().unwrap();
-    (send, watch(&source, Filter::of(request).unwrap(), slot, stop.clone()), slots)
+    let watchers = Watchers::new(1, stop.clone());
+    (send, decisions(&source, Decisions::of(request).unwrap(), &watchers).unwrap(), watchers)
 }
 
 fn goes_on_at(status: &Status) -> u64 {
@@ -29,18 +36,21 @@ fn goes_on_at(status: &Status) -> u64 {
 
 #[tokio::test(start_paused = true)]
 async fn who_does_not_read_is_sent_away_and_told_what_they_missed() {
-    let (send, mut watched, slots) = watched(pb::WatchDecisionsRequest::default(), &Stop::new());
+    let (send, mut watched, watchers) = watched(pb::WatchDecisionsRequest::default(), &Stop::new());
     for seq in 5..8 {
         send.send(record(seq)).await.unwrap();
         assert_eq!(watched.next().await.unwrap().unwrap().seq, seq);
     }
+    let mut kept = Vec::new();
     for seq in 8.. {
-        if send.send(record(seq)).await.is_err() {
+        let record = record(seq);
+        kept.push(Arc::downgrade(&record));
+        if send.send(record).await.is_err() {
             break;
         }
     }
-    assert_eq!(slots.available_permits(), 1, "the place is free although nobody looks");
-    assert!(watched.0.state.lock().waiting.is_empty(), "nothing is kept for them");
+    assert_eq!(watchers.free(), 1, "the place is free although nobody looks");
+    assert!(kept.iter().all(|record| record.upgrade().is_none()), "nothing is kept for them");
     let status = watched.next().await.unwrap().unwrap_err();
     assert_eq!((status.code(), goes_on_at(&status)), (Code::Aborted, 8), "{status:?}");
     assert!(watched.next().await.is_none());
@@ -81,18 +91,18 @@ async fn what_is_not_wanted_counts_as_seen() {
 #[tokio::test(start_paused = true)]
 async fn a_stop_ends_streams_and_says_where_to_go_on() {
     let stop = Stop::new();
-    let (send, mut watched, slots) = watched(pb::WatchDecisionsRequest::default(), &stop);
+    let (send, mut watched, watchers) = watched(pb::WatchDecisionsRequest::default(), &stop);
     send.send(record(5)).await.unwrap();
     assert_eq!(watched.next().await.unwrap().unwrap().seq, 5);
     stop.request();
     let status = watched.next().await.unwrap().unwrap_err();
-    assert_eq!((status.code(), goes_on_at(&status), slots.available_permits()), (Code::Unavailable, 6, 1));
+    assert_eq!((status.code(), goes_on_at(&status), watchers.free()), (Code::Unavailable, 6, 1));
 }
 
 #[tokio::test(start_paused = true)]
 async fn who_leaves_gives_their_place_back_and_the_log_is_not_read_for_them() {
-    let (send, watched, slots) = watched(pb::WatchDecisionsRequest::default(), &Stop::new());
+    let (send, watched, watchers) = watched(pb::WatchDecisionsRequest::default(), &Stop::new());
     drop(watched);
-    assert_eq!(slots.available_permits(), 1);
+    assert_eq!(watchers.free(), 1);
     tokio::time::timeout(Duration::from_secs(1), send.closed()).await.unwrap();
 }

@@ -32,7 +32,7 @@ fn settings() -> &'static str {
 
 const SERVER: &str = "\n[[server]]\nname = \"shop\"\nurl = \"http://127.0.0.1:9000/mcp\"\n";
 
-const NO_DEFAULT: [&str; 17] = [
+const NO_DEFAULT: [&str; 18] = [
     "url",
     "oidc",
     "directory",
@@ -44,6 +44,7 @@ const NO_DEFAULT: [&str; 17] = [
     "witness_quorum",
     "name",
     "ca_file",
+    "client_ca_file",
     "origin",
     "feed_endpoint",
     "feed_headers",

@@ -46,6 +46,16 @@ mod foreign;
 #[cfg(test)]
 mod grpc;
 #[cfg(test)]
+mod grpc_approvals;
+#[cfg(test)]
+mod grpc_audit;
+#[cfg(test)]
+mod grpc_clients;
+#[cfg(test)]
+mod grpc_policies;
+#[cfg(test)]
+mod grpc_proto;
+#[cfg(test)]
 mod grpc_watch;
 #[cfg(test)]
 mod grpc_wire;

@@ -24,7 +24,7 @@ use super::pb::google::rpc;
 use super::sessions::Sessions;
 use super::wire;
 use crate::domain::{Caller, Source, Transport};
-use crate::grpc::asker::asker;
+use crate::grpc::access::asker;
 use crate::identity::ACTOR_TOKEN;
 use crate::mcp::{Era, Message, version};
 use crate::passage::{self, Unread, method};

@@ -24,7 +24,7 @@ use super::pb::agentgateway::dev::ext_mcp::{
 };
 use super::wire;
 use crate::domain::{Source, Transport};
-use crate::grpc::asker::asker;
+use crate::grpc::access::asker;
 #[cfg(test)]
 use crate::identity::ACTOR_TOKEN;
 use crate::identity::Identified;

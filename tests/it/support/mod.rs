@@ -3,6 +3,7 @@
 mod asked;
 mod ca;
 mod client;
+pub(crate) mod grpc;
 mod idp;
 mod private;
 mod records;
