@@ -44,13 +44,16 @@ impl fmt::Debug for Fingerprint {
     }
 }
 
-/// Whom a judgement is about. Every call is judged for the agent and, when there is one, for the actor.
+/// Whom a judgement is about. Every call is judged for the agent and, when there is one, for the actor; a question about a service's
+/// own entities for its subject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Principal {
     /// The program that calls.
     Agent,
     /// The person it acts for.
     Actor,
+    /// Whom a service asks about, who is neither.
+    Subject,
 }
 
 impl Principal {
@@ -60,6 +63,7 @@ impl Principal {
         match self {
             Self::Agent => "agent",
             Self::Actor => "actor",
+            Self::Subject => "subject",
         }
     }
 }

@@ -131,7 +131,7 @@ entity does not conform to the schema: expected entity `Mcp::User::"olga"` to ha
         (World::new(FINE).schema("namespace Mcp {\n  action \"shop/refund\" in [\"tools/cal\"] appliesTo { principal: [Agent, User], resource: Tool, context: { input: { who: String } } };\n}"), r#"s.cedarschema:2:11: action `shop/refund` is not in the group `tools/call` (write `action "shop/refund" in ["tools/call"] appliesTo …`, or rules about all tools would not cover it)"#),
         (World::new(FINE).schema("namespace Mcp {\n  action \"tools/call\";\n}"), r#"s.cedarschema:2:11: `tools/call` is already declared (the base vocabulary and the other schema files have names of their own: choose another)"#),
         (World::new(FINE).schema("namespace Mcp {\n  entity A\n}"), r#"s.cedarschema:3:1: error parsing schema: unexpected token `}` (expected `,`, `;`, `=`, `{`, `enum`, `in`, or `tags`)"#),
-        (World::new(FINE).schema("namespace Shop {\n  action \"x\" appliesTo { principal: [Mcp::Agent], resource: Mcp::Tool };\n}"), r#"s.cedarschema:2:11: action `x` is not in namespace `Mcp` (the actions of calls are `Mcp::Action::"server/tool"`)"#),
+        (World::new(FINE).schema("namespace Shop {\n  action \"x\" appliesTo { principal: [Mcp::Agent], resource: Mcp::Tool };\n}"), r#"s.cedarschema:2:11: action `x` is about `Mcp::Agent` (an action outside `Mcp` is about entity types of your own; the actions of calls are `Mcp::Action::"server/tool"`)"#),
     ]);
 }
 

@@ -12,7 +12,7 @@ use super::report::{LoadError, Problem};
 use super::schema::Vocabulary;
 use super::settings::{PrincipalKind, Settings};
 use crate::domain::{Action, Actor, AgentId, Annotations, Caller, Memberships, ServerName, Target, UserId};
-use cedar_policy::{Entities, Entity, EntityId, EntityTypeName, EntityUid, RestrictedExpression, Schema};
+use cedar_policy::{Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, RestrictedExpression, Schema};
 
 /// The attributes of a tool that are the server's claims; an author who states all of them pins the tool.
 const CLAIMS: [&str; 4] = ["readOnly", "destructive", "idempotent", "openWorld"];
@@ -276,6 +276,40 @@ impl Declared {
         }
     }
 
+    /// An entity with what a service says about it, on top of what the files declare; `None` when that adds nothing.
+    ///
+    /// # Errors
+    ///
+    /// The attribute that is said and declared otherwise: nobody who asks can change what the operator declared.
+    pub(super) fn stated(
+        &self,
+        uid: &EntityUid,
+        said: &BTreeMap<String, RestrictedExpression>,
+    ) -> Result<Option<Result<Addition, String>>, String> {
+        let Some(declared) = self.drafts.get(uid) else {
+            let draft = Draft { attributes: said.clone(), ..Draft::default() };
+            return Ok(Some(draft.addition(uid.clone())));
+        };
+        let mut draft = declared.clone();
+        let mut adds = false;
+        for (name, value) in said {
+            match declared.attributes.get(name) {
+                Some(declared) if is_same(declared, value) => {}
+                Some(_) => return Err(name.clone()),
+                None => {
+                    adds = true;
+                    draft.attributes.insert(name.clone(), value.clone());
+                }
+            }
+        }
+        Ok(adds.then(|| draft.addition(uid.clone())))
+    }
+
+    /// Whether a file or the configuration declares it.
+    pub(super) fn declares(&self, uid: &EntityUid) -> bool {
+        self.drafts.contains_key(uid)
+    }
+
     /// The tools that files declare: server and name of each.
     pub(super) fn tools<'a>(&'a self, names: &'a Names) -> impl Iterator<Item = (&'a str, &'a str)> {
         let tools = self.drafts.keys().filter(|uid| *uid.type_name() == names.tool);
@@ -325,6 +359,15 @@ fn complete_tool(draft: &mut Draft, name: &str, claims: Annotations, reviewed: b
     default("destructive", RestrictedExpression::new_bool(claims.destructive));
     default("idempotent", RestrictedExpression::new_bool(claims.idempotent));
     default("openWorld", RestrictedExpression::new_bool(claims.open_world));
+}
+
+/// Whether two expressions have the same value.
+pub(super) fn is_same(one: &RestrictedExpression, other: &RestrictedExpression) -> bool {
+    let value = |expression: &RestrictedExpression| {
+        let context = Context::from_pairs([("value".to_owned(), expression.clone())]).ok()?;
+        context.get("value")
+    };
+    matches!((value(one), value(other)), (Some(one), Some(other)) if one == other)
 }
 
 fn complete_learned(draft: &mut Draft, own: &str, name: &str, server: EntityUid) {

@@ -19,6 +19,8 @@ use super::ty::{Field, Fields, Others, Record, Ty};
 pub(super) enum Author {
     /// Whoever can talk to the agent. Plain JSON only.
     Anybody,
+    /// A service that asks about entities of its own: plain JSON, and entity references where the schema asks for an entity.
+    Service,
     /// The operator, in an entities file: entity references, and Cedar's explicit forms where the schema asks for that very type.
     Operator,
 }
@@ -65,6 +67,18 @@ pub(super) fn attributes(
     let whole = Whole::new(Some(text.as_bytes()), Author::Operator)?;
     let raw = whole.raw()?;
     whole.converter().fields(raw, &Record::closed(fields.clone()), &Path::Root, allow_partial)
+}
+
+/// Converts what a service says: the members of an object that is of this type, or as many of them as it says when it may leave out
+/// the rest.
+pub(super) fn stated(
+    text: Option<&[u8]>,
+    record: &Record,
+    allow_partial: bool,
+) -> Result<BTreeMap<String, RestrictedExpression>, Unfit> {
+    let whole = Whole::new(text, Author::Service)?;
+    let raw = whole.raw()?;
+    whole.converter().fields(raw, record, &Path::Root, allow_partial)
 }
 
 /// The text a conversion is about.
@@ -157,7 +171,7 @@ impl<'a> Converter<'a> {
             return Err(self.unfit(raw, path, "is longer than 64 KiB"));
         }
         // An operator's file has its own limit, so the limit on the whole is for everybody else.
-        if self.author == Author::Anybody {
+        if self.author != Author::Operator {
             let left = self.bytes.checked_sub(text.len());
             self.bytes = left.ok_or_else(|| self.unfit(raw, path, "is one of strings that together are longer than 256 KiB"))?;
         }
@@ -184,7 +198,7 @@ impl<'a> Converter<'a> {
     ) -> Result<RestrictedExpression, Unfit> {
         let text = match self.author {
             Author::Operator if raw.get().starts_with('{') => self.explicit(raw, path, function)?,
-            Author::Operator | Author::Anybody => self.string(raw, path, "is not a string")?,
+            Author::Operator | Author::Service | Author::Anybody => self.string(raw, path, "is not a string")?,
         };
         let value = build(text);
         let valid = Context::from_pairs([("value".to_owned(), value.clone())]).is_ok();
@@ -209,7 +223,9 @@ impl<'a> Converter<'a> {
     /// An entity reference, `{"type": …, "id": …}`, also inside `{"__entity": …}`.
     fn entity(&self, raw: &'a RawValue, expected: &EntityTypeName, path: &Path<'_>) -> Result<EntityUid, Unfit> {
         let uid = match self.author {
-            Author::Operator => reference(raw).ok_or_else(|| self.unfit(raw, path, "is not an entity reference"))?,
+            Author::Operator | Author::Service => {
+                reference(raw).ok_or_else(|| self.unfit(raw, path, "is not an entity reference"))?
+            }
             Author::Anybody => return Err(self.unfit(raw, path, "cannot be an entity")),
         };
         if uid.type_name() != expected {

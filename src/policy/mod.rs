@@ -13,7 +13,7 @@
 //!
 //! Read in this order: [`settings`], [`load`], [`report`]; then `policies`, `syntax`, `alike`, `schema`, `types`, `entities`,
 //! `entity_file`, `input` (text to Cedar's values); [`lock`] (reviewed tools), `json_schema` (their arguments), [`show`] (all of it as text); [`snapshot`], `digests`, [`meta`], `request`,
-//! `approval`, `reach`, `literals`, [`evaluate`], `derive`, `slice`, `residual` (decisions); [`explain`] (why they are what they are); [`store`], [`watch`], [`metrics`]
+//! `approval`, `reach`, `literals`, [`evaluate`], `derive`, `slice`, `residual` (decisions); `plain_action`, `plain` (questions about entities of others); [`explain`] (why they are what they are); [`store`], [`watch`], [`metrics`]
 //! (life).
 
 mod alike;
@@ -55,6 +55,10 @@ pub mod metrics;
 #[cfg(test)]
 mod model_tests;
 mod named;
+mod plain;
+mod plain_action;
+#[cfg(test)]
+mod plain_tests;
 mod policies;
 mod reach;
 mod reads;
@@ -98,6 +102,7 @@ pub use load::{PolicyFiles, read};
 pub use lock::{Change, Difference, Lock, member_lines};
 pub use meta::MetaTool;
 pub use metrics::Metrics;
+pub use plain::Posed;
 pub use report::{LoadError, PolicyReport, Problem, draw, draw_warnings};
 pub use settings::{DeclaredPrincipal, PrincipalKind, Settings};
 pub use show::{Shown, generate};

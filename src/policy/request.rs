@@ -54,6 +54,7 @@ impl Prepared<'_> {
         let principal = match principal {
             Principal::Agent => self.agent.clone(),
             Principal::Actor => self.actor.clone()?,
+            Principal::Subject => return None,
         };
         Some(Scope { principal, action: self.action.clone(), resource: self.resource.clone() })
     }

@@ -7,10 +7,11 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use cedar_policy::{EntityTypeName, Schema, SchemaFragment};
+use cedar_policy::{EntityTypeName, EntityUid, Schema, SchemaFragment};
 use serde_json::{Map, Value};
 
 use super::load::SourceFile;
+use super::plain_action::{self, PlainAction};
 use super::report::{LoadError, Problem};
 use super::ty::{Fields, Record, Ty};
 use super::types::{MAX_NESTING, Types, members, qualified};
@@ -19,7 +20,7 @@ use crate::domain::AttributeKind;
 /// The base vocabulary's text.
 pub(super) const BASE: &str = include_str!("../../schema/cedarpost.cedarschema");
 /// The namespace of the base vocabulary.
-const NAMESPACE: &str = "Mcp";
+pub(super) const NAMESPACE: &str = "Mcp";
 /// The group of the actions of all tools.
 const TOOLS_CALL: &str = "tools/call";
 /// Entity types that come from servers at run time: nobody could give them a required attribute.
@@ -34,6 +35,8 @@ pub(super) struct Vocabulary {
     pub(super) tools: BTreeMap<String, Ty>,
     /// The attributes of each entity type.
     pub(super) shapes: HashMap<EntityTypeName, Fields>,
+    /// The actions of services that ask about entities of their own.
+    pub(super) plain: BTreeMap<EntityUid, PlainAction>,
     /// The schema in Cedar's JSON form.
     namespaces: Map<String, Value>,
     base_context: Map<String, Value>,
@@ -54,6 +57,13 @@ impl Vocabulary {
     pub(super) fn is_enumerated(&self, ty: &EntityTypeName) -> bool {
         let types = self.namespaces.get(&ty.namespace()).and_then(|body| body.get("entityTypes"));
         types.and_then(|types| types.get(ty.basename())?.get("enum")).is_some()
+    }
+
+    /// Whether the schema lists the entities of a type and this is none of them.
+    pub(super) fn is_not_listed(&self, ty: &EntityTypeName, id: &str) -> bool {
+        let types = self.namespaces.get(&ty.namespace()).and_then(|body| body.get("entityTypes"));
+        let listed = types.and_then(|types| types.get(ty.basename())?.get("enum")?.as_array());
+        listed.is_some_and(|listed| !listed.iter().any(|item| item.as_str() == Some(id)))
     }
 
     fn action(&self, id: &str) -> Option<&Map<String, Value>> {
@@ -137,8 +147,9 @@ pub(super) fn build(
     };
     let tools = merged.typed_tools(problems);
     let shapes = merged.shapes(problems);
+    let plain = merged.plain(problems);
     let Merged { namespaces, base_context, .. } = merged;
-    Ok((problems.len() == before).then_some(Vocabulary { schema, tools, shapes, namespaces, base_context }))
+    Ok((problems.len() == before).then_some(Vocabulary { schema, tools, shapes, plain, namespaces, base_context }))
 }
 
 fn parse(file: &SourceFile) -> Result<Map<String, Value>, Box<Problem>> {
@@ -163,6 +174,8 @@ struct Merged {
     base_context: Map<String, Value>,
     /// The author's actions and the file each is declared in.
     actions: BTreeMap<String, SourceFile>,
+    /// The same for those of other namespaces, by namespace and name.
+    others: BTreeMap<(String, String), SourceFile>,
 }
 
 impl Merged {
@@ -176,7 +189,7 @@ impl Merged {
         let base_actions = members(base, "actions").keys().cloned().collect();
         let base_context =
             members(base, "commonTypes").get("CallContext").map(|ty| members(ty, "attributes")).unwrap_or_default();
-        Ok(Self { base_actions, base_context, namespaces, actions: BTreeMap::new() })
+        Ok(Self { base_actions, base_context, namespaces, actions: BTreeMap::new(), others: BTreeMap::new() })
     }
 
     /// Says what the configuration takes from tokens.
@@ -197,14 +210,6 @@ impl Merged {
 
     fn add(&mut self, file: &SourceFile, namespaces: &Map<String, Value>, problems: &mut Vec<Problem>) {
         for (name, body) in namespaces {
-            if name != NAMESPACE {
-                for action in members(body, "actions").keys() {
-                    problems.push(
-                        about(file, action, format!("action `{action}` is not in namespace `Mcp`"))
-                            .with_help("the actions of calls are `Mcp::Action::\"server/tool\"`".to_owned()),
-                    );
-                }
-            }
             for part in ["commonTypes", "entityTypes", "actions"] {
                 for (key, value) in members(body, part) {
                     self.declare(file, name, part, &key, value, problems);
@@ -214,15 +219,17 @@ impl Merged {
     }
 
     fn declare(&mut self, file: &SourceFile, namespace: &str, part: &str, key: &str, value: Value, problems: &mut Vec<Problem>) {
-        let body = self.namespaces.entry(namespace).or_insert_with(empty);
+        let body = self.namespaces.entry(namespace).or_insert_with(|| serde_json::json!({ "entityTypes": {}, "actions": {} }));
         let Some(declared) = body.as_object_mut().and_then(|body| body.entry(part).or_insert_with(empty).as_object_mut()) else {
             return;
         };
         match declared.get_mut(key) {
             None => {
                 declared.insert(key.to_owned(), value);
-                if part == "actions" && namespace == NAMESPACE {
-                    self.actions.insert(key.to_owned(), file.clone());
+                match (part, namespace) {
+                    ("actions", NAMESPACE) => drop(self.actions.insert(key.to_owned(), file.clone())),
+                    ("actions", other) => drop(self.others.insert((other.to_owned(), key.to_owned()), file.clone())),
+                    _ => {}
                 }
             }
             Some(existing) if part == "entityTypes" => extend_entity(file, key, existing, &value, problems),
@@ -287,6 +294,22 @@ impl Merged {
             }
         }
         tools
+    }
+
+    /// The actions of services that ask about entities of their own: all that are not in the namespace of calls.
+    fn plain(&self, problems: &mut Vec<Problem>) -> BTreeMap<EntityUid, PlainAction> {
+        let mut plain = BTreeMap::new();
+        for ((namespace, name), file) in &self.others {
+            let body = self.namespaces.get(namespace).map(|body| members(body, "actions")).unwrap_or_default();
+            let Some(action) = body.get(name).and_then(Value::as_object) else { continue };
+            match plain_action::compile(&self.namespaces, namespace, name, action) {
+                // A group of actions is nothing that could be asked for.
+                Ok((uid, compiled)) if applies(action) => drop(plain.insert(uid, compiled)),
+                Ok(_) => {}
+                Err((message, help)) => problems.push(about(file, name, format!("action `{name}` {message}")).with_help(help)),
+            }
+        }
+        plain
     }
 
     fn shapes(&self, problems: &mut Vec<Problem>) -> HashMap<EntityTypeName, Fields> {

@@ -58,6 +58,8 @@ impl PolicySnapshot {
         let (principal, id) = match judgement.principal {
             Principal::Agent => (Side::Agent, request.caller.agent.to_string()),
             Principal::Actor => (Side::Actor, request.caller.actor.person().map(ToString::to_string).unwrap_or_default()),
+            // Calls are judged for the other two.
+            Principal::Subject => (Side::Agent, String::new()),
         };
         Explained {
             principal,

@@ -81,6 +81,7 @@ fn got(case: &Case, decision: &Decision, judgement: &Judgement) -> String {
     let who = match judgement.principal {
         Principal::Agent => format!("the agent `{}`", case.agent.id),
         Principal::Actor => format!("the actor `{}`", case.actor.as_ref().map_or("", |actor| actor.id.as_str())),
+        Principal::Subject => "the subject".to_owned(),
     };
     let policies = places(&judgement.policies);
     let why = match &judgement.cause {
