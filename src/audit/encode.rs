@@ -11,8 +11,8 @@ use crate::domain::{Actor, Target};
 use super::json::Json;
 use super::private::content::{Committed, Content};
 use super::record::{
-    ApprovalRecord, ClockRecord, DecisionRecord, EraseRecord, KeyRecord, Kind, Outcome, OutcomeRecord, PolicyRecord, PruneRecord,
-    Record, StartRecord, UnidentifiedRecord,
+    AccessAnswer, AccessRecord, ApprovalRecord, ClockRecord, DecisionRecord, EraseRecord, KeyRecord, Kind, Outcome,
+    OutcomeRecord, PolicyRecord, PruneRecord, Record, StartRecord, UnidentifiedRecord,
 };
 use super::time::{TimeText, micros_between};
 use draft::{GAPS, Gap, Gaps};
@@ -66,6 +66,7 @@ impl Draft {
             Record::Erase(erase) => leaf.erase(erase),
             Record::Approval(approval) => leaf.approval(approval),
             Record::Unidentified(turned_away) => leaf.unidentified(turned_away),
+            Record::Access(access) => leaf.access(access),
         }
         leaf.json.close_object();
         let text = leaf.json.into_text();
@@ -157,6 +158,63 @@ impl Leaf {
         json.key("v").integer(VERSION);
         if let Some(meta_tool) = via {
             json.key("via").string(meta_tool, NAME);
+        }
+    }
+
+    fn access(&mut self, record: &AccessRecord<'_>) {
+        let AccessRecord { id, by, asked, args, answer, trace, micros } = record;
+        if let Some(action) = asked.action {
+            self.json.key("action").string(action, NAME);
+        }
+        self.content("args", *args);
+        let json = &mut self.json;
+        json.key("by").string(by, FILE);
+        match answer {
+            AccessAnswer::Decided(decision) => json.key("decision").plain_text(decision.name()),
+            AccessAnswer::Fixed { allow, .. } => json.key("decision").plain_text(if *allow { "allow" } else { "deny" }),
+            AccessAnswer::Found { found, .. } => json.key("found").integer(*found),
+        }
+        json.key("id").plain_text(id);
+        let policy = match answer {
+            AccessAnswer::Decided(decision) => {
+                json.key("judgements").open_list();
+                decision.grounds().judgements.iter().for_each(|judgement| write_judgement(json, judgement));
+                json.close_list();
+                Some(decision.grounds().snapshot)
+            }
+            AccessAnswer::Fixed { .. } => None,
+            AccessAnswer::Found { snapshot, .. } => Some(*snapshot),
+        };
+        if let Some(policy) = policy {
+            json.key("policy").plain_text(policy);
+        }
+        self.prev();
+        let json = &mut self.json;
+        if let Some(resource) = asked.resource {
+            json.key("resource").string(resource, NAME);
+        }
+        json.key("resource_type").string(asked.resource_type, NAME);
+        if let AccessAnswer::Found { what, .. } = answer {
+            json.key("search").plain_text(what);
+        }
+        self.seq();
+        let json = &mut self.json;
+        if let Some(subject) = asked.subject {
+            json.key("subject").string(subject, NAME);
+        }
+        json.key("subject_type").string(asked.subject_type, NAME);
+        json.key("t").plain_text(Kind::Access.name());
+        if let Some(trace) = trace {
+            json.key("trace").plain_text(trace);
+        }
+        if let AccessAnswer::Found { tried, .. } = answer {
+            json.key("tried").integer(*tried);
+        }
+        self.ts();
+        self.json.key("us").integer(*micros);
+        self.json.key("v").integer(VERSION);
+        if let AccessAnswer::Fixed { why, .. } = answer {
+            self.json.key("why").string(why, SENTENCE);
         }
     }
 

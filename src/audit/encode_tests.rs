@@ -15,7 +15,9 @@ use super::super::private::detail::{Keeping, Level};
 use super::super::private::mask::Masks;
 use super::super::private::salts::{SaltReader, Salts};
 use super::super::private::{commitment, digest_of, unseal};
-use super::super::record::{CheckRecord, ClockRecord, GrantRecord, Problem, RecoveryRecord, RulerRecord, Ruling, TicketRecord};
+use super::super::record::{
+    AskedRecord, CheckRecord, ClockRecord, GrantRecord, Problem, RecoveryRecord, RulerRecord, Ruling, TicketRecord,
+};
 use super::super::time::TimeText;
 use super::*;
 use crate::domain::{
@@ -180,6 +182,24 @@ fn every_kind() -> Vec<(&'static str, String)> {
     let source = Source { transport: Transport::Http, ip: refund.source.ip, session: None };
     let (listener, reason) = ("mcp", "expired");
     let turned_away = UnidentifiedRecord { listener, server: &shop, reason, count: 17, since: AT, source: &source };
+    let said = |cause| {
+        let judgement = Judgement { faults: vec![], ..judgement(Principal::Subject, cause) };
+        Decision::from_grounds(Grounds { snapshot: Fingerprint::new([0xab; 32]), judgements: vec![judgement] })
+    };
+    let (allows, denies) = (said(Cause::Permitted), said(Cause::Forbidden));
+    let (yes, no) = (AccessAnswer::Decided(&allows), AccessAnswer::Decided(&denies));
+    let fixed = AccessAnswer::Fixed { allow: false, why: "nothing is known of it" };
+    let found = AccessAnswer::Found { what: "subject", found: 2, tried: 17, snapshot: Fingerprint::new([0xab; 32]) };
+    let words = AskedRecord {
+        subject_type: "App::User",
+        subject: Some("ann \"a\""),
+        action: Some("read"),
+        resource_type: "App::Record",
+        resource: Some("record-1"),
+    };
+    let searched = AskedRecord { subject: None, ..words };
+    let access = AccessRecord { id: id(), by: "till", asked: words, args: None, answer: fixed, trace: refund.trace, micros: 412 };
+    let accessed = |args, answer| leaf(&Record::Access(AccessRecord { args: Some(args), answer, ..access }));
     let problems = [Problem { file: "shop.cedar", line: 3, column: 9, message: "unexpected `;`" }];
     let fingerprint = Fingerprint::new([0xcd; 32]);
     let start = StartRecord { version: "0.1.0", config: "sha256:00ff", origin: "audit.example/host-7", boot: "0d9c2e4a" };
@@ -220,6 +240,13 @@ fn every_kind() -> Vec<(&'static str, String)> {
         ("decision-identity-oauth", decided(&by_oauth(), &refund, vec![judged.clone()])),
         ("decision-identity-kubernetes", decided(&by_cluster(), &refund, vec![judged])),
         ("unidentified", leaf(&Record::Unidentified(turned_away))),
+        ("access-allow", accessed(&kept, yes)),
+        ("access-deny", accessed(&committed, no)),
+        ("access-fixed", leaf(&Record::Access(AccessRecord { args: None, answer: fixed, trace: None, ..access }))),
+        (
+            "access-search",
+            leaf(&Record::Access(AccessRecord { asked: searched, args: None, answer: found, trace: None, ..access })),
+        ),
     ]
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::domain::{
     Call, Caller, Channel, Decision, DecisionId, Evidence, Fingerprint, PolicyRef, ServerName, Source, TicketId, Timestamp,
-    UserId,
+    TraceId, UserId,
 };
 
 use super::private::Content;
@@ -37,6 +37,8 @@ pub enum Record<'a> {
     Approval(ApprovalRecord<'a>),
     /// Requests were turned away: nobody vouched for who is behind them.
     Unidentified(UnidentifiedRecord<'a>),
+    /// A service asked about something that is no call.
+    Access(AccessRecord<'a>),
 }
 
 /// What kind of record a record is: the member `t` of its leaf, and the label `type` of its metric.
@@ -66,11 +68,13 @@ pub enum Kind {
     Approval,
     /// Requests that were turned away.
     Unidentified,
+    /// A question of a service about something that is no call.
+    Access,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Decision,
         Self::Outcome,
         Self::Policy,
@@ -83,6 +87,7 @@ impl Kind {
         Self::Erase,
         Self::Approval,
         Self::Unidentified,
+        Self::Access,
     ];
 
     /// The word in leaves and metrics.
@@ -101,6 +106,7 @@ impl Kind {
             Self::Erase => "erase",
             Self::Approval => "approval",
             Self::Unidentified => "unidentified",
+            Self::Access => "access",
         }
     }
 
@@ -128,6 +134,7 @@ impl Record<'_> {
             Self::Erase(_) => Kind::Erase,
             Self::Approval(_) => Kind::Approval,
             Self::Unidentified(_) => Kind::Unidentified,
+            Self::Access(_) => Kind::Access,
         }
     }
 }
@@ -373,6 +380,65 @@ pub struct UnidentifiedRecord<'a> {
     pub since: Timestamp,
     /// From where it came.
     pub source: &'a Source,
+}
+
+/// What a service asked about something that is no call: entities and actions of its own, or what it may find.
+#[derive(Debug, Clone, Copy)]
+pub struct AccessRecord<'a> {
+    /// The answer's name.
+    pub id: DecisionId,
+    /// The service, by the name that vouches for it.
+    pub by: &'a str,
+    /// What it asked.
+    pub asked: AskedRecord<'a>,
+    /// What it said about those: properties and circumstances.
+    pub args: Option<&'a Content>,
+    /// What it was told.
+    pub answer: AccessAnswer<'a>,
+    /// The trace that it belongs to.
+    pub trace: Option<TraceId>,
+    /// How long answering took, in microseconds.
+    pub micros: u64,
+}
+
+/// The words of a question. What is searched for has no name.
+#[derive(Debug, Clone, Copy)]
+pub struct AskedRecord<'a> {
+    /// The type of the subject.
+    pub subject_type: &'a str,
+    /// Its name.
+    pub subject: Option<&'a str>,
+    /// The action.
+    pub action: Option<&'a str>,
+    /// The type of the resource.
+    pub resource_type: &'a str,
+    /// Its name.
+    pub resource: Option<&'a str>,
+}
+
+/// What a service was told.
+#[derive(Debug, Clone, Copy)]
+pub enum AccessAnswer<'a> {
+    /// What policy says.
+    Decided(&'a Decision),
+    /// What holds whatever policies say, and why.
+    Fixed {
+        /// Whether it may be done.
+        allow: bool,
+        /// Why.
+        why: &'a str,
+    },
+    /// What a search found. Nobody acts on it.
+    Found {
+        /// What was searched for: `subject`, `resource` or `action`.
+        what: &'a str,
+        /// How many there are in this answer.
+        found: u64,
+        /// How many were tried for it.
+        tried: u64,
+        /// The snapshot that they were tried with.
+        snapshot: Fingerprint,
+    },
 }
 
 /// What becomes of a call that needs approval.

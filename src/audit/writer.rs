@@ -152,12 +152,14 @@ impl AuditWriter {
     }
 
     fn enqueue(&self, record: &Record<'_>) -> Result<oneshot::Receiver<Result<Receipt, AppendError>>, AppendError> {
-        let id = if let Record::Decision(decision) = record {
-            self.shared.space.require()?;
-            Some(decision.id)
-        } else {
-            None
+        let id = match record {
+            Record::Decision(decision) => Some(decision.id),
+            Record::Access(access) => Some(access.id),
+            _ => None,
         };
+        if id.is_some() {
+            self.shared.space.require()?;
+        }
         let (waiter, answer) = oneshot::channel();
         self.shared.queue.push(encode(record)?, id, Some(waiter))?;
         Ok(answer)
@@ -171,7 +173,7 @@ impl AuditWriter {
     /// [`AppendError`]: the record is not in line. When the queue is full, [`AuditWriter::note_when_room`] waits.
     pub fn note(&self, record: &Record<'_>) -> Result<(), AppendError> {
         // Strangers must not use up what is left of the disk.
-        if let Record::Unidentified(_) = record {
+        if let Record::Unidentified(_) | Record::Access(_) = record {
             self.shared.space.require()?;
         }
         self.shared.queue.push(encode(record)?, None, None)

@@ -31,6 +31,8 @@ pub struct Metrics {
     calls: Family<OutcomeLabels, Counter>,
     call_seconds: Histogram,
     dry_checks: Family<AnswerLabels, Counter>,
+    access: Family<AnswerLabels, Counter>,
+    searches: Counter,
     waiting: Gauge,
     rulings: Family<RulingLabels, Counter>,
     ruling_seconds: Histogram,
@@ -74,6 +76,8 @@ impl Metrics {
             calls: Family::default(),
             call_seconds: Histogram::new(CALL_BUCKETS),
             dry_checks: Family::default(),
+            access: Family::default(),
+            searches: Counter::default(),
             waiting: Gauge::default(),
             rulings: Family::default(),
             ruling_seconds: Histogram::new(RULING_BUCKETS),
@@ -103,6 +107,12 @@ impl Metrics {
             metrics.call_seconds.clone(),
         );
         registry.register("dry_checks", "Questions of services about decisions that nobody acts on", metrics.dry_checks.clone());
+        registry.register(
+            "access_decisions",
+            "Answers to services about what is no call of a tool, by decision",
+            metrics.access.clone(),
+        );
+        registry.register("access_searches", "Searches of services for what would be allowed", metrics.searches.clone());
         registry.register("approvals_waiting", "Calls that wait for a person's approval", metrics.waiting.clone());
         registry.register(
             "approval_rulings",
@@ -120,6 +130,14 @@ impl Metrics {
 
     pub(super) fn checked_dry(&self, decision: &'static str) {
         self.dry_checks.get_or_create(&AnswerLabels { decision }).inc();
+    }
+
+    pub(super) fn accessed(&self, decision: &'static str) {
+        self.access.get_or_create(&AnswerLabels { decision }).inc();
+    }
+
+    pub(super) fn searched(&self) {
+        self.searches.inc();
     }
 
     pub(super) fn waiting(&self, tickets: usize) {

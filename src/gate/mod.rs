@@ -4,7 +4,7 @@
 //! only when the record is durable hands out a [`Permit`]. Nothing else can make one, and nothing goes to a server without one,
 //! so "recorded before it acts" is a fact about types, not about discipline.
 //!
-//! One file a verb: [`admit`](Gate::admit) a call, [`check`](Gate::check) one that another service carries out, let a person [`rule`](Gate::rule) on one that needs
+//! One file a verb: [`admit`](Gate::admit) a call, [`check`](Gate::check) one that another service carries out, answer about the [`access`](Gate::access) to a service's own entities, let a person [`rule`](Gate::rule) on one that needs
 //! approval, [`settle`](Settlement::settle) how it ended, tell what is
 //! [`visible`](Gate::view), [`adopt`](Gate::adopt) new policies, [`learn`](Gate::learn) a server's tools,
 //! [`explain`](Gate::explain) a decision that nobody acts on, and what is to be done with the log itself: [`erase`](Gate::erase),
@@ -12,6 +12,7 @@
 //!
 //! The gate deliberately knows no protocol: what a refusal looks like on a wire is the faces' business.
 
+mod access;
 mod admit;
 mod adopt;
 mod approvals;
@@ -35,9 +36,11 @@ mod unidentified;
 mod visible;
 
 pub use crate::approval::{Asker, Bound, Grant, News, RulerStats, Ticket, TicketJson, Vote, What};
+pub use crate::audit::AskedRecord;
 pub use crate::audit::{Before, EraseError, Erased, Outcome, PruneError, Pruned, RotateError};
 pub use crate::policy::explain::model as explained;
 pub use crate::policy::{Change, Explanation, Listed, Problem};
+pub use access::{AccessError, Answered, Lookout, Offer, Search};
 pub use adopt::{AdoptError, Books, PolicyReport, PolicyStatus};
 pub use approvals::Compared;
 pub use asked::ApprovalSettings;

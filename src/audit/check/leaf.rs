@@ -12,7 +12,7 @@ const VERSION: u64 = 1;
 /// The longest text of a key, in bytes: a name, an id and a public key, with escapes.
 const MAX_KEY: usize = 1024;
 /// Kinds of records that have nothing here to look at but what all have.
-const PLAIN_KINDS: [&str; 8] = ["policy", "approval", "erase", "start", "stop", "recovery", "clock", "unidentified"];
+const PLAIN_KINDS: [&str; 9] = ["policy", "approval", "erase", "start", "stop", "recovery", "clock", "unidentified", "access"];
 
 /// A leaf in the form that it should have.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -135,6 +135,7 @@ impl Keeping {
 pub struct Detail {
     servers: HashMap<ServerName, OfServer>,
     rest: Arc<Keeping>,
+    access: Arc<Keeping>,
 }
 
 #[derive(Debug)]
@@ -172,7 +173,19 @@ impl Detail {
                 of_server.tools.insert(Arc::clone(tool), Arc::new(keeping));
             }
         }
-        Self { servers, rest: Arc::new(rest) }
+        // Whatever part of a question it stands in.
+        let anywhere = |pointer: &JsonPointer| pointer.steps().fold(JsonPointer::of_member("*"), JsonPointer::then);
+        let of_all = settings.rules.iter().filter(|rule| rule.scope == Scope::All).flat_map(|rule| &rule.mask);
+        let masks: Vec<JsonPointer> = settings.mask.iter().chain(of_all).map(anywhere).collect();
+        let access = Keeping { masks: Masks::new(&masks), ..rest.clone() };
+        Self { servers, rest: Arc::new(rest), access: Arc::new(access) }
+    }
+
+    /// What is kept of a question about something that is no call: as for a call that no rule of a server is about, with what is
+    /// masked of arguments masked in properties and circumstances.
+    #[must_use]
+    pub fn of_access(&self) -> Arc<Keeping> {
+        Arc::clone(&self.access)
     }
 
     /// What is kept of a call of this target.

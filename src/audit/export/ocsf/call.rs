@@ -77,6 +77,51 @@ pub(super) fn unidentified(leaf: &Leaf) -> Event {
     event
 }
 
+/// A question of a service about something that is no call: what was asked about whom, and what it was told.
+pub(super) fn access(leaf: &Leaf) -> Event {
+    let said = |name| leaf.text(name).unwrap_or_default();
+    let search = leaf.text("search");
+    let operation = search.as_deref().map_or_else(|| said("action").into_owned(), |what| format!("search {what}"));
+    let mut event = Event::of_class(&API, OTHER, &operation);
+    if search.is_some() {
+        event.severity(Severity::Informational);
+        event.status(Status::Success);
+        event.set_some("count", leaf.number("found").and_then(|count| i32::try_from(count).ok()));
+    } else {
+        let verdict = Verdict::of(leaf);
+        event.severity(verdict.severity());
+        event.status(if verdict == Verdict::Allow { Status::Success } else { Status::Failure });
+        event.set_some("status_code", leaf.verdict());
+        let causes = leaf.causes();
+        event.set_some(
+            "status_detail",
+            (!causes.is_empty()).then(|| causes.join(", ")).or_else(|| leaf.text("why").map(Into::into)),
+        );
+        control(&mut event, leaf, verdict);
+    }
+    let answer = leaf.verdict().unwrap_or("found".into());
+    let (subject, resource) = (said("subject"), said("resource"));
+    event.set("message", format!("{answer}: {operation} on {resource} by {subject}, asked by {}", said("by")));
+    event.set("actor", present(json!({ "app_name": leaf.text("by"), "user": user_of(leaf) })));
+    event.set("api", present(json!({ "operation": operation, "request": request(leaf) })));
+    let (name, kind) = (leaf.text("resource"), leaf.text("resource_type"));
+    event.set("resources", json!([present(json!({ "name": name, "type": kind, "role": "Target", "role_id": 1 }))]));
+    event.set("src_endpoint", present(json!({ "name": leaf.text("by") })));
+    if let Some(trace) = leaf.text("trace") {
+        event.with_profile("trace");
+        event.set("trace", json!({ "uid": trace }));
+    }
+    event.place(&["action", "by", "decision", "found", "id", "policy", "resource", "resource_type", "search"]);
+    event.place(&["subject", "subject_type", "trace", "why"]);
+    event
+}
+
+/// Whom a service asked about, as a user.
+fn user_of(leaf: &Leaf) -> Option<Value> {
+    let subject = leaf.text("subject")?;
+    Some(json!({ "name": subject, "uid": subject, "type": leaf.text("subject_type").unwrap_or_default(), "type_id": 99 }))
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Verdict {
     Allow,

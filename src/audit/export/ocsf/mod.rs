@@ -1,6 +1,6 @@
 //! Each record as an event of the Open Cybersecurity Schema Framework, version 1.8.0, for whoever collects security events.
 //!
-//! Decisions, outcomes and requests that were turned away are API Activity (6003), changes of policies Entity Management (3004), starts and stops Application
+//! Decisions, outcomes, questions of services and requests that were turned away are API Activity (6003), changes of policies Entity Management (3004), starts and stops Application
 //! Lifecycle (6002), and what happens to the log itself is Event Log Activity (1008). A kind of record that this version does not know
 //! is a Base Event (0). What has no place in the schema stands in `unmapped` under the name that it has in the record, together with
 //! `seq`, `leaf_hash` and `origin`.
@@ -33,6 +33,7 @@ pub fn event(entry: &Entry<'_>) -> serde_json::Value {
         "decision" => call::decision(leaf),
         "outcome" => call::outcome(entry, leaf),
         "unidentified" => call::unidentified(leaf),
+        "access" => call::access(leaf),
         "policy" => house::policy(entry, leaf),
         "start" => house::start(leaf),
         "stop" => house::stop(),

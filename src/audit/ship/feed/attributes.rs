@@ -98,9 +98,9 @@ fn carrier(transport: &str) -> Option<Cow<'static, str>> {
 fn error_type(leaf: &Leaf) -> Option<Cow<'_, str>> {
     let verdict = leaf.verdict()?;
     match (&*leaf.kind(), &*verdict) {
-        ("decision", "allow") | ("outcome", "ok") | ("policy", "accepted") => None,
+        ("decision" | "access", "allow") | ("outcome", "ok") | ("policy", "accepted") => None,
         // The first cause that is no permit is that of the principal who was denied.
-        ("decision", _) => leaf.causes().into_iter().find(|cause| cause != "permitted").or(Some(verdict)),
+        ("decision" | "access", _) => leaf.causes().into_iter().find(|cause| cause != "permitted").or(Some(verdict)),
         ("outcome" | "policy", _) => Some(verdict),
         _ => None,
     }

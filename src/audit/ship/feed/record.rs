@@ -59,7 +59,7 @@ impl Severity {
     /// That of a kind of record with a verdict.
     fn of(kind: &str, verdict: &str) -> Self {
         match (kind, verdict) {
-            ("decision", "deny" | "require_approval") => Self::Warn,
+            ("decision" | "access", "deny" | "require_approval") => Self::Warn,
             ("outcome", "tool_error" | "rpc_error" | "cancelled" | "abandoned") => Self::Warn,
             ("outcome", "failed") | ("policy", "refused") | ("", _) => Self::Error,
             ("recovery" | "clock" | "unidentified", _) => Self::Warn,
