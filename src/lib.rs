@@ -33,6 +33,7 @@ pub mod gate;
 pub mod passage;
 
 // Faces: speak to the world; translate, never decide.
+pub mod authzen;
 pub mod control;
 pub mod grpc;
 pub mod hooks;

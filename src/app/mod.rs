@@ -6,6 +6,7 @@
 
 mod admin;
 mod ask;
+mod authzen;
 mod carriers;
 mod console;
 mod control;

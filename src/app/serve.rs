@@ -9,6 +9,7 @@ use prometheus_client::registry::Registry;
 
 use super::Ended;
 use super::admin::Admin;
+use super::authzen::AuthzenFace;
 use super::carriers::Carriers;
 use super::console::{ConsoleFace, Parts};
 use super::control;
@@ -46,6 +47,7 @@ pub async fn serve(config: Config, stop: Stop, ready: impl FnOnce(&Address)) -> 
     let (sessions, links) = console.links();
     let mut witness = WitnessFace::open(config.witness.as_ref(), &clock, &metrics).await?;
     let mut grpc = GrpcFace::bind(&config, &clock, &metrics).await?;
+    let mut authzen = AuthzenFace::open(config.authzen.as_ref(), &metrics).await?;
     let address = listener.local_addr().clone();
     let log = Log::open(&config, &clock, &mut registry)?;
     let carriers = Carriers::start(&config, &log, &clock, &mut registry).await?;
@@ -62,6 +64,7 @@ pub async fn serve(config: Config, stop: Stop, ready: impl FnOnce(&Address)) -> 
         admin.certificate(),
         witness.certificate(),
         grpc.certificate(),
+        authzen.certificate(),
         console.certificate(),
     ];
     let certificates = keep_certificates(certificates.into_iter().flatten(), &mut parts, &stop);
@@ -69,6 +72,7 @@ pub async fn serve(config: Config, stop: Stop, ready: impl FnOnce(&Address)) -> 
         listener = listener.asking_for_certificates(verifier).context("failed to open the MCP listener")?;
     }
     witness.start(&mut parts, &stop);
+    authzen.start(&config, &gate, &stop, &mut parts);
     let settings = policies(&config);
     let (clock, identity) = (rooms.clock.clone(), rooms.identity.clone());
     let endpoints = start(&config, rooms, &mut registry, listener, requested, &stop, &mut parts)?;

@@ -34,6 +34,7 @@ pub(super) const ADMIN: Keys = keys!("admin");
 pub(super) const GRPC: Keys = keys!("grpc");
 pub(super) const CONSOLE: Keys = keys!("console");
 pub(super) const WITNESS: Keys = keys!("witness");
+pub(super) const AUTHZEN: Keys = keys!("authzen");
 
 /// Reads a listener that may be turned off: `Some(None)` when it is.
 pub(super) fn listener(reader: &mut Reader<'_>, keys: &Keys) -> Option<Option<Settings>> {

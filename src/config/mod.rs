@@ -8,6 +8,7 @@
 //! and `servers.rs` (bounds and what must hold between them).
 
 mod approvals;
+mod authzen;
 pub mod cases;
 mod console;
 mod credentials;
@@ -39,9 +40,10 @@ pub use report::{ConfigReport, Origin, Place, Problem};
 pub use resolve::{PolicyCheck, Sources};
 pub use servers::{AskedServers, CommandLineServer};
 pub use settings::{
-    ActorTokenSource, AdminSettings, ApprovalsSettings, AuditSettings, CallerSettings, CatalogSettings, Config, ConsoleSettings,
-    GatewayLists, GatewaySettings, GrpcClients, GrpcSettings, IdentitySettings, LimitSettings, ListenSettings, LogFormat, LogSettings,
-    MetaToolSettings, PolicyServer, PolicySettings, ServerSettings, ServerTarget, ShipSettings, WitnessServerSettings,
+    ActorTokenSource, AdminSettings, ApprovalsSettings, AuditSettings, AuthzenSettings, CallerSettings, CatalogSettings, Config,
+    ConsoleSettings, GatewayLists, GatewaySettings, GrpcClients, GrpcSettings, IdentitySettings, LimitSettings, ListenSettings,
+    LogFormat, LogSettings, MetaToolSettings, PolicyServer, PolicySettings, ServerSettings, ServerTarget, ShipSettings,
+    WitnessServerSettings,
 };
 pub use ship::store_options;
 

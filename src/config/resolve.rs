@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::approvals;
+use super::authzen;
 use super::console;
 use super::credentials;
 use super::environment::Environment;
@@ -202,6 +203,7 @@ impl Layers {
         let listen = parts::listen(&mut reader);
         let admin = parts::admin(&mut reader);
         let grpc = parts::grpc(&mut reader);
+        let authzen = authzen::authzen(&mut reader);
         let console = console::console(&mut reader);
         let limits = parts::limits(&mut reader);
         let callers_at = match (face, &listen) {
@@ -240,7 +242,7 @@ impl Layers {
         };
         let shown = std::mem::take(&mut self.shown);
         let config = (|| {
-            let (listen, admin, grpc, console, limits) = (listen?, admin?, grpc?, console?, limits?);
+            let (listen, admin, grpc, authzen, console, limits) = (listen?, admin?, grpc?, authzen?, console?, limits?);
             let (identity, policy, approvals, audit) = (identity?, policy?, approvals?, audit?);
             let Identity { configured: identity, callers } = identity;
             let (ship, witness, outbound, webhooks) = (ship?, witness?, outbound?, webhooks?);
@@ -248,6 +250,7 @@ impl Layers {
                 listen,
                 admin,
                 grpc,
+                authzen,
                 console,
                 limits,
                 identity,
@@ -270,6 +273,7 @@ impl Layers {
             console::around_the_console(&mut reader, config);
             gateways::fit(&mut reader, config);
             approvals::around_the_bearers(&mut reader, config);
+            authzen::around_authzen(&mut reader, config);
             credentials::fits(&mut reader, config, matches!(face, Face::Stdio(_)));
         }
         self.finish(config)

@@ -13,7 +13,7 @@ use super::show::Shown;
 use crate::audit::ship::{AnchorPlace, FeedSettings, Location, StoreOptions, WitnessSettings};
 use crate::audit::tlog::{KeyName, VerifierKey};
 use crate::audit::{DetailSettings, EpochLimits};
-use crate::domain::{AgentId, JsonPointer, ServerName};
+use crate::domain::{AgentId, Extra, JsonPointer, ServerName};
 use crate::hooks::HookSettings;
 use crate::identity;
 use crate::listen;
@@ -29,6 +29,8 @@ pub struct Config {
     pub admin: Option<AdminSettings>,
     /// The gRPC listener; `None` when there is none.
     pub grpc: Option<GrpcSettings>,
+    /// The AuthZEN listener; `None` when there is none.
+    pub authzen: Option<AuthzenSettings>,
     /// The console; `None` when it is off.
     pub console: Option<ConsoleSettings>,
     /// Bounds on everything.
@@ -131,6 +133,21 @@ pub struct GrpcClients {
     pub ca_file: PathBuf,
     /// The services that are let in; all that the authority vouches for when there are none.
     pub services: Vec<identity::Subject>,
+}
+
+/// The AuthZEN listener.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuthzenSettings {
+    /// Where it listens, and with which certificate.
+    pub listener: listen::Settings,
+    /// Connections open at the same time; more wait in the system's queue.
+    pub max_connections: usize,
+    /// The URL by which services know the decision point, without a slash at its end.
+    pub url: Option<String>,
+    /// The tokens of the services that may ask; `None` when everybody may who can connect, from this machine.
+    pub tokens_file: Option<PathBuf>,
+    /// What becomes of properties that no schema has.
+    pub unknown_properties: Extra,
 }
 
 /// How people are asked about calls that need an approval.

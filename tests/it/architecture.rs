@@ -52,6 +52,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "telemetry",
         ],
     ),
+    ("authzen", &["gate", "identity", "domain", "json", "clock", "lifecycle", "listen", "outbound", "storage", "telemetry"]),
     // It only sends.
     ("hooks", &["gate", "domain", "clock", "lifecycle", "outbound"]),
     ("console", &["gate", "identity", "domain", "clock", "lifecycle", "listen", "outbound", "storage", "telemetry"]),

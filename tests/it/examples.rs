@@ -34,6 +34,7 @@ const SERVER: &str = "\n[[server]]\nname = \"shop\"\nurl = \"http://127.0.0.1:90
 
 const NO_DEFAULT: [&str; 18] = [
     "url",
+    "tokens_file",
     "oidc",
     "directory",
     "lock",

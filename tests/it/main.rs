@@ -6,6 +6,8 @@ mod approvals;
 #[cfg(test)]
 mod architecture;
 #[cfg(test)]
+mod authzen;
+#[cfg(test)]
 mod bench_stats;
 #[cfg(test)]
 mod carried;

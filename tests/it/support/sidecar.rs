@@ -110,6 +110,7 @@ pub(crate) struct Sidecar {
     pub(crate) address: SocketAddr,
     pub(crate) admin: Option<SocketAddr>,
     pub(crate) grpc: Option<SocketAddr>,
+    pub(crate) authzen: Option<SocketAddr>,
     log: Arc<Mutex<String>>,
 }
 
@@ -144,7 +145,8 @@ impl Sidecar {
         });
         // A socket is no TCP address; whoever made one knows where it is.
         let address = faces.remove("mcp").unwrap_or(SocketAddr::from(([0, 0, 0, 0], 0)));
-        Self { process, address, admin: faces.remove("admin"), grpc: faces.remove("grpc"), log: said }
+        let (admin, grpc, authzen) = (faces.remove("admin"), faces.remove("grpc"), faces.remove("authzen"));
+        Self { process, address, admin, grpc, authzen, log: said }
     }
 
     /// What it has logged since it began to listen.

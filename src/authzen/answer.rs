@@ -1,0 +1,106 @@
+//! One question to its answer: asked of the gate, recorded there, and put into JSON.
+//!
+//! `context` says under which id the log has the answer, and of a no why, as far as whoever asked may know. A call that a person has to
+//! approve is denied, with the ticket under which people are asked.
+
+use http::StatusCode;
+use serde_json::{Map, Value, json};
+
+use super::bad::Bad;
+use super::mcp::{Meant, Servers};
+use super::read::Asked;
+use super::understand::{Question, understand, words};
+use crate::domain::{Decision, Extra, Timestamp, TraceId};
+use crate::gate::{AccessError, Answered, Checked, Gate};
+
+/// Who asks, and how what they ask is understood.
+pub(super) struct Asking<'a> {
+    pub(super) gate: &'a Gate,
+    pub(super) servers: &'a Servers,
+    pub(super) extra: Extra,
+    /// The service, by the name that vouches for it.
+    pub(super) by: &'a str,
+    pub(super) trace: Option<TraceId>,
+}
+
+/// An answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Answer {
+    pub(super) allow: bool,
+    context: Map<String, Value>,
+}
+
+impl Answer {
+    pub(super) fn json(self) -> Value {
+        let mut whole = json!({ "decision": self.allow });
+        if let Some(members) = whole.as_object_mut().filter(|_| !self.context.is_empty()) {
+            members.insert("context".to_owned(), Value::Object(self.context));
+        }
+        whole
+    }
+
+    /// The answer to a question of a batch that is none.
+    pub(super) fn error(bad: &Bad) -> Self {
+        let mut context = Map::new();
+        context.insert("error".to_owned(), json!({ "status": bad.status.as_u16(), "message": bad.to_string() }));
+        Self { allow: false, context }
+    }
+
+    /// Why the answers after this one are missing.
+    pub(super) fn ends(mut self, semantic: &str) -> Self {
+        self.context.insert("evaluations_semantic".to_owned(), semantic.into());
+        self
+    }
+}
+
+impl Asking<'_> {
+    /// Asks.
+    pub(super) async fn ask(&self, asked: &Asked<'_>) -> Result<Answer, Bad> {
+        let Self { gate, by, .. } = *self;
+        match understand(asked, self.servers, self.trace)? {
+            Question::Own(access) => answered(gate.access(&access, self.extra, by).await),
+            Question::Mcp(Meant::List(trace)) => answered(gate.access_to_list(words(asked), trace, by).await),
+            Question::Mcp(Meant::Nothing(trace, why)) => answered(gate.access_to_nothing(words(asked), trace, by, why).await),
+            Question::Mcp(Meant::Call(caller, call)) => match gate.check(&caller, &call, by).await {
+                Ok(checked) => Ok(of_call(&checked)),
+                Err(refusal) => Err(unrecorded(refusal.sentence())),
+            },
+        }
+    }
+}
+
+fn unrecorded(sentence: String) -> Bad {
+    Bad::request(sentence).with(StatusCode::SERVICE_UNAVAILABLE)
+}
+
+fn answered(answered: Result<Answered, AccessError>) -> Result<Answer, Bad> {
+    match answered {
+        Ok(Answered { id, allow, reason }) => {
+            let mut context = Map::new();
+            context.insert("decision_id".to_owned(), id.to_string().into());
+            context.insert("effect".to_owned(), if allow { "allow" } else { "deny" }.into());
+            context.extend(reason.map(|reason| ("reason".to_owned(), reason.into())));
+            Ok(Answer { allow, context })
+        }
+        Err(AccessError::Bad(bad)) => Err(bad.into()),
+        Err(AccessError::NotRecorded(refusal)) => Err(unrecorded(refusal.sentence())),
+    }
+}
+
+fn of_call(checked: &Checked) -> Answer {
+    let mut context = Map::new();
+    context.insert("decision_id".to_owned(), checked.id.to_string().into());
+    context.insert("effect".to_owned(), checked.decision.name().into());
+    context.extend(checked.refusal.as_ref().map(|refusal| ("reason".to_owned(), refusal.sentence().into())));
+    if let Some(pending) = &checked.pending {
+        context.insert("ticket".to_owned(), pending.ticket.to_string().into());
+        context.extend(time(pending.expires).map(|time| ("ticket_expires".to_owned(), time.into())));
+    }
+    context.extend(checked.approved.map(|ticket| ("approved_by_ticket".to_owned(), ticket.to_string().into())));
+    Answer { allow: matches!(checked.decision, Decision::Allow(_)), context }
+}
+
+/// RFC 3339.
+fn time(at: Timestamp) -> Option<String> {
+    jiff::Timestamp::from_microsecond(at.as_micros()).ok().map(|at| at.to_string())
+}

@@ -1,0 +1,64 @@
+//! `[authzen]`: where AuthZEN is spoken, how services know us, and which services may ask.
+
+use super::listeners::{AUTHZEN, listener};
+use super::reader::{Reader, text};
+use super::report::Problem;
+use super::settings::{AuthzenSettings, Config};
+use crate::domain::Extra;
+
+/// `Some(None)` when there is no such listener.
+pub(super) fn authzen(reader: &mut Reader<'_>) -> Option<Option<AuthzenSettings>> {
+    let listener = listener(reader, &AUTHZEN);
+    let max_connections = reader.count("authzen.max_connections", 1..=1_000_000);
+    let url = reader.optional("authzen.url", |given| base(&text(given)?));
+    let tokens_file = reader.optional_path("authzen.tokens_file");
+    let unknown_properties = reader.read("authzen.unknown_properties", |given| match text(given)?.as_str() {
+        "refuse" => Ok(Extra::Refuse),
+        "ignore" => Ok(Extra::Ignore),
+        other => Err(format!("`{other}` is not one of refuse, ignore")),
+    });
+    let (listener, max_connections, url) = (listener?, max_connections?, url?);
+    let (tokens_file, unknown_properties) = (tokens_file?, unknown_properties?);
+    let Some(listener) = listener else { return Some(None) };
+    // A decision point that answers anybody tells anybody what policies say, and lets anybody use up approvals.
+    if listener.address.is_remote() && tokens_file.is_none() {
+        let origin = reader.origin("authzen.address");
+        let message = format!(
+            "`authzen.address` is `{}`, which other machines may reach, and nobody has to show a token",
+            listener.address
+        );
+        let help = "set `tokens_file` in [authzen] to the tokens of the services that may ask, or bind a loopback address or a unix socket";
+        reader.problem(Problem::new(&origin, message).help(help));
+    }
+    Some(Some(AuthzenSettings { listener, max_connections, url, tokens_file, unknown_properties }))
+}
+
+/// `https://host[:port]`, without a slash at the end: metadata of any other URL would be refused by those who read it.
+fn base(text: &str) -> Result<String, String> {
+    let uri: http::Uri = text.parse().map_err(|_| "this is not a URL".to_owned())?;
+    let plain = uri.scheme_str() == Some("https") && uri.path() == "/" && uri.query().is_none();
+    let named = uri.host().is_some_and(|host| !host.is_empty()) && !text.contains(['@', '#']);
+    if plain && named {
+        Ok(text.trim_end_matches('/').to_ascii_lowercase())
+    } else {
+        Err("it is where services reach us, such as \"https://pdp.example.com\": https, and without a path".to_owned())
+    }
+}
+
+/// No two listeners share an address.
+pub(super) fn around_authzen(reader: &mut Reader<'_>, config: &Config) {
+    let Some(authzen) = &config.authzen else { return };
+    let others = [
+        Some(("listen.address", &config.listen.listener.address)),
+        config.admin.as_ref().map(|admin| ("admin.address", &admin.listener.address)),
+        config.grpc.as_ref().map(|grpc| ("grpc.address", &grpc.listener.address)),
+        config.witness.as_ref().map(|witness| ("witness.address", &witness.listener.address)),
+        config.console.as_ref().map(|console| ("console.address", &console.listener.address)),
+    ];
+    for (name, other) in others.into_iter().flatten() {
+        if other.clashes_with(&authzen.listener.address) {
+            let origin = reader.origin("authzen.address");
+            reader.problem(Problem::new(&origin, format!("`{name}` and `authzen.address` are both `{other}`")));
+        }
+    }
+}
