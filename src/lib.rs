@@ -23,6 +23,7 @@ pub mod telemetry;
 pub mod approval;
 pub mod audit;
 pub mod identity;
+pub mod inject;
 pub mod mcp;
 pub mod policy;
 
@@ -37,6 +38,7 @@ pub mod authzen;
 pub mod control;
 pub mod grpc;
 pub mod hooks;
+pub mod injector;
 pub mod proxy;
 pub mod rest;
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Context;
+use axum::Router;
 use prometheus_client::registry::Registry;
 
 use super::status::{self, Status};
@@ -12,13 +13,13 @@ use crate::gate::Gate;
 use crate::lifecycle::{Stop, Tasks};
 use crate::listen::tls::{Keeper, Served};
 use crate::listen::{Listener, Metrics};
-use crate::rest::{self, router};
+use crate::rest::{self, app_health_router, router};
 
 /// Most connections to the admin listener at a time.
 const CONNECTIONS: usize = 64;
 
 /// Its listener, open before anything else starts: a port in use ends the start while nothing has happened yet.
-pub(super) struct Admin(Option<(Listener, AdminSettings)>);
+pub(super) struct Admin(Option<(Listener, AdminSettings, Router)>);
 
 /// It runs, and tells that the sidecar stops until it is ended itself.
 pub(super) struct RunningAdmin {
@@ -32,22 +33,23 @@ impl Admin {
         let Some(settings) = settings else { return Ok(Self(None)) };
         let listener = Listener::bind("admin", &settings.listener, CONNECTIONS, metrics).await;
         let listener = listener.context("failed to open the admin listener")?;
-        Ok(Self(Some((listener, settings.clone()))))
+        let more = app_health_router(&settings.app_health).context("failed to prepare for passing probes on")?;
+        Ok(Self(Some((listener, settings.clone(), more))))
     }
 
     /// What keeps its certificate, and the certificate.
     pub(super) fn certificate(&mut self) -> Option<(Keeper, Served)> {
-        self.0.as_mut().and_then(|(listener, _)| listener.take_keeper().zip(listener.certificate()))
+        self.0.as_mut().and_then(|(listener, ..)| listener.take_keeper().zip(listener.certificate()))
     }
 
     /// Shows what goes on. Once `stop` is pulled it says that the sidecar is not ready.
     pub(super) fn start(self, gate: &Gate, board: Board, status: Status, registry: Registry, stop: &Stop) -> RunningAdmin {
         let last = Stop::new();
         let mut tasks = Tasks::new(last.clone());
-        if let Some((listener, settings)) = self.0 {
+        if let Some((listener, settings, more)) = self.0 {
             let sources = status::sources(gate, board, status, registry, &settings, stop.clone());
             tracing::info!(event = "listening", face = "admin", address = %listener.local_addr(), "the admin face is ready");
-            tasks.spawn("the admin face", rest::Admin::new(listener, router(sources)).run(last.clone()));
+            tasks.spawn("the admin face", rest::Admin::new(listener, router(sources).merge(more)).run(last.clone()));
         }
         RunningAdmin { tasks, last }
     }

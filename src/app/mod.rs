@@ -12,6 +12,7 @@ mod console;
 mod control;
 mod grpc;
 mod hooks;
+mod injector;
 mod inquiry;
 mod log;
 mod people;
@@ -25,6 +26,7 @@ mod witness;
 
 pub use ask::{Answers, list_tools};
 pub use control::socket;
+pub use injector::injector;
 pub use inquiry::{BadInquiry, Inquiry, Question, TokenFacts, TransportName};
 pub use log::{log_settings, places};
 pub use rooms::policy_settings;

@@ -22,5 +22,8 @@ pub(super) fn show(flags: &ServeFlags, environment: Environment) -> anyhow::Resu
 
 fn load(flags: &ServeFlags, environment: Environment) -> anyhow::Result<Config> {
     let sources = Sources { file: flags.file.config.as_deref(), environment, flags: flags.overrides() };
-    Ok(Config::for_serve(&sources)?)
+    Ok(match flags.server() {
+        Some(server) => Config::for_serve_of(&sources, &server)?,
+        None => Config::for_serve(&sources)?,
+    })
 }

@@ -5,6 +5,7 @@
 mod approvals;
 mod ask;
 mod audit;
+mod bridge;
 mod catalog;
 mod changes;
 mod check;
@@ -14,6 +15,7 @@ mod console;
 mod demo;
 mod exit;
 mod identity;
+mod inject;
 mod line_diff;
 mod live;
 mod output;
@@ -24,6 +26,7 @@ mod schema;
 mod serve;
 mod sidecar;
 mod suggest;
+mod webhook;
 
 pub use exit::Exit;
 pub use problem::report;
@@ -50,6 +53,9 @@ pub fn run(command: Command, environment: Environment) -> anyhow::Result<Exit> {
         Command::Approvals(command) => approvals::approvals(&command, environment),
         Command::Audit(command) => audit::audit(&command, environment),
         Command::Console(command) => console::console(&command, environment),
+        Command::Inject(flags) => inject::inject(&flags, environment),
+        Command::Webhook(flags) => webhook::webhook(&flags, environment),
+        Command::Bridge(command) => bridge::bridge(&command),
         Command::Completions { shell } => completions::print(shell),
         Command::Version => output::print(concat!("cedarpost ", env!("CARGO_PKG_VERSION"), "\n").as_bytes()),
     }

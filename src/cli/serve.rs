@@ -12,7 +12,10 @@ use crate::telemetry::{self, Logging};
 /// Runs the sidecar over HTTP.
 pub(super) fn serve(flags: &ServeFlags, environment: Environment) -> anyhow::Result<Exit> {
     let sources = Sources { file: flags.file.config.as_deref(), environment, flags: flags.overrides() };
-    let config = Config::for_serve(&sources)?;
+    let config = match flags.server() {
+        Some(server) => Config::for_serve_of(&sources, &server)?,
+        None => Config::for_serve(&sources)?,
+    };
     let _logging = start_logging(&config.log, &sources.environment)?;
     on_runtime(async { app::serve(config, Stop::new(), |_| {}).await.map(exit) })
 }
@@ -43,7 +46,7 @@ pub(super) fn on_runtime<T>(work: impl Future<Output = anyhow::Result<T>>) -> an
     ended
 }
 
-const fn exit(ended: Ended) -> Exit {
+pub(super) const fn exit(ended: Ended) -> Exit {
     match ended {
         Ended::Drained => Exit::Done,
         Ended::Interrupted => Exit::Interrupted,

@@ -18,6 +18,7 @@ mod feed;
 pub mod flags;
 mod gateways;
 mod identity;
+mod injection;
 mod issuers;
 mod keys;
 mod listeners;
@@ -43,7 +44,7 @@ pub use settings::{
     ActorTokenSource, AdminSettings, ApprovalsSettings, AuditSettings, AuthzenSettings, CallerSettings, CatalogSettings, Config,
     ConsoleSettings, GatewayLists, GatewaySettings, GrpcClients, GrpcSettings, IdentitySettings, LimitSettings, ListenSettings,
     LogFormat, LogSettings, MetaToolSettings, PolicyServer, PolicySettings, ServerSettings, ServerTarget, ShipSettings,
-    WitnessServerSettings,
+    WebhookSettings, WitnessServerSettings,
 };
 pub use ship::store_options;
 

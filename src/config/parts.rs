@@ -17,6 +17,7 @@ use super::settings::{
 use crate::audit::EpochLimits;
 use crate::audit::tlog::KeyName;
 use crate::identity::Subject;
+use crate::rest::AppProbe;
 use crate::telemetry;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -45,8 +46,11 @@ pub(super) fn listen(reader: &mut Reader<'_>) -> Option<ListenSettings> {
 pub(super) fn admin(reader: &mut Reader<'_>) -> Option<Option<AdminSettings>> {
     let listener = listener(reader, &ADMIN);
     let allowed_hosts = reader.list_of("admin.allowed_hosts", host);
-    let (listener, allowed_hosts) = (listener?, allowed_hosts?);
-    Some(listener.map(|listener| AdminSettings { listener, allowed_hosts }))
+    let app_health = reader.read("admin.app_health", |given| {
+        super::reader::list(given)?.iter().map(|text| text.parse::<AppProbe>().map_err(|error| error.to_string())).collect()
+    });
+    let (listener, allowed_hosts, app_health) = (listener?, allowed_hosts?, app_health?);
+    Some(listener.map(|listener| AdminSettings { listener, allowed_hosts, app_health }))
 }
 
 /// `Some(None)` when there is no gRPC listener.

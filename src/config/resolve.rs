@@ -14,6 +14,7 @@ use super::environment::Environment;
 use super::flags::Override;
 use super::gateways;
 use super::identity::{self, CallersAt, Identity};
+use super::injection;
 use super::keys::{self, KEYS};
 use super::keys::{AUDIT_TOOL, AUTHORITY, ISSUER, PEER, WEBHOOK};
 use super::listeners;
@@ -22,11 +23,12 @@ use super::raw::{self, Given, RawConfig, Value};
 use super::reader::Reader;
 use super::report::{ConfigReport, Origin, Problem, SourceFile};
 use super::servers::{self, AskedServers, CommandLineServer};
-use super::settings::{AuditSettings, CatalogSettings, Config, IdentitySettings, PolicyServer, PolicySettings};
+use super::settings::{AuditSettings, CatalogSettings, Config, IdentitySettings, PolicyServer, PolicySettings, WebhookSettings};
 use super::ship;
 use super::show;
 use super::webhooks;
 use crate::domain::AttributeKind;
+use crate::inject;
 
 /// Where settings come from.
 #[derive(Debug, Default)]
@@ -58,7 +60,15 @@ impl Config {
     /// # Errors
     /// Every problem of file, environment and flags.
     pub fn for_serve(sources: &Sources<'_>) -> Result<Self, ConfigReport> {
-        Layers::read(sources).build(&sources.environment, Face::Http)
+        Layers::read(sources).build(&sources.environment, Face::Http(None))
+    }
+
+    /// The settings of `serve` with the one server that the command line names, on top of its table in the file.
+    ///
+    /// # Errors
+    /// Every problem of file, environment and flags.
+    pub fn for_serve_of(sources: &Sources<'_>, server: &CommandLineServer) -> Result<Self, ConfigReport> {
+        Layers::read(sources).build(&sources.environment, Face::Http(Some(server)))
     }
 
     /// The settings of `stdio`: one server, and no admin listener unless somebody asks for one.
@@ -116,6 +126,26 @@ impl Config {
         layers.finish(settings.map(|((limits, lock), servers)| CatalogSettings { servers, limits, lock }))
     }
 
+    /// The settings of `inject`: what pods get.
+    ///
+    /// # Errors
+    /// Every problem of file, environment and flags that concerns it or cannot be read at all.
+    pub fn for_inject(sources: &Sources<'_>) -> Result<inject::Settings, ConfigReport> {
+        let mut layers = Layers::read(sources);
+        let settings = injection::needed(&mut layers.reader());
+        layers.finish(settings)
+    }
+
+    /// The settings of `webhook`.
+    ///
+    /// # Errors
+    /// Every problem of file, environment and flags that concerns it or cannot be read at all.
+    pub fn for_webhook(sources: &Sources<'_>) -> Result<WebhookSettings, ConfigReport> {
+        let mut layers = Layers::read(sources);
+        let settings = injection::served(&mut layers.reader());
+        layers.finish(settings)
+    }
+
     /// The resolved configuration as TOML; a value that is not the default is followed by where it came from. Secrets are hidden.
     #[must_use]
     pub fn show(&self) -> String {
@@ -126,14 +156,15 @@ impl Config {
 /// Which face the configuration is for.
 #[derive(Clone, Copy)]
 enum Face<'a> {
-    Http,
+    /// All servers of the file, or the one that the command line names.
+    Http(Option<&'a CommandLineServer>),
     Stdio(&'a CommandLineServer),
 }
 
 impl<'a> Face<'a> {
     const fn command_line(self) -> Option<&'a CommandLineServer> {
         match self {
-            Face::Http => None,
+            Face::Http(server) => server,
             Face::Stdio(server) => Some(server),
         }
     }
@@ -192,7 +223,7 @@ impl Layers {
         let hooks = self.raw.take(WEBHOOK);
         let names = servers::names(&tables, face.command_line());
         let log = match face {
-            Face::Http => default_log(environment),
+            Face::Http(_) => default_log(environment),
             // A log has one writer, and a client may start several servers: each gets its own.
             Face::Stdio(server) => {
                 default_log(environment).map(|log| log.with_file_name(format!("audit-{}", server.name_or_default())))
@@ -208,8 +239,8 @@ impl Layers {
         let limits = parts::limits(&mut reader);
         let callers_at = match (face, &listen) {
             (Face::Stdio(_), _) => CallersAt::StandardInput,
-            (Face::Http, Some(listen)) => CallersAt::Listener(&listen.listener),
-            (Face::Http, None) => CallersAt::Unknown,
+            (Face::Http(_), Some(listen)) => CallersAt::Listener(&listen.listener),
+            (Face::Http(_), None) => CallersAt::Unknown,
         };
         let identity = identity::identity(&mut reader, vouching, environment, callers_at);
         let policy = parts::policy(&mut reader);
@@ -218,22 +249,28 @@ impl Layers {
         // Logs that nobody named share these settings, and each needs places of its own.
         let suffix = match face {
             Face::Stdio(server) if !reader.given.contains_key("audit.directory") => Some(server.name_or_default()),
-            Face::Stdio(_) | Face::Http => None,
+            Face::Stdio(_) | Face::Http(_) => None,
         };
         let audit = parts::audit(&mut reader, log, tools, Some(&names));
         let directory = audit.as_ref().map(|audit| audit.directory.as_path());
         let ship = ship::shipping(&mut reader, environment, directory, suffix);
         let witness = ship::witness_server(&mut reader);
+        // Nothing of the sidecar's own, but what is wrong there is to be seen wherever the file is checked.
+        let (injection, webhook) = (injection::injection(&mut reader), injection::webhook(&mut reader));
         let outbound = ship::outbound(&mut reader);
         let log = parts::log(&mut reader);
         let (servers, admin) = match face {
-            Face::Http => {
+            Face::Http(said) => {
                 let admin_listener = admin.iter().flatten().map(|admin| ("admin.address", &admin.listener));
                 let grpc_listener = grpc.iter().flatten().map(|grpc| ("grpc.address", &grpc.listener));
                 let all =
                     listen.iter().map(|listen| ("listen.address", &listen.listener)).chain(admin_listener).chain(grpc_listener);
                 listeners::distinct_addresses(&mut reader, &all.collect::<Vec<_>>());
-                (servers::of_file(&mut reader, tables, environment), admin)
+                let servers = match said {
+                    Some(said) => servers::of_served(&mut reader, tables, said, environment).map(|server| vec![server]),
+                    None => servers::of_file(&mut reader, tables, environment),
+                };
+                (servers, admin)
             }
             Face::Stdio(server) => {
                 let admin = admin.map(|admin| admin.filter(|_| admin_asked));
@@ -245,6 +282,7 @@ impl Layers {
             let (listen, admin, grpc, authzen, console, limits) = (listen?, admin?, grpc?, authzen?, console?, limits?);
             let (identity, policy, approvals, audit) = (identity?, policy?, approvals?, audit?);
             let Identity { configured: identity, callers } = identity;
+            (injection?, webhook?);
             let (ship, witness, outbound, webhooks) = (ship?, witness?, outbound?, webhooks?);
             Some(Config {
                 listen,

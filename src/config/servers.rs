@@ -14,13 +14,15 @@ use super::report::{Origin, Problem};
 use super::settings::{MetaToolSettings, PolicyServer, ServerSettings, ServerTarget};
 use crate::domain::ServerName;
 
-/// What the command line of `stdio` says about the server.
+/// What the command line of `stdio` or `serve` says about the server.
 #[derive(Debug, Clone)]
 pub struct CommandLineServer {
     /// The server's name.
     pub name: Option<String>,
     /// Where it is.
     pub url: Option<String>,
+    /// Where clients reach it.
+    pub path: Option<String>,
     /// The command and its arguments after `--`; empty when there is none.
     pub command: Vec<OsString>,
     /// The flags that say the name and the URL.
@@ -58,8 +60,10 @@ impl CommandLineServer {
         self.url.is_some() || !self.command.is_empty()
     }
 
-    fn says_nothing(&self) -> bool {
-        self.name.is_none() && !self.names_a_target()
+    /// Whether the command line says nothing at all about the server.
+    #[must_use]
+    pub fn says_nothing(&self) -> bool {
+        self.name.is_none() && self.path.is_none() && !self.names_a_target()
     }
 }
 
@@ -121,7 +125,7 @@ pub(super) fn to_ask(
             return None;
         }
         let (name, url, command) = (asked.names.first().cloned(), asked.url.clone(), asked.command.clone());
-        let said = CommandLineServer { name, url, command, flags: ["--server", "--url"] };
+        let said = CommandLineServer { name, url, path: None, command, flags: ["--server", "--url"] };
         return of_command_line(reader, tables, &said, environment).map(|server| vec![server]);
     }
     if tables.is_empty() && asked.optional {
@@ -145,9 +149,29 @@ pub(super) fn of_command_line(
     said: &CommandLineServer,
     environment: &Environment,
 ) -> Option<ServerSettings> {
+    described(reader, tables, said, environment, true)
+}
+
+/// The same for `serve`, whose server does not inherit the environment.
+pub(super) fn of_served(
+    reader: &mut Reader<'_>,
+    tables: Vec<Table>,
+    said: &CommandLineServer,
+    environment: &Environment,
+) -> Option<ServerSettings> {
+    described(reader, tables, said, environment, false)
+}
+
+fn described(
+    reader: &mut Reader<'_>,
+    tables: Vec<Table>,
+    said: &CommandLineServer,
+    environment: &Environment,
+    inherits: bool,
+) -> Option<ServerSettings> {
     let mut table = table_for(tables, said).unwrap_or(Table { origin: Origin::Default, given: Section::new() });
     lay_over(&mut table.given, said);
-    let mut server = server(&mut scoped(reader, table, 0), environment, true)?;
+    let mut server = server(&mut scoped(reader, table, 0), environment, inherits)?;
     if let (ServerTarget::Child { program, args, .. }, Some((first, rest))) = (&mut server.target, said.command.split_first()) {
         // The words as they were typed: they need not be UTF-8.
         (*program, *args) = (first.clone(), rest.to_vec());
@@ -178,6 +202,9 @@ fn lay_over(given: &mut Section, said: &CommandLineServer) {
     }
     if let Some(url) = &said.url {
         given.insert("url", flag(said.flags[1], Value::Text(url.clone())));
+    }
+    if let Some(path) = &said.path {
+        given.insert("path", flag("--path", Value::Text(path.clone())));
     }
     if !said.command.is_empty() {
         let words = said.command.iter().map(|word| word.to_string_lossy().into_owned()).collect();

@@ -16,9 +16,11 @@ use crate::audit::{DetailSettings, EpochLimits};
 use crate::domain::{AgentId, Extra, JsonPointer, ServerName};
 use crate::hooks::HookSettings;
 use crate::identity;
+use crate::inject;
 use crate::listen;
 use crate::outbound;
 use crate::proxy::upstream::CredentialSettings;
+use crate::rest::AppProbe;
 
 /// Everything the sidecar is told at the start.
 #[derive(Debug, Clone)]
@@ -178,6 +180,19 @@ pub struct BearerSettings {
     pub programs: BTreeSet<AgentId>,
 }
 
+/// What the webhook of injection is told at the start.
+#[derive(Debug, Clone)]
+pub struct WebhookSettings {
+    /// Where an API server asks, and with which certificate it is answered.
+    pub listener: listen::Settings,
+    /// Connections open at the same time; more wait in the system's queue.
+    pub max_connections: usize,
+    /// What pods get.
+    pub injection: inject::Settings,
+    /// What is logged.
+    pub log: LogSettings,
+}
+
 /// The admin listener.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AdminSettings {
@@ -185,6 +200,8 @@ pub struct AdminSettings {
     pub listener: listen::Settings,
     /// `Host` names accepted for `/status` besides `localhost` and IP addresses, lower case, without port.
     pub allowed_hosts: Vec<String>,
+    /// Probes that are passed on to a container beside the sidecar.
+    pub app_health: Vec<AppProbe>,
 }
 
 /// The console.

@@ -23,6 +23,8 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("approval", GROUND),
     ("audit", GROUND),
     ("identity", GROUND),
+    // What pods of Kubernetes get: a pure function, with nothing to judge and nobody to talk to.
+    ("inject", GROUND),
     ("mcp", GROUND),
     ("policy", GROUND),
     // The gate: the rooms it guards, and ground.
@@ -53,6 +55,8 @@ const FLOORS: &[(&str, &[&str])] = &[
         ],
     ),
     ("authzen", &["gate", "identity", "domain", "json", "clock", "lifecycle", "listen", "outbound", "storage", "telemetry"]),
+    // It answers API servers and has no calls to let through, so it stands before no gate.
+    ("injector", &["inject", "domain", "clock", "lifecycle", "listen", "outbound", "storage", "telemetry"]),
     // It only sends.
     ("hooks", &["gate", "domain", "clock", "lifecycle", "outbound"]),
     ("console", &["gate", "identity", "domain", "clock", "lifecycle", "listen", "outbound", "storage", "telemetry"]),
@@ -65,6 +69,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "rest",
             "hooks",
             "gate",
+            "inject",
             "policy",
             "approval",
             "audit",
@@ -92,7 +97,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("cedar_policy::", &["policy"]),
     ("cedar_policy_core", &[]),
     ("cedar_policy_formatter", &["policy"]),
-    ("serde_saphyr", &["policy"]),
+    ("serde_saphyr", &["policy", "inject"]),
     ("sled::", &["storage"]),
     ("tonic", &["grpc"]),
     ("prost", &["grpc"]),

@@ -32,7 +32,8 @@ fn settings() -> &'static str {
 
 const SERVER: &str = "\n[[server]]\nname = \"shop\"\nurl = \"http://127.0.0.1:9000/mcp\"\n";
 
-const NO_DEFAULT: [&str; 18] = [
+const NO_DEFAULT: [&str; 20] = [
+    "image",
     "url",
     "tokens_file",
     "oidc",

@@ -66,6 +66,8 @@ mod http;
 #[cfg(test)]
 mod identity;
 #[cfg(test)]
+mod inject;
+#[cfg(test)]
 mod operations;
 #[cfg(test)]
 mod policies;

@@ -5,9 +5,11 @@ mod audit;
 mod audit_export;
 mod audit_keep;
 mod audit_query;
+mod bridge;
 mod catalog;
 mod check;
 mod identity;
+mod inject;
 mod policy;
 mod policy_test;
 mod schema;
@@ -28,9 +30,11 @@ pub use audit::{AuditCommand, AuditFlags, AuditShowFlags, AuditVerifyFlags, LogS
 pub use audit_export::{AuditExportFlags, ExportFormat};
 pub use audit_keep::{AuditEraseFlags, AuditKeyCommand, AuditProveFlags, AuditPruneFlags, AuditStatsFlags};
 pub use audit_query::{AuditQueryFlags, AuditTailFlags};
+pub use bridge::{BridgeCommand, BridgeServeFlags};
 pub use catalog::{AskFlags, CatalogCommand, CatalogDiffFlags, CatalogLockFlags};
 pub use check::{CheckFlags, TransportFlag};
 pub use identity::{IdentityCommand, IdentityTestFlags};
+pub use inject::{InjectFlags, ManifestFormatFlag, WebhookFlags};
 pub use policy::{OutputFormat, PolicyCheckFlags, PolicyCommand, PolicyFlags, PolicyFmtFlags, PolicySetFlags};
 pub use policy_test::{PolicyTestFlags, TestFormatFlag};
 pub use schema::{SchemaCommand, SchemaGenerateFlags, SchemaShowFlags};
@@ -58,6 +62,8 @@ Examples:
       which calls wait for a person?
   cedarpost audit verify --config cedarpost.toml
       has the log been tampered with?
+  kubectl kustomize . | cedarpost inject --image registry.example/cedarpost:0.1 -f - | kubectl apply -f -
+      the sidecar in pods of Kubernetes
 
 Settings:
   Flags are strongest, then the environment (listen.address is CEDARPOST_LISTEN_ADDRESS),
@@ -70,7 +76,7 @@ Exit codes:
     2  the command line cannot be understood
     3  the answer is no: policies are invalid (also at the start of a sidecar) or fail their
        tests, the log does not verify, tools differ from the lock (catalog diff
-       --fail-on-drift), `check` says anything but allow, `identity test` lets nobody in, or
+       --fail-on-drift), manifests are not injected (inject --verify), `check` says anything but allow, `identity test` lets nobody in, or
        a ruling does not count
    78  the configuration is wrong
   130  stopped at once by a second signal
@@ -145,6 +151,13 @@ pub enum Command {
     /// Open the console of a running sidecar.
     #[command(subcommand)]
     Console(ConsoleCommand),
+    /// Put the sidecar into manifests of Kubernetes.
+    Inject(Box<InjectFlags>),
+    /// Answer an API server that asks what to put into new pods.
+    Webhook(Box<WebhookFlags>),
+    /// Connect a server on standard input and output with a sidecar in another container.
+    #[command(subcommand, hide = true)]
+    Bridge(BridgeCommand),
     /// Print a completion script.
     Completions {
         /// The shell to complete for.
@@ -212,9 +225,21 @@ pub struct ServeFlags {
     /// Where probes, metrics and status are served, such as 127.0.0.1:9090 or unix:/run/cedarpost/admin, or off
     #[arg(long, value_name = "ADDRESS")]
     pub admin_listen: Option<String>,
+    /// Serve only this server: the one of this name in the settings file, or the one that --upstream or COMMAND says [default: all]
+    #[arg(long, value_name = "SERVER")]
+    pub name: Option<String>,
+    /// The URL of that server
+    #[arg(long, value_name = "URL", conflicts_with = "command")]
+    pub upstream: Option<String>,
+    /// Where clients reach it [default: / and its name]
+    #[arg(long, value_name = "PATH")]
+    pub path: Option<String>,
     #[command(flatten)]
     #[expect(missing_docs, reason = "a doc comment here would replace the help of the command")]
     pub log: LogFlags,
+    /// That server as a program to start, with its arguments
+    #[arg(last = true, value_name = "COMMAND")]
+    pub command: Vec<OsString>,
 }
 
 /// `stdio`
@@ -318,6 +343,19 @@ impl ServeFlags {
         ];
         own.into_iter().chain(self.log.overrides()).flatten().collect()
     }
+
+    /// What these flags say about the server; `None` when they say nothing.
+    #[must_use]
+    pub fn server(&self) -> Option<CommandLineServer> {
+        let said = CommandLineServer {
+            name: self.name.clone(),
+            url: self.upstream.clone(),
+            path: self.path.clone(),
+            command: self.command.clone(),
+            flags: ["--name", "--upstream"],
+        };
+        (!said.says_nothing()).then_some(said)
+    }
 }
 
 impl StdioFlags {
@@ -343,6 +381,7 @@ impl StdioFlags {
         CommandLineServer {
             name: self.name.clone(),
             url: self.upstream.clone(),
+            path: None,
             command: self.command.clone(),
             flags: ["--name", "--upstream"],
         }

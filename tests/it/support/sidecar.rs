@@ -122,11 +122,17 @@ impl Sidecar {
 
     /// The same with settings from the environment, which count for more than those of the file.
     pub(crate) async fn start_with(home: &Home, settings: &[(&str, &str)]) -> Self {
+        Self::start_saying(home, settings, &[]).await
+    }
+
+    /// The same with more words on its command line.
+    pub(crate) async fn start_saying(home: &Home, settings: &[(&str, &str)], words: &[&str]) -> Self {
         let mut process = Command::new(env!("CARGO_BIN_EXE_cedarpost"))
             .envs(settings.iter().copied())
             .arg("serve")
             .arg("--config")
             .arg(home.config())
+            .args(words)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())

@@ -1,0 +1,15 @@
+//! The face for an API server that asks what to put into new pods: `POST /mutate`, and `/livez`, `/readyz` and `/metrics` beside it, for a
+//! listener with a certificate.
+//!
+//! It translates and decides nothing: what a pod gets is the business of [`inject`](crate::inject). An API server shows nobody's identity,
+//! so anybody who can connect may ask; they learn what a pod would get, and change nothing. Bodies are bounded, have a deadline and are
+//! only so many at a time. What is not understood is answered with an error, which an API server takes for a no.
+
+mod metrics;
+mod routes;
+
+pub use metrics::Metrics;
+pub use routes::{Injector, ReadySource, router};
+
+#[cfg(test)]
+mod tests;
