@@ -6,7 +6,7 @@ ARGS ?=
 FUZZ_SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run build test check fmt clippy docs deny conformance clients grpc-clients identity approvals console bench fuzz clean
+.PHONY: help demo run build test check fmt clippy docs deny conformance clients grpc-clients identity approvals console image deploy-check bench fuzz clean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,6 +62,12 @@ console: ## The console in headless Chromium (needs node and chromium; IMAGES=do
 
 approvals: ## Real MCP clients call a tool that waits for a person (needs node and python3)
 	tests/approvals/run.sh
+
+image: ## A container image FROM scratch with the static binary (needs buildah, podman or docker; variables are in the script)
+	deploy/docker/image.sh
+
+deploy-check: ## Chart, manifests, admission policies and the Dockerfile, without a cluster (needs python3; installs tools from PyPI)
+	deploy/check.sh
 
 bench: ## Latency, throughput and CPU beside a bare proxy and a direct call
 	$(CARGO) bench --locked $(ARGS)

@@ -1,0 +1,81 @@
+#!/usr/bin/env bash
+# Checks everything under deploy/ without a cluster: `make deploy-check`. Under two minutes once the tools are there.
+#
+# The tools are from PyPI (check/requirements.txt) and live in TOOLS (default: target/deploy-tools), which is made when it is missing: half a
+# gigabyte, so this is no part of `.ci/run`. Scripts are looked at by shellcheck and examples by kubectl and cedarpost where those are there.
+#
+#   TOOLS=DIR         a virtual environment with the tools
+#   CEDARPOST=FILE    the binary that examples are tried with; default: target/release/cedarpost or target/debug/cedarpost, else none
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+TOOLS=${TOOLS:-target/deploy-tools}
+OUT=target/deploy-check
+export PYTHONDONTWRITEBYTECODE=1
+
+if ! [ -x "$TOOLS/bin/checkov" ]; then
+    echo "== tools: $TOOLS"
+    python3 -m venv "$TOOLS"
+    "$TOOLS/bin/pip" install --quiet --disable-pip-version-check -r deploy/check/requirements.txt
+fi
+
+failed=()
+step() {
+    local name=$1 start=$SECONDS
+    shift
+    if "$@"; then
+        printf '== %-12s %3d s\n' "$name" $((SECONDS - start))
+    else
+        printf '== %-12s %3d s FAILED\n' "$name" $((SECONDS - start))
+        failed+=("$name")
+    fi
+}
+
+python() { "$TOOLS/bin/python" "deploy/check/$1.py" "${@:2}"; }
+
+kustomize() {
+    if ! command -v kubectl >/dev/null; then
+        echo "kustomize: kubectl is not here: the overlays were not built"
+        return
+    fi
+    local overlay
+    for overlay in deploy/kustomize/overlays/*/; do
+        kubectl kustomize "$overlay" >"$OUT/kustomize-$(basename "$overlay").yaml"
+    done
+}
+
+shells() {
+    if ! command -v shellcheck >/dev/null; then
+        echo "shellcheck is not here: scripts were not looked at (apt-get install shellcheck)"
+        return
+    fi
+    find deploy -name '*.sh' -exec shellcheck {} +
+}
+
+# Rendered, since checkov needs a helm of its own for charts. Examples are held to a little less: checkov-examples.yaml says what and why.
+checkov() {
+    local config=deploy/check/checkov.yaml
+    mkdir -p "$OUT/examples"
+    mv "$OUT"/example-*.yaml "$OUT/examples/"
+    "$TOOLS/bin/checkov" --config-file "$config" --file "$OUT"/*.yaml --framework kubernetes &&
+        "$TOOLS/bin/checkov" --config-file deploy/check/checkov-examples.yaml --directory "$OUT/examples" --framework kubernetes &&
+        "$TOOLS/bin/checkov" --config-file "$config" --file deploy/docker/Dockerfile --framework dockerfile
+}
+
+rm -rf "$OUT"
+mkdir -p "$OUT"
+step yamllint "$TOOLS/bin/yamllint" --strict --config-file deploy/check/yamllint.yaml deploy
+step kustomize kustomize
+step base python kustomize
+step manifests python manifests "$OUT"
+step admission python admission
+step metrics python metrics
+step examples python examples "$OUT"
+step hadolint "$TOOLS/bin/hadolint" --config deploy/check/hadolint.yaml deploy/docker/Dockerfile
+step shellcheck shells
+step checkov checkov
+
+if [ ${#failed[@]} -gt 0 ]; then
+    echo "== failed: ${failed[*]}" >&2
+    exit 1
+fi

@@ -1,0 +1,99 @@
+#!/usr/bin/env python3
+"""Every metric that a dashboard or an alarm names is one that the program has, with its labels, as its source registers it."""
+
+import json
+import pathlib
+import re
+import sys
+
+import yaml
+
+import chart
+
+ROOT = chart.DEPLOY.parent
+SOURCE = ROOT / "src"
+PREFIX = "cedarpost_"
+# What Prometheus adds to what it scrapes in a cluster, and what belongs to histograms.
+ADDED = {"namespace", "pod", "job", "instance", "container", "le"}
+SINKS = ("audit_export", "audit_anchor", "audit_witness", "audit_feed")
+
+
+def registered():
+    """Name → its kind, as it is written in the source."""
+    names = {}
+    for path in SOURCE.rglob("*.rs"):
+        if path.stem.endswith("tests"):
+            continue
+        text = path.read_text()
+        for unit, name, rest in re.findall(r'\.register(_with_unit)?\(\s*"([a-z_]+)",(?=(.{0,400}))', text, re.S):
+            names[name + ("_seconds" if unit and "Unit::Seconds" in rest else "")] = path
+            if re.match(rf"\s*\"[^\"]*\",\s*(Info|build)\b", rest):
+                names[f"{name}_info"] = path
+        # Collectors hold theirs in tables: whole names, or what stands behind the name of a kind of place.
+        for name in re.findall(r'\(\s*"(audit_[a-z_]+)",\s*"', text):
+            names[name] = path
+        for table in re.findall(r"\[Told<\w+>; \d+\] = \[(.*?)\n\];", text, re.S):
+            for suffix in re.findall(r'\(\s*"([a-z_]+)",', table):
+                names |= {f"{sink}_{suffix}": path for sink in SINKS}
+    return names
+
+
+def labels():
+    """All words that the source uses as labels: fields of what derives EncodeLabelSet."""
+    found = set()
+    for path in SOURCE.rglob("*.rs"):
+        for body in re.findall(r"EncodeLabelSet\)?\]?[^{]*?struct \w+\s*\{(.*?)\n\}", path.read_text(), re.S):
+            found |= {name.removeprefix("r#") for name in re.findall(r"^\s*(?:pub(?:\([a-z]+\))? )?(r?#?\w+):", body, re.M)}
+    return found
+
+
+def expressions():
+    """Where → expression of PromQL."""
+    board = json.loads((chart.CHART / "files" / "dashboard.json").read_text())
+    for panel in board["panels"]:
+        for target in panel.get("targets", []):
+            yield f"dashboard: {panel['title']}", target["expr"], target["legendFormat"]
+    for variable in board["templating"]["list"]:
+        if variable["type"] == "query":
+            yield f"dashboard: ${variable['name']}", variable["query"], ""
+    for group in yaml.safe_load((chart.CHART / "files" / "alerts.yaml").read_text())["groups"]:
+        for rule in group["rules"]:
+            yield f"alert {rule['alert']}", rule["expr"], " ".join(rule["annotations"].values()).replace("$labels.", "")
+
+
+def base(name):
+    for suffix in ("_total", "_bucket", "_count", "_sum"):
+        name = name.removesuffix(suffix)
+    return name
+
+
+def main():
+    names, words = registered(), labels() | ADDED
+    problems, seen = [], set()
+    for where, expression, text in expressions():
+        used = {name.removeprefix(PREFIX) for name in re.findall(rf"\b{PREFIX}[a-z_]+", expression)}
+        if not used:
+            problems.append(f"{where}: names no metric")
+        seen |= {base(name) for name in used}
+        for name in sorted(used):
+            if base(name) not in names and name not in names:
+                problems.append(f"{where}: there is no metric {PREFIX}{name}")
+        asked = set(re.findall(r"(\w+)\s*=~?\s*\"", expression)) | set(re.findall(r"\{\{\s*\.?(\w+)\s*\}\}", text)) - {"value"}
+        for grouping in re.findall(r"by \(([^)]*)\)", expression):
+            asked |= {word.strip() for word in grouping.split(",")}
+        for label in sorted(asked - words):
+            problems.append(f"{where}: no metric has the label {label}")
+    if len(sys.argv) > 1:
+        # What a running process shows says the same.
+        shown = {base(n.removeprefix(PREFIX)) for n in re.findall(rf"^# TYPE ({PREFIX}\w+)", pathlib.Path(sys.argv[1]).read_text(), re.M)}
+        for name in sorted(shown - names.keys()):
+            problems.append(f"the process shows {PREFIX}{name}, which was not found in the source")
+        print(f"metrics: the process shows {len(shown)}; of those in dashboard and alarms it does not show: {', '.join(sorted(seen - shown)) or 'none'}")
+    for problem in problems:
+        print(f"metrics: {problem}", file=sys.stderr)
+    print(f"metrics: {len(names)} in the source, {len(seen)} of them in dashboard and alarms: {'all there' if not problems else f'{len(problems)} problems'}")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
