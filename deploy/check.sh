@@ -71,6 +71,7 @@ step manifests python manifests "$OUT"
 step admission python admission
 step metrics python metrics
 step examples python examples "$OUT"
+step local python local
 step hadolint "$TOOLS/bin/hadolint" --config deploy/check/hadolint.yaml deploy/docker/Dockerfile
 step shellcheck shells
 step checkov checkov
