@@ -62,6 +62,16 @@ checkov() {
         "$TOOLS/bin/checkov" --config-file "$config" --file deploy/docker/Dockerfile --framework dockerfile
 }
 
+# The bill of materials, by the schema of CycloneDX.
+sbom() {
+    if ! command -v cargo >/dev/null; then
+        echo "sbom: cargo is not here: the bill of materials was not made"
+        return
+    fi
+    deploy/docker/sbom.py --output "$OUT/sbom.cdx.json"
+    python sbom "$OUT/sbom.cdx.json"
+}
+
 rm -rf "$OUT"
 mkdir -p "$OUT"
 step yamllint "$TOOLS/bin/yamllint" --strict --config-file deploy/check/yamllint.yaml deploy
@@ -72,6 +82,7 @@ step admission python admission
 step metrics python metrics
 step examples python examples "$OUT"
 step local python local
+step sbom sbom
 step hadolint "$TOOLS/bin/hadolint" --config deploy/check/hadolint.yaml deploy/docker/Dockerfile
 step shellcheck shells
 step checkov checkov

@@ -70,7 +70,7 @@ static() {
 ENGINE=${ENGINE:-$(engine)}
 STAGE=$OUT/context
 rm -rf "$STAGE"
-mkdir -p "$STAGE/state"
+mkdir -p "$STAGE/root/var/lib" "$STAGE/state"
 [ -s "$CA_FILE" ] || fail "there are no certificates in $CA_FILE (apt-get install ca-certificates, or set CA_FILE)"
 cp "$CA_FILE" "$STAGE/ca-certificates.crt"
 cp LICENSE "$STAGE/"
