@@ -40,8 +40,27 @@ kustomize() {
     fi
     local overlay
     for overlay in deploy/kustomize/overlays/*/; do
-        kubectl kustomize "$overlay" >"$OUT/kustomize-$(basename "$overlay").yaml"
+        kubectl kustomize "$overlay" >"$OUT/kustomize-$(basename "$overlay").yaml" || return 1
     done
+}
+
+# Their schemas are not Kubernetes' own; npm has them.
+foreign() {
+    if ! command -v npm >/dev/null; then
+        echo "foreign: npm is not here: objects of cert-manager and the Prometheus operator were not validated"
+        return
+    fi
+    local modules=$TOOLS/npm
+    if ! [ -d "$modules/node_modules" ]; then
+        mkdir -p "$modules"
+        npm install --prefix "$modules" --silent --no-audit --no-fund --no-save \
+            @kubernetes-models/cert-manager@4.4.4 @kubernetes-models/prometheus-operator@6.0.0
+    fi
+    "$TOOLS/bin/python" - "$OUT" <<'PYTHON' | node deploy/check/foreign.mjs "$(realpath "$modules")"
+import json, pathlib, sys, yaml
+objects = [o for path in sorted(pathlib.Path(sys.argv[1]).glob("*.yaml")) for o in yaml.safe_load_all(path.read_text()) if o]
+print(json.dumps([o for o in objects if o["apiVersion"].split("/")[0] in ("cert-manager.io", "monitoring.coreos.com")]))
+PYTHON
 }
 
 shells() {
@@ -68,7 +87,7 @@ sbom() {
         echo "sbom: cargo is not here: the bill of materials was not made"
         return
     fi
-    deploy/docker/sbom.py --output "$OUT/sbom.cdx.json"
+    deploy/docker/sbom.py --output "$OUT/sbom.cdx.json" || return 1
     python sbom "$OUT/sbom.cdx.json"
 }
 
@@ -78,6 +97,7 @@ step yamllint "$TOOLS/bin/yamllint" --strict --config-file deploy/check/yamllint
 step kustomize kustomize
 step base python kustomize
 step manifests python manifests "$OUT"
+step foreign foreign
 step admission python admission
 step metrics python metrics
 step examples python examples "$OUT"

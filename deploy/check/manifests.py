@@ -14,7 +14,7 @@ import yaml
 import chart
 
 VERSIONS = ("1.33", "1.34", "1.35", "1.36", "1.37")
-# Kinds that belong to no Kubernetes: cert-manager and the Prometheus operator. What we write of them is checked by hand.
+# Kinds that belong to no Kubernetes: foreign.mjs is about those.
 FOREIGN = ("cert-manager.io", "monitoring.coreos.com", "kustomize.config.k8s.io")
 RECOMMENDED = ("name", "instance", "version", "component", "part-of", "managed-by")
 

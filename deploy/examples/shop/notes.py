@@ -55,6 +55,8 @@ def answer(message):
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     timeout = 60
+    # Headers and body in one packet.
+    wbufsize = -1
 
     def reply(self, status, body=None):
         data = b"" if body is None else json.dumps(body).encode()
