@@ -102,6 +102,7 @@ step admission python admission
 step metrics python metrics
 step examples python examples "$OUT"
 step local python local
+step webhook python webhook
 step sbom sbom
 step hadolint "$TOOLS/bin/hadolint" --config deploy/check/hadolint.yaml deploy/docker/Dockerfile
 step shellcheck shells
