@@ -91,6 +91,16 @@ sbom() {
     python sbom "$OUT/sbom.cdx.json"
 }
 
+# Alarms, and what the dashboard asks for, as Prometheus parses them.
+promql() {
+    if ! command -v promtool >/dev/null; then
+        echo "promql: promtool is not here: expressions were not parsed (apt-get install prometheus)"
+        return
+    fi
+    python metrics --rules >"$OUT/dashboard-rules.json" || return 1
+    promtool check rules deploy/helm/cedarpost/files/alerts.yaml "$OUT/dashboard-rules.json"
+}
+
 rm -rf "$OUT"
 mkdir -p "$OUT"
 step yamllint "$TOOLS/bin/yamllint" --strict --config-file deploy/check/yamllint.yaml deploy
@@ -100,6 +110,7 @@ step manifests python manifests "$OUT"
 step foreign foreign
 step admission python admission
 step metrics python metrics
+step promql promql
 step examples python examples "$OUT"
 step local python local
 step webhook python webhook

@@ -67,7 +67,17 @@ def base(name):
     return name
 
 
+def rules():
+    """The expressions of the dashboard as rules, for promtool."""
+    found = [expression for where, expression, _ in expressions() if where.startswith("dashboard: ") and "$" not in where]
+    found = [expression.replace("$__rate_interval", "5m") for expression in found]
+    return {"groups": [{"name": "dashboard", "rules": [{"record": f"dashboard:{i}", "expr": e} for i, e in enumerate(found)]}]}
+
+
 def main():
+    if sys.argv[1:] == ["--rules"]:
+        print(json.dumps(rules()))
+        return 0
     names, words = registered(), labels() | ADDED
     problems, seen = [], set()
     for where, expression, text in expressions():
