@@ -53,6 +53,7 @@ def promises(where, values, documents):
 
     problems = []
     kinds = {}
+    own = values.get("certificates", {}).get("mode") == "self"
     for document in documents:
         kinds.setdefault(document["kind"], []).append(document)
         labels = document["metadata"].get("labels", {})
@@ -96,13 +97,24 @@ def promises(where, values, documents):
             and confined["capabilities"] == {"drop": ["ALL"]}
         ):
             say("the webhook is not confined")
-        if spec["automountServiceAccountToken"] is not False:
+        mounts = {mount["mountPath"] for mount in container["volumeMounts"]}
+        if spec["automountServiceAccountToken"] is not False or (own is False and any("serviceaccount" in path for path in mounts)):
             say("the webhook has a token that it does not need")
         if spec["enableServiceLinks"] is not False:
             say("the webhook gets variables of services, some of which begin like its settings")
-    for kind in ("ClusterRoleBinding", "RoleBinding", "Role"):
-        if kind in kinds:
-            say(f"there is a {kind}: the chart gives nobody any rights")
+    bindings = [d for kind in ("ClusterRoleBinding", "RoleBinding", "Role") for d in kinds.get(kind, [])]
+    if own:
+        role = chart.one(documents, "ClusterRole", bindings[0]["roleRef"]["name"]) if len(bindings) == 1 else {}
+        rule = {
+            "apiGroups": ["admissionregistration.k8s.io"],
+            "resources": ["mutatingwebhookconfigurations"],
+            "resourceNames": [kinds["MutatingWebhookConfiguration"][0]["metadata"]["name"]],
+            "verbs": ["get", "patch"],
+        }
+        if role.get("rules") != [rule]:
+            say("the webhook may do more than keep its registration right")
+    elif bindings:
+        say("somebody is given rights")
 
     # The certificate is for the name that the API server asks for.
     service = webhook["clientConfig"]["service"]

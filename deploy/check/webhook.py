@@ -5,6 +5,7 @@ Needs the program and openssl."""
 
 import base64
 import http.client
+import http.server
 import json
 import os
 import pathlib
@@ -13,6 +14,7 @@ import ssl
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 import jsonpatch
@@ -25,6 +27,62 @@ import local
 import manifests
 
 NAME = "cedarpost-webhook.cedarpost.svc"
+
+
+class Cluster(http.server.BaseHTTPRequestHandler):
+    """As much of an API server as a webhook needs that makes its own certificate: one object, which it may read and patch."""
+
+    path_of = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/cedarpost"
+    registration, strange = None, []
+
+    def answer(self, change):
+        length = int(self.headers.get("Content-Length") or 0)
+        body = self.rfile.read(length)
+        if self.path != self.path_of or self.headers.get("Authorization") != "Bearer of the account":
+            self.strange.append(f"{self.command} {self.path}")
+            return self.send_error(403)
+        if change:
+            try:
+                changed = jsonpatch.apply_patch(Cluster.registration, json.loads(body))
+            except jsonpatch.JsonPatchConflict:
+                return self.send_error(422)
+            version = str(int(changed["metadata"]["resourceVersion"]) + 1)
+            Cluster.registration = {**changed, "metadata": {**changed["metadata"], "resourceVersion": version}}
+        text = json.dumps(self.registration).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    def do_GET(self):
+        self.answer(False)
+
+    def do_PATCH(self):
+        self.answer(True)
+
+    def log_message(self, *_):
+        pass
+
+    @classmethod
+    def serve(cls, registration, directory):
+        """Its address. The account's files are in `directory`/account."""
+        cls.registration = {**registration, "metadata": {**registration["metadata"], "resourceVersion": "1"}}
+        account = pathlib.Path(directory, "account")
+        account.mkdir()
+        account.joinpath("token").write_text("of the account\n")
+        key, leaf = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"], f"{directory}/api"
+        local.openssl("req", "-x509", *key, "-subj", "/CN=cluster", "-keyout", f"{leaf}-ca.key", "-out", str(account / "ca.crt"))
+        local.openssl("req", *key, "-subj", "/CN=localhost", "-keyout", f"{leaf}.key", "-out", f"{leaf}.csr")
+        pathlib.Path(f"{leaf}.ext").write_text("subjectAltName=DNS:localhost\nbasicConstraints=CA:FALSE\n")
+        signer = ["-CA", str(account / "ca.crt"), "-CAkey", f"{leaf}-ca.key", "-CAcreateserial"]
+        local.openssl("x509", "-req", "-in", f"{leaf}.csr", *signer, "-extfile", f"{leaf}.ext", "-out", f"{leaf}.crt")
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), cls)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(f"{leaf}.crt", f"{leaf}.key")
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        return f"https://localhost:{server.server_address[1]}"
 
 
 class Asked(http.client.HTTPSConnection):
@@ -132,6 +190,42 @@ def play(documents, port, authority):
     yield "it shows metrics", status == 200 and "cedarpost_build_info" in text, text[:200]
 
 
+def own(cedarpost, directory):
+    """With `certificates.mode: self`: what the webhook writes into its registration is what it is believed by."""
+    documents = chart.documents(chart.value_sets()["self-made"])
+    [container] = chart.one(documents, "Deployment", "cedarpost-webhook")["spec"]["template"]["spec"]["containers"]
+    api = Cluster.serve(chart.one(documents, "MutatingWebhookConfiguration", "cedarpost"), directory)
+    port, file = local.free("127.0.0.1"), pathlib.Path(directory, "cedarpost.toml")
+    settings = chart.one(documents, "ConfigMap", "cedarpost-webhook")["data"]["cedarpost.toml"]
+    made = pathlib.Path(directory, "own")
+    made.mkdir()
+    file.write_text(settings.replace("0.0.0.0:8443", f"127.0.0.1:{port}").replace("/run/cedarpost", str(made)))
+    environment = {"PATH": os.environ["PATH"]} | {variable["name"]: variable["value"] for variable in container["env"]}
+    # Where they are in a pod is the default.
+    environment |= {"CEDARPOST_WEBHOOK_API": api, "CEDARPOST_WEBHOOK_ACCOUNT": f"{directory}/account"}
+    with open(f"{directory}/log", "wb") as log:
+        process = subprocess.Popen([cedarpost, "webhook", "--config", str(file)], env=environment, stdout=log, stderr=log)
+    authority, seen = f"{directory}/believed.crt", None
+    try:
+        for _ in range(200):
+            bundle = Cluster.registration["webhooks"][0]["clientConfig"].get("caBundle")
+            if bundle and process.poll() is None:
+                pathlib.Path(authority).write_bytes(base64.b64decode(bundle))
+                try:
+                    seen = ask(port, authority, "GET", "/readyz")
+                    if seen[0] == 200:
+                        break
+                except OSError as error:
+                    seen = str(error)
+            time.sleep(0.1)
+        told = seen if seen and seen[0] == 200 else f"{seen}: {pathlib.Path(directory, 'log').read_text()}"
+        yield "its own certificate is believed by what it wrote into its registration", bool(seen) and seen[0] == 200, str(told)
+        yield "it asks the cluster for that and nothing else", not Cluster.strange, Cluster.strange
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=30)
+
+
 def main():
     cedarpost = examples.binary()
     if cedarpost is None or examples.run([cedarpost, "webhook", "--help"]).returncode:
@@ -149,6 +243,11 @@ def main():
         finally:
             process.send_signal(signal.SIGTERM)
             code = process.wait(timeout=30)
+        with tempfile.TemporaryDirectory() as another:
+            for sentence, holds, seen in own(cedarpost, another):
+                count += 1
+                if not holds:
+                    wrong.append(f"{sentence}: {yaml.safe_dump(seen)[:1500]}")
         count += 1
         if code:
             wrong.append(f"it ends in order: {code}")
