@@ -22,6 +22,7 @@ mod servers;
 mod status;
 mod stdio;
 mod tail;
+mod webhook_certificate;
 mod witness;
 
 pub use ask::{Answers, list_tools};

@@ -2,14 +2,15 @@
 
 use std::net::SocketAddr;
 use std::str::FromStr;
+use std::time::Duration;
 
 use super::raw::Given;
 use super::reader::{Reader, text};
 use super::report::Problem;
-use super::settings::{LogSettings, WebhookSettings};
+use super::settings::{LogSettings, OwnCertificate, WebhookSettings};
 use crate::inject::{Binary, Image, Quantity, Settings};
+use crate::listen;
 use crate::listen::tls::TlsSettings;
-use crate::listen::{self, Address};
 
 /// Reads `[inject]`; the inner `None` when no image is named.
 pub(super) fn injection(reader: &mut Reader<'_>) -> Option<Option<Settings>> {
@@ -92,20 +93,43 @@ pub(super) fn needed(reader: &mut Reader<'_>) -> Option<Settings> {
     injection
 }
 
+/// What `[webhook]` says, whether or not it is enough.
+pub(super) struct Webhook {
+    listener: listen::Settings,
+    max_connections: usize,
+    own: Option<OwnCertificate>,
+}
+
 /// Reads `[webhook]`. An API server speaks TLS and nothing else.
-pub(super) fn webhook(reader: &mut Reader<'_>) -> Option<(listen::Settings, usize)> {
+pub(super) fn webhook(reader: &mut Reader<'_>) -> Option<Webhook> {
     let address = reader.read("webhook.address", |given| {
         let text = text(given)?;
         text.parse::<SocketAddr>().map_err(|_| format!("`{text}` is not an IP address with a port, such as \"0.0.0.0:8443\""))
     });
     let certificate = reader.optional_path("webhook.tls_cert_file");
     let key = reader.optional_path("webhook.tls_key_file");
-    let connections = reader.count("webhook.max_connections", 1..=100_000);
+    let max_connections = reader.count("webhook.max_connections", 1..=100_000);
+    let service = reader.optional("webhook.service", object_name);
+    let namespace = reader.optional("webhook.namespace", object_name);
+    let configuration = reader.read("webhook.configuration", object_name);
+    let directory = reader.optional_path("webhook.directory");
+    let lifetime = reader.duration("webhook.lifetime", Duration::from_secs(10)..=Duration::from_secs(366 * 86_400));
+    let api = reader.read("webhook.api", |given| super::servers::url(&text(given)?).map(|url| url.to_string()));
+    let account = reader.optional_path("webhook.account");
     let tls = match (certificate?, key?) {
         (Some(certificate), Some(key)) => Some(TlsSettings { certificate, key }),
         _ => None,
     };
-    Some((listen::Settings { tls, ..listen::Settings::plain(address?) }, connections?))
+    let (configuration, directory, lifetime) = (configuration?, directory??, lifetime?);
+    let (api, account) = (api?, account??);
+    let own = match (service?, namespace?) {
+        (Some(service), Some(namespace)) => {
+            Some(OwnCertificate { service, namespace, configuration, directory, api, account, lifetime })
+        }
+        _ => None,
+    };
+    let listener = listen::Settings { tls, ..listen::Settings::plain(address?) };
+    Some(Webhook { listener, max_connections: max_connections?, own })
 }
 
 /// All that `webhook` needs.
@@ -113,14 +137,18 @@ pub(super) fn served(reader: &mut Reader<'_>) -> Option<WebhookSettings> {
     let injection = needed(reader);
     let webhook = webhook(reader);
     let log: Option<LogSettings> = super::parts::log(reader);
-    let (listener, max_connections) = webhook?;
-    if listener.tls.is_none() {
-        let problem = Problem::new(&reader.at.clone(), "`webhook.tls_cert_file` and `webhook.tls_key_file` must both be set");
-        reader.problem(problem.help("an API server speaks TLS only; --cert-file and --key-file, such as cert-manager keeps"));
+    let Webhook { listener, max_connections, own } = webhook?;
+    if listener.tls.is_some() == own.is_some() {
+        let message = if own.is_some() {
+            "`webhook.tls_cert_file` and `webhook.service` exclude each other: one certificate is served"
+        } else {
+            "there is no certificate: set both `webhook.tls_cert_file` and `webhook.tls_key_file`, or both `webhook.service` and `webhook.namespace`"
+        };
+        let problem = Problem::new(&reader.at.clone(), message);
+        reader.problem(problem.help("files are what cert-manager keeps; without them the webhook makes its own certificate"));
         return None;
     }
-    debug_assert!(matches!(listener.address, Address::Tcp(_)));
-    Some(WebhookSettings { listener, max_connections, injection: injection?, log: log? })
+    Some(WebhookSettings { listener, own_certificate: own, max_connections, injection: injection?, log: log? })
 }
 
 fn parsed<T: FromStr<Err: std::fmt::Display>>(given: &Given) -> Result<T, String> {

@@ -43,8 +43,8 @@ pub use servers::{AskedServers, CommandLineServer};
 pub use settings::{
     ActorTokenSource, AdminSettings, ApprovalsSettings, AuditSettings, AuthzenSettings, CallerSettings, CatalogSettings, Config,
     ConsoleSettings, GatewayLists, GatewaySettings, GrpcClients, GrpcSettings, IdentitySettings, LimitSettings, ListenSettings,
-    LogFormat, LogSettings, MetaToolSettings, PolicyServer, PolicySettings, ServerSettings, ServerTarget, ShipSettings,
-    WebhookSettings, WitnessServerSettings,
+    LogFormat, LogSettings, MetaToolSettings, OwnCertificate, PolicyServer, PolicySettings, ServerSettings, ServerTarget,
+    ShipSettings, WebhookSettings, WitnessServerSettings,
 };
 pub use ship::store_options;
 

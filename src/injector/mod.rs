@@ -1,13 +1,20 @@
 //! The face for an API server that asks what to put into new pods: `POST /mutate`, and `/livez`, `/readyz` and `/metrics` beside it, for a
 //! listener with a certificate.
 //!
+//! `authority`, `bundle` and `cluster` are for a webhook that makes its own certificates and tells API servers of them.
+//!
 //! It translates and decides nothing: what a pod gets is the business of [`inject`](crate::inject). An API server shows nobody's identity,
 //! so anybody who can connect may ask; they learn what a pod would get, and change nothing. Bodies are bounded, have a deadline and are
 //! only so many at a time. What is not understood is answered with an error, which an API server takes for a no.
 
+mod authority;
+mod bundle;
+mod cluster;
 mod metrics;
 mod routes;
 
+pub use authority::Authority;
+pub use cluster::{Cluster, ClusterError};
 pub use metrics::Metrics;
 pub use routes::{Injector, ReadySource, router};
 

@@ -109,6 +109,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("flate2::", &["audit/ship/feed"]),
     ("rustls::", &["audit", "identity", "listen", "outbound", "proxy/upstream"]),
     ("x509_cert::", &["listen"]),
+    ("rcgen::", &["injector"]),
     ("peer_cred(", &["listen"]),
     ("client::legacy", &["outbound", "proxy/upstream", "demo"]),
     ("load_native_certs", &["outbound"]),

@@ -3,6 +3,7 @@
 mod bridge;
 mod command;
 mod golden;
+mod own_certificate;
 mod random;
 mod restricted;
 mod webhook;

@@ -135,7 +135,7 @@ fn what_cannot_be_injected_is_said_with_its_place_and_nothing_is_written() {
     for (change, expected) in [
         (
             ("cedarpost.dev/services: web", "cedarpost.dev/prot: '1'"),
-            "document 2 (line 7): Deployment shop/web: spec.template.metadata.annotations[cedarpost.dev/prot]: this annotation is not known; did you mean `cedarpost.dev/port`?",
+            "document 2 (line 6): Deployment shop/web: spec.template.metadata.annotations[cedarpost.dev/prot]: this annotation is not known; did you mean `cedarpost.dev/port`?",
         ),
         (
             ("cedarpost.dev/services: web", "cedarpost.dev/port: 9000"),
@@ -146,8 +146,8 @@ fn what_cannot_be_injected_is_said_with_its_place_and_nothing_is_written() {
             ("      containers:", "      hostNetwork: yes\n      containers:"),
             "spec.template.spec.hostNetwork: a pod in the network of its node",
         ),
-        (("kind: Deployment\n", ""), "document 2 (line 7): document: apiVersion, kind: this is not an object of Kubernetes"),
-        (("containers:", "containers: &a [*a]"), "line 16"),
+        (("kind: Deployment\n", ""), "document 2 (line 6): document: apiVersion, kind: this is not an object of Kubernetes"),
+        (("containers:", "containers: &a [*a]"), "line 17"),
     ] {
         fs::write(&file, MANIFEST.replacen(change.0, change.1, 1)).unwrap();
         let refused = run(&["--image", IMAGE, "-f", file.to_str().unwrap()], "");

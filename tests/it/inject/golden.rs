@@ -1,5 +1,5 @@
 //! Pods of many shapes, each with what becomes of it: `NAME.yaml` goes in; `NAME.out.yaml` comes out, by the operations of
-//! `NAME.patch.json`; or `NAME.no.txt` says why not. With `CEDARPOST_BLESS` set these are written anew: look at what changed.
+//! `NAME.patch.json`; or `NAME.no.txt` says why not. With `BLESS_GOLDEN` set these are written anew: look at what changed.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -29,7 +29,7 @@ fn pods() -> Vec<(String, Value)> {
 /// Holds a text against a file, or writes it. No text: there must be no file.
 fn hold(name: &str, text: Option<String>) {
     let path = folder().join(name);
-    if std::env::var_os("CEDARPOST_BLESS").is_some() {
+    if std::env::var_os("BLESS_GOLDEN").is_some() {
         match text {
             Some(text) => fs::write(path, text).unwrap(),
             None => drop(fs::remove_file(path)),

@@ -240,7 +240,10 @@ fn without_a_certificate_or_an_image_it_does_not_start() {
         (output.status.code(), String::from_utf8(output.stderr).unwrap())
     };
     let (code, said) = run(&["--image", "a"]);
-    assert!(code == Some(78) && said.contains("`webhook.tls_cert_file` and `webhook.tls_key_file` must both be set"), "{said}");
+    assert!(
+        code == Some(78) && said.contains("there is no certificate: set both `webhook.tls_cert_file` and `webhook.tls_key_file`"),
+        "{said}"
+    );
     let (code, said) = run(&["--cert-file", "/a", "--key-file", "/b"]);
     assert!(code == Some(78) && said.contains("`inject.image` is not set"), "{said}");
     let (code, said) = run(&["--image", "a", "--cert-file", "/a", "--key-file", "/b", "--listen", "127.0.0.1:0"]);
