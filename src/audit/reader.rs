@@ -346,9 +346,9 @@ pub struct Summary {
     pub time: String,
     /// The decision it is, or is the outcome of.
     pub id: String,
-    /// The agent.
+    /// The agent, or the service that asks about what is no call.
     pub agent: String,
-    /// The actor.
+    /// The actor, or whom a service asks about.
     pub actor: String,
     /// The server.
     pub server: String,
@@ -377,8 +377,8 @@ impl Summary {
             kind: first(&["t"]),
             time: first(&["ts"]),
             id: first(&["id"]),
-            agent: first(&["agent"]),
-            actor: first(&["actor"]),
+            agent: first(&["agent", "by"]),
+            actor: first(&["actor", "subject"]),
             server: first(&["server"]),
             action: first(&["action"]),
             target: first(&["tool", "resource", "prompt", "method"]),

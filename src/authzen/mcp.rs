@@ -407,3 +407,7 @@ fn known<'a>(text: Option<&'a str>, at: &str, names: &[&str]) -> Read<Vec<Member
 fn no_properties(properties: Option<&str>, at: &str) -> Read<()> {
     known(properties, at, &[]).map(drop)
 }
+
+#[cfg(test)]
+#[path = "mcp_tests.rs"]
+mod tests;

@@ -266,9 +266,11 @@ impl Layers {
                 let all =
                     listen.iter().map(|listen| ("listen.address", &listen.listener)).chain(admin_listener).chain(grpc_listener);
                 listeners::distinct_addresses(&mut reader, &all.collect::<Vec<_>>());
+                // A decision point for services alone has no servers.
+                let of_use = authzen.as_ref().is_some_and(Option::is_some);
                 let servers = match said {
                     Some(said) => servers::of_served(&mut reader, tables, said, environment).map(|server| vec![server]),
-                    None => servers::of_file(&mut reader, tables, environment),
+                    None => servers::of_file(&mut reader, tables, environment, of_use),
                 };
                 (servers, admin)
             }

@@ -86,9 +86,14 @@ pub(super) fn of_policies(tables: &[Table], problems: &mut Vec<Problem>) -> Vec<
     tables.iter().filter_map(&mut server).collect()
 }
 
-/// All servers of the file.
-pub(super) fn of_file(reader: &mut Reader<'_>, tables: Vec<Table>, environment: &Environment) -> Option<Vec<ServerSettings>> {
-    if tables.is_empty() {
+/// All servers of the file. There has to be one, unless something else is `of_use`.
+pub(super) fn of_file(
+    reader: &mut Reader<'_>,
+    tables: Vec<Table>,
+    environment: &Environment,
+    of_use: bool,
+) -> Option<Vec<ServerSettings>> {
+    if tables.is_empty() && !of_use {
         reader.problem(
             Problem::new(&Origin::Default, "no MCP server is configured")
                 .help("add a [[server]] table with `name` and `url` or `command`"),
@@ -131,7 +136,7 @@ pub(super) fn to_ask(
     if tables.is_empty() && asked.optional {
         return Some(Vec::new());
     }
-    let mut servers = of_file(reader, tables, environment)?;
+    let mut servers = of_file(reader, tables, environment, false)?;
     for name in &asked.names {
         if !servers.iter().any(|server| server.name.as_str() == name) {
             let help = "give --url URL or end with `-- COMMAND…` to ask a server that is not in the file";

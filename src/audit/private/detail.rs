@@ -177,7 +177,7 @@ impl Detail {
         let anywhere = |pointer: &JsonPointer| pointer.steps().fold(JsonPointer::of_member("*"), JsonPointer::then);
         let of_all = settings.rules.iter().filter(|rule| rule.scope == Scope::All).flat_map(|rule| &rule.mask);
         let masks: Vec<JsonPointer> = settings.mask.iter().chain(of_all).map(anywhere).collect();
-        let access = Keeping { masks: Masks::new(&masks), ..rest.clone() };
+        let access = Keeping { level: rest.level, limit: rest.limit, masks: Masks::new(&masks) };
         Self { servers, rest: Arc::new(rest), access: Arc::new(access) }
     }
 

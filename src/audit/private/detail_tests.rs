@@ -86,6 +86,23 @@ fn a_call_through_a_meta_tool_keeps_no_more_than_either_allows() {
 }
 
 #[test]
+fn what_is_masked_in_arguments_is_masked_in_every_part_of_a_question() {
+    let rules = vec![
+        Rule { scope: Scope::All, level: None, mask: pointers(&["/pin"]) },
+        Rule { scope: Scope::Server(server("shop")), level: None, mask: pointers(&["/order"]) },
+    ];
+    let settings = DetailSettings { level: Level::Results, limit: 1_000, mask: pointers(&["/card/number"]), rules };
+    let keeping = Detail::new(&settings).of_access();
+    assert_eq!((keeping.level, keeping.limit), (Level::Results, 1_000));
+    let text = br#"{"context":{"pin":1},"resource":{"card":{"number":2,"name":"x"}},"subject":{"PIN":3,"order":4}}"#;
+    let masked = keeping.masks.find(text).unwrap().pieces().collect::<Vec<_>>().concat();
+    let masked: serde_json::Value = serde_json::from_slice(&masked).unwrap();
+    let gone = ["/context/pin", "/resource/card/number", "/subject/PIN"];
+    assert!(gone.iter().all(|place| masked.pointer(place).unwrap().is_object()), "{masked}");
+    assert_eq!((&masked["resource"]["card"]["name"], &masked["subject"]["order"]), (&"x".into(), &4.into()));
+}
+
+#[test]
 fn scopes_are_of_three_forms() {
     for (text, expected) in [
         ("*", Some(Scope::All)),

@@ -22,11 +22,12 @@ pub(in crate::console) struct Checked {
 }
 
 /// The kinds of records one looks for.
-const KINDS: [(&str, &str); 6] = [
+const KINDS: [(&str, &str); 7] = [
     ("", "any"),
     ("decision", "decisions"),
     ("outcome", "outcomes"),
     ("approval", "rulings"),
+    ("access", "questions of services"),
     ("policy", "policies"),
     ("unidentified", "turned away"),
 ];

@@ -305,3 +305,39 @@ async fn metadata_is_there_when_the_point_knows_its_url() {
     let point = Point::open(&RECORDS).await;
     assert_eq!(point.send(Method::GET, path, &[], b"").await.status, 404);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_decision_point_needs_no_servers() {
+    let home = Home::new(SocketAddr::from(([127, 0, 0, 1], 9)), "");
+    for (name, text) in RECORDS {
+        fs::write(home.path("policies").join(name), text).unwrap();
+    }
+    let config = fs::read_to_string(home.config()).unwrap();
+    fs::write(home.config(), config.split("[[server]]").next().unwrap()).unwrap();
+    let place = home.path("policies").display().to_string();
+    let settings = [
+        ("CEDARPOST_AUTHZEN_ADDRESS", "127.0.0.1:0"),
+        ("CEDARPOST_POLICY_SCHEMA", place.as_str()),
+        ("CEDARPOST_POLICY_ENTITIES", place.as_str()),
+    ];
+    let sidecar = Sidecar::start_with(&home, &settings).await;
+    let address = sidecar.authzen.unwrap();
+    let mut connection = Connection::open(address).await.unwrap();
+    let headers = [("host", address.to_string()), ("content-type", "application/json".to_owned())];
+    let headers =
+        headers.into_iter().map(|(name, value)| (name.parse::<HeaderName>().unwrap(), value.parse().unwrap())).collect();
+    let body = question("user alice", "write", "record record-1").to_string();
+    let reply = connection.send(Method::POST, "/access/v1/evaluation", &headers, body.as_bytes()).await.unwrap();
+    assert_eq!(reply.json()["decision"], true);
+    // Nobody can mean a call of a server that there is not.
+    let call = by_agent_nowhere().to_string();
+    let reply = connection.send(Method::POST, "/access/v1/evaluation", &headers, call.as_bytes()).await.unwrap();
+    assert_eq!(reply.status, 400);
+    sidecar.stop().await;
+}
+
+fn by_agent_nowhere() -> Value {
+    let mut question = question("agent assistant", "tools/call", "tool lab/echo");
+    question["subject"]["properties"] = json!({ "unattended": true });
+    question
+}

@@ -25,20 +25,17 @@ async fn lab() -> Point {
 }
 
 fn by_agent(action: &str, resource: Value) -> Value {
-    json!({
-        "subject": { "type": "agent", "id": "assistant", "properties": { "actor": "alice" } },
-        "action": { "name": action },
-        "resource": resource,
-    })
+    let subject = json!({ "type": "agent", "id": "assistant", "properties": { "actor": "alice" } });
+    let mut question = json!({ "subject": subject, "action": { "name": action } });
+    question["resource"] = resource;
+    question
 }
 
 fn by_coaz(action: &str, resource: Value) -> Value {
-    json!({
-        "subject": { "type": "identity", "id": "alice" },
-        "context": { "agent": "assistant" },
-        "action": { "name": action },
-        "resource": resource,
-    })
+    let subject = json!({ "type": "identity", "id": "alice" });
+    let mut question = json!({ "subject": subject, "context": { "agent": "assistant" }, "action": { "name": action } });
+    question["resource"] = resource;
+    question
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -94,6 +94,9 @@ fn each_kind_of_record_has_its_name_and_severity() {
         ("recovery", "cedarpost.recovery", "WARN", None),
         ("clock", "cedarpost.clock", "WARN", None),
         ("unidentified", "cedarpost.unidentified", "WARN", None),
+        ("access-allow", "cedarpost.access", "INFO", None),
+        ("access-deny", "cedarpost.access", "WARN", Some("forbidden")),
+        ("access-search", "cedarpost.access", "INFO", None),
     ];
     for (name, event, severity, error) in cases {
         let record = decoded(&leaf(name));
