@@ -96,6 +96,17 @@ fn every_setting_is_in_the_example() {
 }
 
 #[test]
+fn the_decision_point_of_the_authzen_example_starts_with_its_files() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/authzen/cedarpost.toml");
+    let environment: Environment = [("HOME", "/home/somebody")].into_iter().collect();
+    let sources = Sources { file: Some(&file), environment, ..Sources::default() };
+    let config = Config::for_serve(&sources).unwrap_or_else(|report| panic!("{}", report.lines()));
+    assert!(config.authzen.is_some() && config.servers.is_empty());
+    let policy = &config.policy;
+    assert!(policy.policies.iter().chain(&policy.schema).chain(&policy.entities).all(|path| path.exists()), "{policy:?}");
+}
+
+#[test]
 fn the_client_example_starts_cedarpost_with_flags_it_knows() {
     use clap::Parser;
     let client: serde_json::Value = serde_json::from_str(CLIENT).expect("valid JSON");

@@ -213,3 +213,48 @@ async fn properties_that_no_schema_has_can_be_passed_over_and_no_others() {
         assert_eq!(reply.status, 400, "{bad}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_recorded_has_no_answer() {
+    // More than any disk has free.
+    let point = Point::with(&RECORDS, &[("CEDARPOST_AUDIT_LOW_WATER", "1000000GiB")]).await;
+    let good = question("user alice", "read", "record record-1");
+    let reply = point.post(EVALUATION, &good).await;
+    let said = String::from_utf8_lossy(&reply.body);
+    assert!(reply.status == 503 && said.contains("could not be recorded"), "{} {said}", reply.status);
+    let batch =
+        json!({ "subject": good["subject"], "action": good["action"], "evaluations": [{ "resource": good["resource"] }, {}] });
+    let reply = point.post("/access/v1/evaluations", &batch).await;
+    let answers = reply.json()["evaluations"].as_array().unwrap().clone();
+    assert!(answers.iter().all(|answer| answer["decision"] == false), "{answers:?}");
+    let statuses: Vec<_> = answers.iter().map(|answer| answer["context"]["error"]["status"].clone()).collect();
+    assert_eq!(statuses, [503, 400]);
+    let search = json!({ "subject": { "type": "user" }, "action": good["action"], "resource": good["resource"] });
+    assert_eq!(point.post("/access/v1/search/subject", &search).await.status, 503);
+    let call = json!({ "subject": { "type": "agent", "id": "assistant", "properties": { "actor": "alice" } },
+        "action": { "name": "tools/call" }, "resource": { "type": "tool", "id": "lab/echo" } });
+    assert_eq!(point.post(EVALUATION, &call).await.status, 503);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_hangs_up_does_not_lose_its_record() {
+    let point = Point::open(&RECORDS).await;
+    let good = question("user alice", "read", "record record-1");
+    let batch = json!({ "subject": good["subject"], "action": good["action"], "evaluations": vec![json!({ "resource": good["resource"] }); 50] }).to_string();
+    for _ in 0..5 {
+        let mut stream = TcpStream::connect(point.address).await.unwrap();
+        let head = format!(
+            "POST /access/v1/evaluations HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+            point.address,
+            batch.len()
+        );
+        stream.write_all((head + &batch).as_bytes()).await.unwrap();
+        stream.flush().await.unwrap();
+        // Long enough for the request to be read, and no answer is waited for.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        drop(stream);
+    }
+    assert_eq!(point.evaluate(&good).await["decision"], true, "others are answered");
+    let asked = point.records().await.iter().filter(|record| record["t"] == "access").count();
+    assert_eq!(asked % 50, 1, "each batch is there as a whole");
+}
