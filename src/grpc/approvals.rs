@@ -2,8 +2,10 @@
 //! to the gate.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{Semaphore, broadcast};
 use tonic::metadata::MetadataMap;
 use tonic::{Code, Request, Response, Status};
 
@@ -15,13 +17,17 @@ use super::problem::{BadField, Reason, not_recorded, precondition, problem, prob
 use super::stream::{Over, Teller, Watched, Watchers, Why};
 use super::tickets;
 use crate::domain::{Channel, TicketId, TicketState};
-use crate::gate::{Gate, RuleError, Ruler, Ticket};
+use crate::gate::{Gate, News, RuleError, Ruler, Ticket};
 use crate::identity::{Bearer, Bearers, Handshake, Unknown};
 
 /// The tickets of one answer, unless somebody says how many.
 const PAGE: usize = 50;
 /// The most that somebody may say.
 const MAX_PAGE: usize = 200;
+/// How many lists are put together at the same time.
+pub(super) const LISTS: usize = 4;
+/// How long one waits for its turn.
+const TURN: Duration = Duration::from_secs(5);
 /// How much room a ticket takes besides its arguments, roughly.
 const TICKET: usize = 2 << 10;
 
@@ -30,6 +36,8 @@ pub(super) struct Approvals {
     pub(super) gate: Gate,
     /// Whose tokens count; `None` when nobody rules here.
     pub(super) people: Option<Arc<Bearers>>,
+    /// Policy is asked about every ticket for a list: a few lists at a time.
+    pub(super) listing: Arc<Semaphore>,
     pub(super) watchers: Watchers,
 }
 
@@ -56,6 +64,14 @@ impl Approvals {
         Ok((people, Known { bearer, ruler }))
     }
 
+    /// The tickets that the person may see, once it is this one's turn.
+    async fn tickets(&self, ruler: &Ruler) -> Result<Vec<Arc<Ticket>>, Status> {
+        let turn = tokio::time::timeout(TURN, self.listing.acquire()).await;
+        let busy = |_| problem(Code::ResourceExhausted, Reason::TooMany, "too many look at tickets; try again later");
+        let _turn = turn.map_err(busy)?.map_err(|_| stopping())?;
+        Ok(self.gate.tickets_seen_by(ruler).await)
+    }
+
     /// A ticket that the person may see. For all others it does not exist.
     fn ticket(&self, id: TicketId, ruler: &Ruler) -> Result<Arc<Ticket>, Status> {
         self.gate.ticket(id).filter(|ticket| self.gate.sees(ruler, ticket)).ok_or_else(unknown)
@@ -77,7 +93,7 @@ impl ApprovalService for Approvals {
             TicketId::parse(&place).ok_or_else(|| BadField::new("page_token", "is not one of an answer to this question"))
         });
         let below = below.transpose()?;
-        let mut found = self.gate.tickets_seen_by(&known.ruler).await;
+        let mut found = self.tickets(&known.ruler).await?;
         found.retain(|ticket| tickets::is_in(ticket, &states) && below.is_none_or(|below| ticket.id < below));
         // Names begin with the time: the newest first, and in the same order whenever somebody asks.
         found.sort_by_key(|ticket| std::cmp::Reverse(ticket.id));
@@ -136,15 +152,24 @@ impl ApprovalService for Approvals {
     ) -> Result<Response<Self::WatchApprovalsStream>, Status> {
         let (people, known) = self.person(&request).await?;
         let (teller, watched) = self.watchers.admit()?;
-        tokio::spawn(watch(self.gate.clone(), Arc::clone(people), known, teller));
+        // News first: what happens between the two looks is told twice rather than not at all.
+        let news = self.gate.ticket_news();
+        let seen = self.tickets(&known.ruler).await?;
+        tokio::spawn(watch(self.gate.clone(), Arc::clone(people), known, (news, seen), teller));
         Ok(Response::new(watched))
     }
 }
 
 /// Tells of tickets until the token ends.
-async fn watch(gate: Gate, people: Arc<Bearers>, known: Known, teller: Teller<pb::WatchApprovalsResponse>) -> Over {
+async fn watch(
+    gate: Gate,
+    people: Arc<Bearers>,
+    known: Known,
+    (news, seen): (broadcast::Receiver<News>, Vec<Arc<Ticket>>),
+    teller: Teller<pb::WatchApprovalsResponse>,
+) -> Over {
     tokio::select! {
-        over = tell(&gate, &known.ruler, &teller) => over,
+        over = tell(&gate, &known.ruler, news, seen, &teller) => over,
         () = people.until_over(&known.bearer) => {
             let sentence = "the token does not hold any more";
             teller.end(problem(Code::Unauthenticated, Reason::Token, sentence))
@@ -152,14 +177,17 @@ async fn watch(gate: Gate, people: Arc<Bearers>, known: Known, teller: Teller<pb
     }
 }
 
-async fn tell(gate: &Gate, ruler: &Ruler, teller: &Teller<pb::WatchApprovalsResponse>) -> Over {
+async fn tell(
+    gate: &Gate,
+    ruler: &Ruler,
+    mut news: broadcast::Receiver<News>,
+    seen: Vec<Arc<Ticket>>,
+    teller: &Teller<pb::WatchApprovalsResponse>,
+) -> Over {
     let news_of = |event: pb::ApprovalEvent, ticket: &Ticket| pb::WatchApprovalsResponse {
         event: event.into(),
         approval: Some(tickets::approval(ticket)),
     };
-    // News first: what happens between the two looks is told twice rather than not at all.
-    let mut news = gate.ticket_news();
-    let seen = gate.tickets_seen_by(ruler).await;
     for ticket in seen.iter().rev().filter(|ticket| ticket.state == TicketState::Waiting) {
         if let Err(over) = teller.tell(news_of(pb::ApprovalEvent::Waiting, ticket), ends).await {
             return over;

@@ -61,7 +61,7 @@ mod tests {
         let token = one.token("17");
         assert_eq!(one.place(&token), Ok(Some("17".to_owned())));
         assert_eq!(one.place(""), Ok(None));
-        for wrong in [other.place(&token), one.place("17"), one.place("?"), one.place("AAAA"), one.place(&token[1..])] {
+        for wrong in [other.place(&token), one.place("17"), one.place("?"), one.place("AAAA"), one.place(&format!("x{token}"))] {
             assert_eq!(wrong.unwrap_err().field, "page_token");
         }
     }

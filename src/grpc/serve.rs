@@ -12,7 +12,7 @@ use tonic::transport::server::Connected;
 use tonic_health::ServingStatus;
 
 use super::access::{Guard, Link};
-use super::approvals::Approvals;
+use super::approvals::{self, Approvals};
 use super::audit::{self, Audit};
 use super::deadline::{ANSWER_WITHIN, Deadlines};
 use super::decision::Decisions;
@@ -147,7 +147,8 @@ impl Grpc {
             watchers: watchers.clone(),
         };
         let decisions = DecisionServiceServer::new(decisions).max_decoding_message_size(max_message);
-        let approvals = Approvals { gate: gate.clone(), people: people.map(Arc::new), watchers: watchers.clone() };
+        let (people, listing) = (people.map(Arc::new), Arc::new(Semaphore::new(approvals::LISTS)));
+        let approvals = Approvals { gate: gate.clone(), people, listing, watchers: watchers.clone() };
         let approvals = ApprovalServiceServer::new(approvals).max_decoding_message_size(max_message);
         let reading = Arc::new(Semaphore::new(audit::READERS));
         let audit = AuditServiceServer::new(Audit { book, records, reading, watchers: watchers.clone() });

@@ -205,3 +205,7 @@ impl<W> Teller<W> {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "stream_tests.rs"]
+mod tests;

@@ -15,19 +15,21 @@ const DEEPEST: usize = 64;
 const LONGEST: usize = 400;
 /// How many members one policy may name.
 const MOST_MEMBERS: usize = 1_000;
-/// How many policies there may be together.
-const MOST_POLICIES: usize = 2_000;
+/// How many policies there may be together: some remarks are about pairs of them.
+const MOST_POLICIES: usize = 1_000;
+/// The sum of the squares of the operators of all policies: looking at one takes at least so long.
+const MOST_WORK: usize = 200_000;
 /// Words that go on with an expression, or begin another.
 const WORDS: [&str; 9] = ["if", "then", "else", "in", "is", "has", "like", "when", "unless"];
 
 /// What is too intricate in policy files (name and text) that are to be checked for somebody else; nothing when they may be.
 #[must_use]
 pub fn intricate(files: &[(String, String)]) -> Vec<Problem> {
-    let mut policies = 0;
+    let (mut policies, mut work) = (0, 0);
     let mut found = Vec::new();
     for (name, text) in files {
         let file = SourceFile { name: name.as_str().into(), text: Arc::from(text.as_str()) };
-        if let Err((offset, message)) = look(text, &mut policies) {
+        if let Err((offset, message)) = look(text, &mut policies, &mut work) {
             let help = "check it with `cedarpost policy check`, or write it as several policies".to_owned();
             found.push(Problem::at(&file, offset, 1, message).with_code(Code::File).with_help(help));
         }
@@ -36,7 +38,7 @@ pub fn intricate(files: &[(String, String)]) -> Vec<Problem> {
 }
 
 /// Where a text is too intricate, and how.
-fn look(text: &str, policies: &mut usize) -> Result<(), (usize, String)> {
+fn look(text: &str, policies: &mut usize, work: &mut usize) -> Result<(), (usize, String)> {
     let (mut depth, mut links, mut members) = (0_usize, 0, 0);
     let mut rest = text.char_indices().peekable();
     while let Some((at, letter)) = rest.next() {
@@ -56,8 +58,9 @@ fn look(text: &str, policies: &mut usize) -> Result<(), (usize, String)> {
             '(' | '[' | '{' => depth += 1,
             ')' | ']' | '}' => depth = depth.saturating_sub(1),
             ';' => {
-                (depth, links, members) = (0, 0, 0);
                 *policies += 1;
+                *work += (links / 2_usize).pow(2);
+                (depth, links, members) = (0, 0, 0);
             }
             '.' => members += 1,
             '&' | '|' | '=' | '!' | '<' | '>' | '+' | '-' | '*' | '%' => links += 1,
@@ -77,6 +80,7 @@ fn look(text: &str, policies: &mut usize) -> Result<(), (usize, String)> {
             // `&&` and `==` are two letters each.
             () if links > 2 * LONGEST => format!("there are more than {LONGEST} operators and conditions in one policy"),
             () if members > MOST_MEMBERS => format!("more than {MOST_MEMBERS} members are named in one policy"),
+            () if *work > MOST_WORK => "there are too many operators and conditions in these policies together".to_owned(),
             () if *policies > MOST_POLICIES => format!("there are more than {MOST_POLICIES} policies"),
             () => continue,
         };

@@ -4,18 +4,21 @@
 use std::fs;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use cedarpost::grpc::pb;
 use cedarpost::grpc::pb::approval_service_client::ApprovalServiceClient;
 use cedarpost::grpc::pb::audit_service_client::AuditServiceClient;
 use cedarpost::grpc::pb::decision_service_client::DecisionServiceClient;
 use cedarpost::grpc::pb::policy_service_client::PolicyServiceClient;
+use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
 use tonic::transport::Channel;
 use tonic::{Code, Status};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 
-use crate::support::grpc::{Face, PLACE, TlsTo, home, question, told};
+use crate::support::grpc::{Face, PLACE, TlsTo, home, question, told, with_token};
 use crate::support::{Ca, Era, Home, Idp, Issued, Mcp, Sidecar, Upstream, Wish, self_signed, tls_client};
 
 const GATEWAY: &str = "spiffe://prod.example/ns/edge/sa/gateway";
@@ -25,7 +28,8 @@ struct House {
     mesh: Ca,
     home: Home,
     sidecar: Sidecar,
-    _others: (Upstream, Idp),
+    idp: Idp,
+    _upstream: Upstream,
 }
 
 impl House {
@@ -42,7 +46,7 @@ impl House {
         let sidecar = Sidecar::start(&home).await;
         let mut mcp = Mcp::connect(sidecar.address, Era::Modern).await.unwrap();
         mcp.call("1", "echo", json!({"message": "a"})).await.unwrap();
-        Self { ours, mesh, home, sidecar, _others: (upstream, idp) }
+        Self { ours, mesh, home, sidecar, idp, _upstream: upstream }
     }
 
     async fn connect(&self, shown: Option<&Issued>) -> Result<Channel, tonic::transport::Error> {
@@ -148,6 +152,28 @@ async fn without_a_list_everybody_of_the_authority_asks_by_their_own_name_and_a_
     let status = decide(channel).await.unwrap_err();
     assert_eq!(told(&status), (Code::Unauthenticated, "CERTIFICATE".to_owned()));
     assert!(house.ask(Some(&named)).await.is_none_or(|asked| asked.is_err()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_is_denied_is_out_at_once_and_a_bound_token_needs_its_connection() {
+    let house = House::open("").await;
+    let (mine, other) = (house.gateway(), house.mesh.sign(&Wish { dns: &["a.example"], ..Wish::client(&[]) }));
+    let thumbprint = URL_SAFE_NO_PAD.encode(digest(&SHA256, &mine.der));
+    let claims = json!({ "aud": PLACE, "client_id": "console", "sub": "olga", "cnf": { "x5t#S256": thumbprint } });
+    let token = format!("Bearer {}", house.idp.token(claims));
+    let list = async |shown: &Issued| {
+        let channel = house.connect(Some(shown)).await.unwrap();
+        ApprovalServiceClient::new(channel).list_approvals(with_token(&token, pb::ListApprovalsRequest::default())).await
+    };
+    assert!(list(&mine).await.is_ok());
+    assert_eq!(told(&list(&other).await.unwrap_err()), (Code::Unauthenticated, "TOKEN".to_owned()));
+
+    let channel = house.connect(Some(&mine)).await.unwrap();
+    decide(channel.clone()).await.unwrap();
+    fs::write(house.home.path("deny"), format!("agent {GATEWAY}\n")).unwrap();
+    becomes("the service is denied", async || decide(channel.clone()).await.is_err()).await;
+    assert_eq!(told(&decide(channel).await.unwrap_err()), (Code::Unauthenticated, "CERTIFICATE".to_owned()));
+    assert!(house.ask(Some(&other)).await.unwrap().is_ok());
 }
 
 #[tokio::test(flavor = "multi_thread")]

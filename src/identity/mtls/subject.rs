@@ -22,7 +22,7 @@ pub(super) fn agent(says: &Certificate, authority: &AuthoritySettings) -> Result
         spiffe::parse(id).ok_or(CertificateFlaw::SpiffeId)?;
     }
     if let Some(listed) = &authority.services {
-        return service(says, id, listed).map(AgentId::new).ok_or(CertificateFlaw::Nobody);
+        return service(says, id.map(|id| &**id), listed).map(AgentId::new).ok_or(CertificateFlaw::Nobody);
     }
     let mut mapped = authority.agents.iter().filter(|(subject, _)| names(subject, says)).map(|(_, agent)| agent);
     match (mapped.next(), id, &authority.trust_domain) {
@@ -48,10 +48,10 @@ pub(super) fn named(uri: &str, authority: &AuthoritySettings) -> Result<AgentId,
 }
 
 /// The name of a service: of those that are listed the first that its certificate has, or the first that it has when none is listed.
-fn service<'a>(says: &'a Certificate, id: Option<&'a Box<str>>, listed: &'a [Subject]) -> Option<&'a str> {
+fn service<'a>(says: &'a Certificate, id: Option<&'a str>, listed: &'a [Subject]) -> Option<&'a str> {
     if listed.is_empty() {
-        let own = id.or_else(|| says.dns.first()).or(Some(&says.subject));
-        return own.map(|name| &**name).filter(|name| !name.is_empty());
+        let own = id.or_else(|| says.dns.first().map(|name| &**name)).or(Some(&says.subject));
+        return own.filter(|name| !name.is_empty());
     }
     let known = listed.iter().find(|subject| names(subject, says))?;
     match known {

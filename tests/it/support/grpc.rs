@@ -88,7 +88,9 @@ impl Face {
     /// The token of a person for ruling, changed.
     pub(crate) fn token(&self, person: &str, change: Value) -> String {
         let mut claims = json!({ "aud": PLACE, "client_id": "console", "sub": person });
-        claims.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+        if let Value::Object(change) = change {
+            claims.as_object_mut().unwrap().extend(change);
+        }
         format!("Bearer {}", self.idp.token(claims))
     }
 
@@ -99,13 +101,15 @@ impl Face {
 }
 
 pub(crate) fn home(upstream: SocketAddr, idp: &Idp, grpc: &str, more: &str) -> Home {
-    let identity = format!(
-        "agent = 'assistant'\nactor = 'alice'\nclock_skew = '0s'\n[[identity.issuer]]\nissuer = '{}'\n{more}",
-        idp.issuer()
-    );
+    let mut identity = "agent = 'assistant'\nactor = 'alice'\nclock_skew = '0s'\ndeny = 'deny'\n".to_owned();
+    if !more.is_empty() {
+        identity += &format!("[[identity.issuer]]\nissuer = '{}'\n{more}", idp.issuer());
+    }
     let listeners = format!("[listen]\naddress = '127.0.0.1:0'\n[admin]\naddress = '127.0.0.1:0'\n[grpc]\n{grpc}");
     // The issuer is for people who rule only: everybody who calls is the configured caller.
-    Home::new(upstream, POLICIES).with_listeners(&listeners).with_identity(&identity)
+    let home = Home::new(upstream, POLICIES).with_listeners(&listeners).with_identity(&identity);
+    std::fs::write(home.path("deny"), "").unwrap();
+    home
 }
 
 pub(crate) fn question(tool: &str, arguments: &Value) -> pb::CheckRequest {
