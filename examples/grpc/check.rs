@@ -3,7 +3,7 @@
 //!     check ADDRESS AGENT ACTOR SERVER TOOL [ARGUMENTS]
 //!
 //! Exits with 0 for an allow, 1 for a denial or when a person has to approve, 2 when there is no decision.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "it reports to a terminal")]
+#![expect(clippy::print_stdout, reason = "it reports to a terminal")]
 
 use std::error::Error;
 use std::process::ExitCode;
