@@ -22,7 +22,7 @@ use tonic_types::StatusExt as _;
 
 use super::pb;
 use super::pb::decision_service_client::DecisionServiceClient;
-use crate::domain::{Actor, Attribute, Call, Caller, Memberships, Target, Token, Transport};
+use crate::domain::{Actor, Attribute, Call, Caller, Memberships, Target, Token, Transport, visible};
 use crate::outbound::{Dial, DialError, Place, SetupError, Trust};
 
 /// The protocol that gRPC is spoken in.
@@ -227,10 +227,12 @@ impl Client {
         if status.code() == Code::DeadlineExceeded {
             return self.silent();
         }
-        let sentence = status.message().to_owned();
+        // It may be anybody who answers, and a terminal that shows it.
+        let sentence = visible(status.message()).into_owned();
         if matches!(status.code(), Code::InvalidArgument | Code::OutOfRange) {
             let violations = status.get_details_bad_request().map(|bad| bad.field_violations).unwrap_or_default();
-            let told: Vec<String> = violations.iter().map(|bad| format!("`{}` {}", bad.field, bad.description)).collect();
+            let told: Vec<String> =
+                violations.iter().map(|bad| format!("`{}` {}", visible(&bad.field), visible(&bad.description))).collect();
             let sentence = if told.is_empty() { sentence } else { told.join("; ") };
             return AskError::Question { fields: violations.into_iter().map(|bad| bad.field).collect(), sentence };
         }

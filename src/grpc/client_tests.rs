@@ -74,6 +74,11 @@ fn a_status_becomes_the_error_that_it_is_about() {
     assert_eq!(told(Status::deadline_exceeded("x")), "`http://127.0.0.1:1` did not answer within 1000 ms");
     assert_eq!(told(Status::unavailable("no log")), "`http://127.0.0.1:1` gives no decision: UNAVAILABLE: no log");
     assert_eq!(told(Status::invalid_argument("odd")), "odd");
+    assert_eq!(
+        told(Status::internal("\u{1b}[2J")),
+        "`http://127.0.0.1:1` gives no decision: INTERNAL: \\u{1b}[2J",
+        "harmless on a terminal"
+    );
     let bad = super::super::problem::BadField::new("caller.agent", "is required");
     let AskError::Question { fields, sentence } = client.failed(&bad.into()) else { panic!("it is about the question") };
     assert_eq!((fields, sentence.as_str()), (vec!["caller.agent".to_owned()], "`caller.agent` is required"));

@@ -214,7 +214,7 @@ fn config(roots: RootCertStore, trust: &Trust) -> Result<ClientConfig, SetupErro
     let Some((certificate, key)) = &trust.shown else { return Ok(builder.with_no_client_auth()) };
     let chain = chain(certificate)?;
     let read = PrivateKeyDer::from_pem_file(key).map_err(|source| SetupError::Key { path: key.clone(), source })?;
-    let unusable = |source| SetupError::Shown { certificate: certificate.clone(), key: key.clone(), source };
+    let unusable = |source| SetupError::Shown { path: certificate.clone(), source };
     builder.with_client_auth_cert(chain, read).map_err(unusable)
 }
 

@@ -40,12 +40,10 @@ pub enum SetupError {
         source: rustls::pki_types::pem::Error,
     },
     /// The certificate to show and its key do not go together, or cannot be used.
-    #[error("the certificate in `{certificate}` cannot be shown with the key in `{key}`")]
+    #[error("the certificate in `{path}` cannot be shown with the key that is given for it")]
     Shown {
         /// The file with the certificate.
-        certificate: PathBuf,
-        /// The file with the key.
-        key: PathBuf,
+        path: PathBuf,
         /// The cause.
         #[source]
         source: rustls::Error,

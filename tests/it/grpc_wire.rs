@@ -32,15 +32,18 @@ async fn a_deadline_that_is_over_is_said_and_what_was_decided_is_recorded() {
             other => panic!("{other:?}"),
         }
     }
-    let decided = lab.sidecar.metric(r#"cedarpost_decisions_total{action="tools/call",decision="allow"}"#).await;
     lab.assert_well().await;
+    let counted = r#"cedarpost_decisions_total{server="lab",action="tools/call",decision="allow",cause="permitted"}"#;
+    let decided = lab.sidecar.metric(counted).await;
     let records = lab.checks().await;
     assert!(
         records.len() > told && records.len() <= told + late + 1,
         "{} records of {told} answers and {late} without",
         records.len()
     );
-    println!("{told} answered, {late} not, {} recorded, {decided} decided", records.len() - 1);
+    // The call that made the server known is a decision too.
+    assert_eq!(decided, records.len() as u64 + 1, "what was decided is recorded");
+    println!("{told} answered, {late} not, {} recorded", records.len() - 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
