@@ -46,6 +46,7 @@ fn ok(answer: CheckResponse) -> OkHttpResponse {
 fn denied(answer: CheckResponse) -> Denied {
     assert_ne!(answer.status.as_ref().unwrap().code, 0, "{answer:?}");
     let Some(HttpResponse::DeniedResponse(denied)) = answer.http_response else { panic!("not denied: {answer:?}") };
+    assert!(denied.headers.iter().all(|header| header.append == Some(false)), "Envoy appends to nothing that is not there");
     let header = |option: auth_header::Option| option.header.map(|header| (header.key, header.value)).unwrap();
     Denied {
         status: denied.status.unwrap().code,
@@ -89,6 +90,9 @@ impl Gate {
         self.ask(request).await
     }
 }
+
+/// Headers that do not go with a body, and the status and code of the answer.
+type Contradiction<'a> = (&'a [(&'a str, &'a str)], i32, i64);
 
 fn http(request: &mut CheckRequest) -> &mut HttpRequest {
     request.attributes.as_mut().unwrap().request.as_mut().unwrap().http.as_mut().unwrap()
@@ -211,7 +215,7 @@ async fn a_message_that_cannot_be_read_beyond_doubt_is_denied_as_the_proxy_denie
         let told = denied(gate.post(&[], body).await);
         assert_eq!((told.status, told.code()), (*status, *code), "{}", body.chars().take(200).collect::<String>());
     }
-    let headers: [(&[(&str, &str)], i32, i64); 7] = [
+    let headers: [Contradiction<'_>; 7] = [
         (&[("mcp-method", "ping")], 400, -32020),
         (&[("mcp-name", "other")], 400, -32020),
         (&[("mcp-method", "tools/call,ping")], 400, -32020),
@@ -450,13 +454,25 @@ async fn a_decision_that_cannot_be_recorded_is_a_denial() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn health_knows_what_is_served_and_nothing_else() {
-    let gate = Gate::open("").await;
-    let mut health = HealthClient::new(gate.lab.channel.clone());
-    for service in ["", "cedarpost.v1.DecisionService", "envoy.service.auth.v3.Authorization", "agentgateway.dev.ext_mcp.ExtMcp"]
-    {
-        let asked = HealthCheckRequest { service: service.to_owned() };
-        let status = health.check(asked).await.unwrap().into_inner().status();
-        assert_eq!(status, ServingStatus::Serving, "{service}");
+async fn gateways_are_answered_only_where_the_settings_say_so_and_health_knows_it() {
+    let adapters = ["envoy.service.auth.v3.Authorization", "agentgateway.dev.ext_mcp.ExtMcp"];
+    let off = [("CEDARPOST_GRPC_EXT_AUTHZ", "false"), ("CEDARPOST_GRPC_EXT_MCP", "false")];
+    for (settings, served) in [(&[][..], true), (&off, false)] {
+        let lab = Lab::with(POLICIES, "", "", settings).await;
+        let mut health = HealthClient::new(lab.channel.clone());
+        for service in ["", "cedarpost.v1.DecisionService"].into_iter().chain(adapters) {
+            let asked = HealthCheckRequest { service: service.to_owned() };
+            let status = health.check(asked).await.map(|answer| answer.into_inner().status());
+            let known = served || !adapters.contains(&service);
+            assert_eq!(status.ok(), known.then_some(ServingStatus::Serving), "{service}");
+        }
+        let token = format!("Bearer {}", lab.token("alice"));
+        let body = call("echo", &json!({"message": "a"}));
+        let asked =
+            AuthorizationClient::new(lab.channel.clone()).check(check(&[("authorization", &token)], body.as_bytes())).await;
+        assert_eq!(
+            asked.map(|_| ()).map_err(|status| status.code()),
+            if served { Ok(()) } else { Err(tonic::Code::Unimplemented) }
+        );
     }
 }

@@ -183,8 +183,8 @@ fn metadata(backend: &Backend, method: &Method, uri: &Uri) -> Option<No> {
     let asked = uri.path() == path && (*method == Method::GET || *method == Method::HEAD);
     asked.then(|| {
         let mut told = No::with_body(StatusCode::OK, metadata.clone(), 0, "");
-        told.effect = "metadata";
-        told.headers.push((header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*")));
+        told.rest.effect = "metadata";
+        told.rest.headers.push((header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*")));
         told
     })
 }
@@ -209,8 +209,8 @@ fn answer(judged: Result<Going, No>, mut facts: Facts) -> CheckResponse {
             (Code::Ok, HttpResponse::OkResponse(OkHttpResponse { headers, headers_to_remove: hidden, response_headers_to_add }))
         }
         Err(no) => {
-            facts.note("effect", no.effect);
-            let id = no.decision.map(|id| id.to_string());
+            facts.note("effect", no.rest.effect);
+            let id = no.rest.decision.map(|id| id.to_string());
             if let Some(id) = &id {
                 facts.note("decision_id", id);
             }
@@ -218,8 +218,7 @@ fn answer(judged: Result<Going, No>, mut facts: Facts) -> CheckResponse {
             if !no.body.is_empty() {
                 headers.push(set("content-type", "application/json"));
             }
-            let text = |value: &HeaderValue| value.to_str().map(str::to_owned).unwrap_or_default();
-            headers.extend(no.headers.iter().map(|(name, value)| append(name.as_str(), &text(value))));
+            headers.extend(joined(&no.rest.headers).into_iter().map(|(name, value)| set(&name, &value)));
             let body = String::from_utf8_lossy(&no.body).into_owned();
             let status = Some(HttpStatus { code: i32::from(no.status.as_u16()) });
             let code = if no.status == StatusCode::UNAUTHORIZED { Code::Unauthenticated } else { Code::PermissionDenied };
@@ -233,16 +232,21 @@ fn answer(judged: Result<Going, No>, mut facts: Facts) -> CheckResponse {
     }
 }
 
+/// Each header once, with all of its values: Envoy adds none to a header that is not there yet.
+fn joined(headers: &[(HeaderName, HeaderValue)]) -> BTreeMap<String, String> {
+    let mut joined: BTreeMap<String, String> = BTreeMap::new();
+    for (name, value) in headers {
+        let value = value.to_str().unwrap_or_default();
+        match joined.get_mut(name.as_str()) {
+            Some(before) => before.extend([", ", value]),
+            None => drop(joined.insert(name.to_string(), value.to_owned())),
+        }
+    }
+    joined
+}
+
+/// A header in the place of whatever there is of this name.
 fn set(name: &str, value: &str) -> HeaderValueOption {
-    option(name, value, false)
-}
-
-/// A header that may stand several times.
-fn append(name: &str, value: &str) -> HeaderValueOption {
-    option(name, value, true)
-}
-
-fn option(name: &str, value: &str, append: bool) -> HeaderValueOption {
     let header = WireHeader { key: name.to_owned(), value: value.to_owned(), raw_value: Vec::new() };
-    HeaderValueOption { header: Some(header), append: Some(append) }
+    HeaderValueOption { header: Some(header), append: Some(false) }
 }

@@ -198,7 +198,7 @@ fn text(text: String) -> prost_types::Value {
 fn error(no: &No) -> AuthorizationError {
     let code = match no.code {
         POLICY_DENIED => Code::PermissionDenied,
-        INVALID_PARAMS if no.data.is_some() => Code::PermissionDenied,
+        INVALID_PARAMS if no.rest.data.is_some() => Code::PermissionDenied,
         INTERNAL_ERROR => Code::Unknown,
         _ if matches!(no.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => Code::PermissionDenied,
         _ => Code::Invalid,

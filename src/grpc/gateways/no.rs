@@ -27,6 +27,13 @@ pub(super) struct No {
     pub(super) code: i32,
     /// The sentence for the client.
     pub(super) sentence: String,
+    /// What else there is.
+    pub(super) rest: Box<Rest>,
+}
+
+/// What goes with a no.
+#[derive(Debug)]
+pub(super) struct Rest {
     /// What programs find with it.
     pub(super) data: Option<Value>,
     /// Headers for the client.
@@ -45,8 +52,8 @@ impl No {
 
     /// With a message that says it already.
     pub(super) fn with_body(status: StatusCode, body: Bytes, code: i32, sentence: &str) -> Self {
-        let (headers, sentence) = (Vec::new(), sentence.to_owned());
-        Self { status, body, code, sentence, data: None, headers, decision: None, effect: "error" }
+        let rest = Rest { data: None, headers: Vec::new(), decision: None, effect: "error" };
+        Self { status, body, code, sentence: sentence.to_owned(), rest: Box::new(rest) }
     }
 
     /// Policy, or the log, says no to what this request asks for.
@@ -61,9 +68,11 @@ impl No {
         Self::with_body(StatusCode::ACCEPTED, Bytes::new(), POLICY_DENIED, &refusal.sentence()).decided(refusal)
     }
 
-    fn decided(self, refusal: &gate::Refusal) -> Self {
-        let data = json!({ META_DECISION: refused::decision(refusal) });
-        Self { data: Some(data), decision: Some(refusal.id()), effect: refusal.effect(), ..self }
+    fn decided(mut self, refusal: &gate::Refusal) -> Self {
+        self.rest.data = Some(json!({ META_DECISION: refused::decision(refusal) }));
+        self.rest.decision = Some(refusal.id());
+        self.rest.effect = refusal.effect();
+        self
     }
 
     /// It is no message that everybody reads alike.
@@ -86,12 +95,12 @@ impl No {
     pub(super) fn unidentified(refusal: identity::Refusal) -> Self {
         let identity::Refusal { status, challenges, nonce, sentence } = refusal;
         let mut no = Self::invalid(status, &sentence);
-        no.headers.extend(challenges.into_iter().map(|challenge| (header::WWW_AUTHENTICATE, challenge)));
-        no.headers.extend(nonce.map(|nonce| (DPOP_NONCE, nonce)));
+        no.rest.headers.extend(challenges.into_iter().map(|challenge| (header::WWW_AUTHENTICATE, challenge)));
+        no.rest.headers.extend(nonce.map(|nonce| (DPOP_NONCE, nonce)));
         if status == StatusCode::SERVICE_UNAVAILABLE {
-            no.headers.push((header::RETRY_AFTER, HeaderValue::from_static("1")));
+            no.rest.headers.push((header::RETRY_AFTER, HeaderValue::from_static("1")));
         }
-        no.headers.push((header::CACHE_CONTROL, HeaderValue::from_static("no-store")));
+        no.rest.headers.push((header::CACHE_CONTROL, HeaderValue::from_static("no-store")));
         no
     }
 
@@ -103,7 +112,7 @@ impl No {
     /// The HTTP method makes no sense here.
     pub(super) fn method_not_allowed() -> Self {
         let mut no = Self::invalid(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed.");
-        no.headers.push((header::ALLOW, HeaderValue::from_static("POST, GET, DELETE")));
+        no.rest.headers.push((header::ALLOW, HeaderValue::from_static("POST, GET, DELETE")));
         no
     }
 
@@ -115,7 +124,7 @@ impl No {
     /// The error of JSON-RPC as a text of its own.
     pub(super) fn error_json(&self) -> Vec<u8> {
         let mut error = json!({ "code": self.code, "message": self.sentence });
-        if let (Some(error), Some(data)) = (error.as_object_mut(), &self.data) {
+        if let (Some(error), Some(data)) = (error.as_object_mut(), &self.rest.data) {
             error.insert("data".to_owned(), data.clone());
         }
         error.to_string().into_bytes()

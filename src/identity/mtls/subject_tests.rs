@@ -97,3 +97,25 @@ fn a_service_is_known_by_its_own_name_and_let_in_when_it_is_listed_or_nobody_is(
         assert_eq!(Subject::of_service(bad), None, "{bad}");
     }
 }
+
+#[test]
+fn a_uri_that_a_gateway_found_names_the_agent_that_the_certificate_would() {
+    use CertificateFlaw as F;
+    let mapped = [(Subject::Uri("urn:agent:nightly".into()), "nightly"), (Subject::Dns("web.example".into()), "web")];
+    let mesh = authority(Some("prod.example"), &mapped);
+    let cases = [
+        ("spiffe://prod.example/helper", Ok("spiffe://prod.example/helper")),
+        ("urn:agent:nightly", Ok("nightly")),
+        ("spiffe://dev.example/helper", Err(F::TrustDomain)),
+        ("spiffe://prod.example", Err(F::SpiffeId)),
+        ("SPIFFE://prod.example/helper", Err(F::SpiffeId)),
+        ("spiffe://prod.example/../helper", Err(F::SpiffeId)),
+        ("web.example", Err(F::Nobody)),
+        ("CN=helper", Err(F::Nobody)),
+        ("", Err(F::Nobody)),
+    ];
+    for (uri, expected) in cases {
+        assert_eq!(named(uri, &mesh), expected.map(AgentId::new), "{uri}");
+    }
+    assert_eq!(named("spiffe://prod.example/helper", &authority(None, &[])), Err(F::TrustDomain));
+}
