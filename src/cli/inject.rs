@@ -15,9 +15,12 @@ use crate::inject::manifest::{self, Fate, Seen};
 use crate::inject::yaml::{self, Document};
 use crate::inject::{Outcome, Refused, inject as inject_pod, remove};
 
+/// What is done with a pod.
+type Work = Box<dyn Fn(&Value) -> Result<Outcome, Refused>>;
+
 /// Injects, verifies or removes.
 pub(super) fn inject(flags: &InjectFlags, environment: Environment) -> anyhow::Result<Exit> {
-    let work: Box<dyn Fn(&Value) -> Result<Outcome, Refused>> = if flags.remove && !flags.verify {
+    let work: Work = if flags.remove && !flags.verify {
         Box::new(|pod| remove(pod).map(Outcome::Injected))
     } else {
         let sources = Sources { file: flags.file.config.as_deref(), environment, flags: flags.overrides() };

@@ -284,7 +284,7 @@ impl Layers {
             let (listen, admin, grpc, authzen, console, limits) = (listen?, admin?, grpc?, authzen?, console?, limits?);
             let (identity, policy, approvals, audit) = (identity?, policy?, approvals?, audit?);
             let Identity { configured: identity, callers } = identity;
-            (injection?, webhook?);
+            let (_, _) = (injection?, webhook?);
             let (ship, witness, outbound, webhooks) = (ship?, witness?, outbound?, webhooks?);
             Some(Config {
                 listen,

@@ -47,7 +47,7 @@ pub fn inject(pod: &Value, settings: &Settings) -> Result<Outcome, Refused> {
         return Ok(Outcome::Skipped(reason));
     }
     let mut draft = Draft::new(pod.clone());
-    strip(&mut draft).map_err(misfit)?;
+    strip(&mut draft).map_err(Refused::from)?;
     let stripped = draft.document.clone();
     let view = Pod::read(&stripped)?;
     fits(&view, settings)?;
@@ -63,7 +63,7 @@ pub fn inject(pod: &Value, settings: &Settings) -> Result<Outcome, Refused> {
 pub fn remove(pod: &Value) -> Result<Patch, Refused> {
     Pod::read(pod)?;
     let mut draft = Draft::new(pod.clone());
-    strip(&mut draft).map_err(misfit)?;
+    strip(&mut draft).map_err(Refused::from)?;
     Ok(patch(draft, pod, Vec::new()))
 }
 
@@ -71,10 +71,6 @@ pub fn remove(pod: &Value) -> Result<Patch, Refused> {
 fn patch(draft: Draft, before: &Value, warnings: Vec<String>) -> Patch {
     let ops = if draft.document == *before { Vec::new() } else { draft.ops };
     Patch { ops, pod: draft.document, warnings }
-}
-
-fn misfit(misfit: Misfit) -> Refused {
-    Refused::new("pod", misfit.to_string())
 }
 
 fn skipped(pod: &Pod<'_>) -> Option<&'static str> {
@@ -127,18 +123,18 @@ fn fill(draft: &mut Draft, pod: &Pod<'_>, wish: &Wish, settings: &Settings) -> R
             let (redirected, said) = redirects(pod, guard.app_port, settings.admin_port)?;
             warnings.extend(said);
             touched = redirected.iter().map(|redirect| redirect.becomes.clone()).collect();
-            targets = redirect(draft, redirected, &mut notes).map_err(misfit)?;
-            named = move_port(draft, pod, guard, &mut notes).map_err(misfit)?;
+            targets = redirect(draft, redirected, &mut notes).map_err(Refused::from)?;
+            named = move_port(draft, pod, guard, &mut notes).map_err(Refused::from)?;
         }
-        Mode::Stdio(stdio) => wrap(draft, pod, stdio, settings, &mut notes).map_err(misfit)?,
-        Mode::Agent(agent) => env::set(draft, pod, agent, settings.agent_port, &mut notes).map_err(misfit)?,
+        Mode::Stdio(stdio) => wrap(draft, pod, stdio, settings, &mut notes).map_err(Refused::from)?,
+        Mode::Agent(agent) => env::set(draft, pod, agent, settings.agent_port, &mut notes).map_err(Refused::from)?,
     }
     let container = sidecar::container(wish, settings, &targets, named.as_deref());
     let copier = sidecar::copier(wish, settings);
     let volumes = sidecar::volumes(wish, settings);
     let digest = status::digest(&json!([container, copier, volumes, touched]));
-    place(draft, container, copier, volumes, &mut notes).map_err(misfit)?;
-    annotate(draft, pod, wish.mode.word(), &digest, notes).map_err(misfit)?;
+    place(draft, container, copier, volumes, &mut notes).map_err(Refused::from)?;
+    annotate(draft, pod, wish.mode.word(), &digest, notes).map_err(Refused::from)?;
     warnings.extend(advice(pod, wish));
     Ok(warnings)
 }

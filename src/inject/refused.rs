@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::patch::Misfit;
+
 /// What is wrong, and where in the pod.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refused {
@@ -29,3 +31,9 @@ impl fmt::Display for Refused {
 }
 
 impl std::error::Error for Refused {}
+
+impl From<Misfit> for Refused {
+    fn from(misfit: Misfit) -> Self {
+        Self::new("pod", misfit.to_string())
+    }
+}

@@ -40,7 +40,6 @@ fn plain_words_mean_what_they_mean_to_kubectl() {
         ("'on'", json!("on")),
         ("\"0644\"", json!("0644")),
         ("!!str 5", json!("5")),
-        ("-", json!([null])),
         ("nope", json!("nope")),
         ("e3", json!("e3")),
         ("-x", json!("-x")),
