@@ -56,7 +56,7 @@ build() {
     else
         fail "$arch is not this machine's: build it there, or with a cross compiler, and name it in BIN_$arch"
     fi
-    # Names of functions are a quarter of the binary, and a backtrace in a distroless image is read by few.
+    # Without names of functions: a smaller image, and backtraces without them.
     CARGO_TARGET_DIR=$OUT/build CARGO_PROFILE_RELEASE_STRIP=symbols RUSTFLAGS=$flags \
         cargo build --locked --release --bin cedarpost --target "$target" >&2
     echo "$OUT/build/$target/release/cedarpost"
