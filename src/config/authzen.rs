@@ -3,7 +3,7 @@
 use super::listeners::{AUTHZEN, listener};
 use super::reader::{Reader, text};
 use super::report::Problem;
-use super::settings::{AuthzenSettings, Config};
+use super::settings::AuthzenSettings;
 use crate::domain::Extra;
 
 /// `Some(None)` when there is no such listener.
@@ -45,20 +45,6 @@ fn base(text: &str) -> Result<String, String> {
     }
 }
 
-/// No two listeners share an address.
-pub(super) fn around_authzen(reader: &mut Reader<'_>, config: &Config) {
-    let Some(authzen) = &config.authzen else { return };
-    let others = [
-        Some(("listen.address", &config.listen.listener.address)),
-        config.admin.as_ref().map(|admin| ("admin.address", &admin.listener.address)),
-        config.grpc.as_ref().map(|grpc| ("grpc.address", &grpc.listener.address)),
-        config.witness.as_ref().map(|witness| ("witness.address", &witness.listener.address)),
-        config.console.as_ref().map(|console| ("console.address", &console.listener.address)),
-    ];
-    for (name, other) in others.into_iter().flatten() {
-        if other.clashes_with(&authzen.listener.address) {
-            let origin = reader.origin("authzen.address");
-            reader.problem(Problem::new(&origin, format!("`{name}` and `authzen.address` are both `{other}`")));
-        }
-    }
-}
+#[cfg(test)]
+#[path = "authzen_tests.rs"]
+mod tests;

@@ -8,7 +8,7 @@ use super::listeners::{CONSOLE, listener};
 use super::raw::{Given, Value};
 use super::reader::{Reader, id, text};
 use super::report::Problem;
-use super::settings::{Config, ConsoleSettings};
+use super::settings::ConsoleSettings;
 use crate::domain::JsonPointer;
 use crate::identity::{ClientSecret, LoginSettings};
 
@@ -92,21 +92,6 @@ fn member(table: &BTreeMap<String, String>, name: &str) -> Result<Option<String>
 
 fn pointer(text: &str) -> Result<JsonPointer, String> {
     text.parse().map_err(|_| format!("`{text}` is not a JSON pointer, such as \"/groups\""))
-}
-
-/// No two listeners share an address.
-pub(super) fn around_the_console(reader: &mut Reader<'_>, config: &Config) {
-    let Some(console) = &config.console else { return };
-    let admin = config.admin.as_ref().map(|admin| ("admin.address", &admin.listener.address));
-    let witness = config.witness.as_ref().map(|witness| ("witness.address", &witness.listener.address));
-    let grpc = config.grpc.as_ref().map(|grpc| ("grpc.address", &grpc.listener.address));
-    let listen = ("listen.address", &config.listen.listener.address);
-    for (name, other) in [listen].into_iter().chain(admin).chain(witness).chain(grpc) {
-        if other.clashes_with(&console.listener.address) {
-            let origin = reader.origin("console.address");
-            reader.problem(Problem::new(&origin, format!("`{name}` and `console.address` are both `{other}`")));
-        }
-    }
 }
 
 #[cfg(test)]

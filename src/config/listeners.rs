@@ -3,6 +3,7 @@
 use super::raw::Given;
 use super::reader::{Reader, text};
 use super::report::Problem;
+use super::settings::Config;
 use crate::listen::Settings;
 use crate::listen::tls::TlsSettings;
 
@@ -91,16 +92,36 @@ fn guard(reader: &mut Reader<'_>, keys: &Keys, settings: &Settings) {
     }
 }
 
-/// Two listeners cannot share an address: these, each with the name of its key, the most important first.
-pub(super) fn distinct_addresses(reader: &mut Reader<'_>, listeners: &[(&'static str, &Settings)]) {
-    for (place, (name, listener)) in listeners.iter().enumerate() {
-        for (other, another) in listeners.iter().skip(place + 1) {
-            if listener.address.clashes_with(&another.address) {
-                let origin = reader.origin(other);
-                let message = format!("`{name}` and `{other}` are both `{}`", another.address);
-                reader.problem(Problem::new(&origin, message));
-            }
-        }
+/// A listener and the name of its key.
+type Named<'a> = (&'static str, &'a Settings);
+
+/// Two listeners cannot share an address: these, the most important first.
+pub(super) fn distinct_addresses(reader: &mut Reader<'_>, listeners: &[Named<'_>]) {
+    for (place, listener) in listeners.iter().enumerate() {
+        listeners.iter().skip(place + 1).for_each(|another| distinct(reader, *listener, *another));
+    }
+}
+
+/// The same for those that are off unless somebody asks for them, among each other and beside the others.
+pub(super) fn distinct_from_all(reader: &mut Reader<'_>, config: &Config) {
+    let admin = config.admin.as_ref().map(|admin| ("admin.address", &admin.listener));
+    let grpc = config.grpc.as_ref().map(|grpc| ("grpc.address", &grpc.listener));
+    let witness = config.witness.as_ref().map(|witness| ("witness.address", &witness.listener));
+    let authzen = config.authzen.as_ref().map(|authzen| ("authzen.address", &authzen.listener));
+    let console = config.console.as_ref().map(|console| ("console.address", &console.listener));
+    let others = [Some(("listen.address", &config.listen.listener)), admin, grpc];
+    let asked: Vec<Named<'_>> = [witness, authzen, console].into_iter().flatten().collect();
+    for other in others.into_iter().flatten() {
+        asked.iter().for_each(|asked| distinct(reader, other, *asked));
+    }
+    distinct_addresses(reader, &asked);
+}
+
+fn distinct(reader: &mut Reader<'_>, (name, listener): Named<'_>, (other, another): Named<'_>) {
+    if listener.address.clashes_with(&another.address) {
+        let origin = reader.origin(other);
+        let message = format!("`{name}` and `{other}` are both `{}`", another.address);
+        reader.problem(Problem::new(&origin, message));
     }
 }
 

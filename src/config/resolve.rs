@@ -310,10 +310,9 @@ impl Layers {
         if let Some(config) = &config {
             let mut reader = self.reader();
             ship::around_the_witness(&mut reader, config);
-            console::around_the_console(&mut reader, config);
+            listeners::distinct_from_all(&mut reader, config);
             gateways::fit(&mut reader, config);
             approvals::around_the_bearers(&mut reader, config);
-            authzen::around_authzen(&mut reader, config);
             credentials::fits(&mut reader, config, matches!(face, Face::Stdio(_)));
         }
         self.finish(config)

@@ -264,16 +264,9 @@ fn known_logs(given: &Given) -> Result<BTreeMap<String, Vec<VerifierKey>>, Strin
     Ok(logs)
 }
 
-/// A witness and its log cannot share a directory, and no two listeners an address.
+/// A witness and its log cannot share a directory.
 pub(super) fn around_the_witness(reader: &mut Reader<'_>, config: &Config) {
     let Some(witness) = &config.witness else { return };
-    let admin = config.admin.as_ref().map(|admin| ("admin.address", &admin.listener.address));
-    for (name, other) in [("listen.address", &config.listen.listener.address)].into_iter().chain(admin) {
-        if other.clashes_with(&witness.listener.address) {
-            let origin = reader.origin("witness.address");
-            reader.problem(Problem::new(&origin, format!("`{name}` and `witness.address` are both `{other}`")));
-        }
-    }
     if witness.directory.starts_with(&config.audit.directory) || config.audit.directory.starts_with(&witness.directory) {
         let origin = reader.origin("witness.directory");
         let problem = Problem::new(&origin, "`witness.directory` and `audit.directory` are one inside the other");
