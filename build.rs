@@ -8,12 +8,7 @@ use std::path::PathBuf;
 const DESCRIBED: [(&str, &[&str]); 3] = [
     (
         "cedarpost",
-        &[
-            "cedarpost/v1/decision.proto",
-            "cedarpost/v1/approval.proto",
-            "cedarpost/v1/audit.proto",
-            "cedarpost/v1/policy.proto",
-        ],
+        &["cedarpost/v1/decision.proto", "cedarpost/v1/approval.proto", "cedarpost/v1/audit.proto", "cedarpost/v1/policy.proto"],
     ),
     ("ext_authz", &["envoy/service/auth/v3/external_auth.proto"]),
     ("ext_mcp", &["agentgateway/ext_mcp.proto"]),

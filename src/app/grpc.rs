@@ -100,7 +100,7 @@ impl GrpcFace {
             people,
             services,
             gateways: gateways(config, identity, endpoints),
-            ready: Box::new(move || matches!(health.audit_health(), Health::Writable)),
+            ready: Arc::new(move || matches!(health.audit_health(), Health::Writable)),
         };
         let limits = Limits {
             max_message: config.limits.max_message_bytes,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::stream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::Semaphore;
-use tonic::service::InterceptorLayer;
+use tonic::service::{InterceptorLayer, Routes, RoutesBuilder};
 use tonic::transport::Server;
 use tonic::transport::server::Connected;
 use tonic_health::ServingStatus;
@@ -35,7 +35,7 @@ use crate::listen::{Connection, Listener};
 use crate::mcp;
 
 /// Whether decisions can be made: policies are in force and the log can be written.
-pub type Readiness = Box<dyn Fn() -> bool + Send + Sync>;
+pub type Readiness = Arc<dyn Fn() -> bool + Send + Sync>;
 
 /// What is always served, as health names it; the empty name stands for the whole.
 const SERVICES: [&str; 5] = [
@@ -110,51 +110,16 @@ impl Grpc {
     ///
     /// When gRPC cannot be served on the listener.
     pub async fn run(self, listener: Listener, stop: Stop) -> Result<(), tonic::transport::Error> {
+        let Self { mut sources, limits } = self;
         let (reporter, health) = tonic_health::server::health_reporter();
-        let (authz, mcp) = self.sources.gateways.as_ref().map_or((false, false), |gateways| (gateways.ext_authz, gateways.ext_mcp));
-        let adapters = [(authz, gateways::EXT_AUTHZ, gateways::pb::EXT_AUTHZ), (mcp, gateways::EXT_MCP, gateways::pb::EXT_MCP)];
-        let adapters = || adapters.into_iter().filter(|(served, _, _)| *served);
-        let described = || {
-            adapters().fold(
-                tonic_reflection::server::Builder::configure()
-                    .register_encoded_file_descriptor_set(pb::DESCRIPTION)
-                    .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET),
-                |described, (_, _, adapter)| described.register_encoded_file_descriptor_set(adapter),
-            )
-        };
-        let untold = |error: &tonic_reflection::server::Error| tracing::error!(%error, "there is no reflection");
-        // Python's client still speaks the older version only.
-        let (reflection, older) = (described().build_v1(), described().build_v1alpha());
-        let Sources { gate, records, book, lab, people, services, gateways, ready } = self.sources;
-        let Limits { max_message, max_depth, grace } = self.limits;
-        let names = SERVICES.into_iter().chain(adapters().map(|(_, name, _)| name)).collect();
-        let limits = mcp::Limits { max_bytes: max_message, max_depth };
-        let judge = gateways.map(|gateways| Arc::new(Judge::new(gate.clone(), gateways, limits)));
-        let most = max_message.saturating_add(BESIDE_THE_BODY);
-        let authz = judge
-            .clone()
-            .filter(|_| authz)
-            .map(|judge| AuthorizationServer::new(ExtAuthz(judge)).max_decoding_message_size(most));
-        let mcp = judge.filter(|_| mcp).map(|judge| ExtMcpServer::new(ExtMcp(judge)).max_decoding_message_size(LARGEST_RESULT));
-        let guard = Guard::new(services, listener.local_addr().is_remote());
-        let (records, watchers) = (Arc::new(records), Watchers::new(WATCHERS, stop.clone()));
-        let decisions = Decisions {
-            gate: gate.clone(),
-            records: Arc::clone(&records),
-            depth: max_depth,
-            explaining: Arc::new(Semaphore::new(1)),
-            deciding: Arc::new(Semaphore::new(DECIDING)),
-            watchers: watchers.clone(),
-        };
-        let decisions = DecisionServiceServer::new(decisions).max_decoding_message_size(max_message);
-        let (people, listing) = (people.map(Arc::new), Arc::new(Semaphore::new(approvals::LISTS)));
-        let approvals = Approvals { gate: gate.clone(), people, listing, watchers: watchers.clone() };
-        let approvals = ApprovalServiceServer::new(approvals).max_decoding_message_size(max_message);
-        let reading = Arc::new(Semaphore::new(audit::READERS));
-        let audit = AuditServiceServer::new(Audit { book, records, reading, watchers: watchers.clone() });
-        let checking = Arc::new(Semaphore::new(1));
-        let policies = PolicyServiceServer::new(Policies { gate, lab, checking, watchers });
-        let watching = tokio::spawn(report(reporter, names, ready, stop.clone()));
+        let guard = Guard::new(sources.services.take(), listener.local_addr().is_remote());
+        let mut routes = Routes::builder();
+        let adapters = add_adapters(&mut routes, &mut sources, &limits);
+        add_reflection(&mut routes, &adapters);
+        let names = SERVICES.into_iter().chain(adapters.iter().map(|adapter| adapter.name)).collect();
+        let watching = tokio::spawn(report(reporter, names, Arc::clone(&sources.ready), stop.clone()));
+        add_own(&mut routes, sources, &limits, &stop);
+        routes.add_service(health);
         let serving = Server::builder()
             .layer(InterceptorLayer::new(guard))
             .timeout(ANSWER_WITHIN)
@@ -162,23 +127,88 @@ impl Grpc {
             .max_concurrent_streams(u32::try_from(AT_ONCE).ok())
             .http2_keepalive_interval(Some(PING))
             .layer(Deadlines)
-            .add_service(health)
-            .add_optional_service(reflection.inspect_err(untold).ok())
-            .add_optional_service(older.inspect_err(untold).ok())
-            .add_service(decisions)
-            .add_service(approvals)
-            .add_service(audit.max_decoding_message_size(max_message))
-            .add_service(policies.max_decoding_message_size(max_message))
-            .add_optional_service(authz)
-            .add_optional_service(mcp)
+            .add_routes(routes.routes())
             .serve_with_incoming_shutdown(incoming(listener, stop.clone()), stop.wait());
         // Clients keep streams of health and reflection open for as long as they like; nobody waits for that.
         let served = tokio::select! {
             served = serving => served,
-            () = async { stop.wait().await; tokio::time::sleep(grace).await } => Ok(()),
+            () = async { stop.wait().await; tokio::time::sleep(limits.grace).await } => Ok(()),
         };
         watching.abort();
         served
+    }
+}
+
+/// The services of the house.
+fn add_own(routes: &mut RoutesBuilder, sources: Sources, limits: &Limits, stop: &Stop) {
+    let Sources { gate, records, book, lab, people, .. } = sources;
+    let (records, watchers) = (Arc::new(records), Watchers::new(WATCHERS, stop.clone()));
+    let decisions = Decisions {
+        gate: gate.clone(),
+        records: Arc::clone(&records),
+        depth: limits.max_depth,
+        explaining: Arc::new(Semaphore::new(1)),
+        deciding: Arc::new(Semaphore::new(DECIDING)),
+        watchers: watchers.clone(),
+    };
+    let (people, listing) = (people.map(Arc::new), Arc::new(Semaphore::new(approvals::LISTS)));
+    let approvals = Approvals { gate: gate.clone(), people, listing, watchers: watchers.clone() };
+    let reading = Arc::new(Semaphore::new(audit::READERS));
+    let audit = Audit { book, records, reading, watchers: watchers.clone() };
+    let policies = Policies { gate, lab, checking: Arc::new(Semaphore::new(1)), watchers };
+    let longest = limits.max_message;
+    routes.add_service(DecisionServiceServer::new(decisions).max_decoding_message_size(longest));
+    routes.add_service(ApprovalServiceServer::new(approvals).max_decoding_message_size(longest));
+    routes.add_service(AuditServiceServer::new(audit).max_decoding_message_size(longest));
+    routes.add_service(PolicyServiceServer::new(policies).max_decoding_message_size(longest));
+}
+
+/// A service for gateways, as health and reflection have it.
+struct Adapter {
+    name: &'static str,
+    described: &'static [u8],
+}
+
+/// The services for gateways that are asked for.
+fn add_adapters(routes: &mut RoutesBuilder, sources: &mut Sources, limits: &Limits) -> Vec<Adapter> {
+    let Some(gateways) = sources.gateways.take() else { return Vec::new() };
+    let (authz, mcp) = (gateways.ext_authz, gateways.ext_mcp);
+    let of_messages = mcp::Limits { max_bytes: limits.max_message, max_depth: limits.max_depth };
+    let judge = Arc::new(Judge::new(sources.gate.clone(), gateways, of_messages));
+    let mut adapters = Vec::new();
+    if authz {
+        let longest = limits.max_message.saturating_add(BESIDE_THE_BODY);
+        routes.add_service(AuthorizationServer::new(ExtAuthz(Arc::clone(&judge))).max_decoding_message_size(longest));
+        adapters.push(Adapter { name: gateways::EXT_AUTHZ, described: gateways::pb::EXT_AUTHZ });
+    }
+    if mcp {
+        routes.add_service(ExtMcpServer::new(ExtMcp(judge)).max_decoding_message_size(LARGEST_RESULT));
+        adapters.push(Adapter { name: gateways::EXT_MCP, described: gateways::pb::EXT_MCP });
+    }
+    adapters
+}
+
+/// Reflection, in both versions: Python's client still speaks the older one only.
+fn add_reflection(routes: &mut RoutesBuilder, adapters: &[Adapter]) {
+    let described = || {
+        let own = [pb::DESCRIPTION, tonic_health::pb::FILE_DESCRIPTOR_SET];
+        let all = own.into_iter().chain(adapters.iter().map(|adapter| adapter.described));
+        all.fold(tonic_reflection::server::Builder::configure(), |described, one| {
+            described.register_encoded_file_descriptor_set(one)
+        })
+    };
+    let untold = |error: tonic_reflection::server::Error| tracing::error!(%error, "there is no reflection");
+    match described().build_v1() {
+        Ok(reflection) => {
+            routes.add_service(reflection);
+        }
+        Err(error) => untold(error),
+    }
+    match described().build_v1alpha() {
+        Ok(reflection) => {
+            routes.add_service(reflection);
+        }
+        Err(error) => untold(error),
     }
 }
 
@@ -189,12 +219,7 @@ impl std::fmt::Debug for Grpc {
 }
 
 /// Keeps health as it is: of each service, and of the whole (the empty name).
-async fn report(
-    mut reporter: tonic_health::server::HealthReporter,
-    services: Vec<&'static str>,
-    ready: Readiness,
-    stop: Stop,
-) {
+async fn report(mut reporter: tonic_health::server::HealthReporter, services: Vec<&'static str>, ready: Readiness, stop: Stop) {
     let mut told = None;
     loop {
         let is_stopping = stop.is_requested();

@@ -102,7 +102,7 @@ impl Looked {
             time: time.map(|at| convert::time(Timestamp::from_micros(at.as_microsecond()))),
             decision,
             id: raw.id.to_owned(),
-            agent: raw.agent.map(|Text::Whole(text) | Text::Cut { cut: text }| text.into_owned()).unwrap_or_default(),
+            agent: raw.agent.map(|(Text::Whole(text) | Text::Cut { cut: text })| text.into_owned()).unwrap_or_default(),
             server: raw.server.to_owned(),
         })
     }
@@ -148,7 +148,7 @@ impl Decisions {
 }
 
 /// The decision in a record; only decisions wait to be told so.
-fn decision(record: Arc<Record>) -> pb::WatchDecisionsResponse {
+fn decision(record: &Record) -> pb::WatchDecisionsResponse {
     let looked = record.looked();
     pb::WatchDecisionsResponse {
         seq: record.seq,
@@ -175,9 +175,9 @@ impl Records {
 
     /// What cannot be read is told, or a tail would have holes.
     fn wants(&self, record: &Record) -> bool {
-        record.looked().is_none_or(|looked| {
-            (self.kinds.is_empty() || self.kinds.contains(&looked.kind)) && self.whose.fits(looked)
-        })
+        record
+            .looked()
+            .is_none_or(|looked| (self.kinds.is_empty() || self.kinds.contains(&looked.kind)) && self.whose.fits(looked))
     }
 }
 
@@ -190,7 +190,7 @@ pub(super) fn decisions(
     wanted: Decisions,
     watchers: &Watchers,
 ) -> Result<Told<pb::WatchDecisionsResponse>, Status> {
-    let (teller, watched) = watchers.admit_ahead(AHEAD, decision)?;
+    let (teller, watched) = watchers.admit_ahead(AHEAD, |record: Arc<Record>| decision(&record))?;
     tokio::spawn(pass(records(wanted.from), move |record| wanted.wants(record), teller));
     Ok(watched)
 }

@@ -50,7 +50,8 @@ async fn whom_a_gateway_names_is_an_agent_where_certificates_are_accepted_and_a_
     std::fs::write(&ca_file, crate::listen::ca::Ca::new("mesh").pem()).unwrap();
     let trust_domain = Some(TrustDomain::new("prod.example").unwrap());
     let mut settings = fixture::settings(Vec::new());
-    settings.authorities = vec![AuthoritySettings { name: "mesh".into(), ca_file, trust_domain, agents: Vec::new() }];
+    settings.authorities =
+        vec![AuthoritySettings { name: "mesh".into(), ca_file, trust_domain, agents: Vec::new(), services: None }];
     let open = |mtls: bool| {
         let mut settings = settings.clone();
         settings.accept.mtls = mtls;

@@ -34,7 +34,8 @@ impl Authority {
     /// When the names are none, or keys cannot be made.
     pub fn make(names: &[String], now: Timestamp, lifetime: Duration) -> Result<Self, rcgen::Error> {
         let mut ca = CertificateParams::default();
-        ca.distinguished_name.push(DnType::CommonName, "cedarpost webhook");
+        // Another name than the leaf's, or OpenSSL takes the leaf for one that signed itself.
+        ca.distinguished_name.push(DnType::CommonName, "cedarpost webhook authority");
         ca.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         ca.key_usages = vec![KeyUsagePurpose::KeyCertSign];
         let mut leaf = CertificateParams::new(names)?;

@@ -27,6 +27,7 @@ fn pods() -> Vec<(String, Value)> {
 }
 
 /// Holds a text against a file, or writes it. No text: there must be no file.
+#[expect(clippy::disallowed_methods, reason = "whether files are written anew is a setting of this test, not of the product")]
 fn hold(name: &str, text: Option<String>) {
     let path = folder().join(name);
     if std::env::var_os("BLESS_GOLDEN").is_some() {

@@ -243,7 +243,7 @@ proptest! {
     #[test]
     fn what_pretends_to_be_the_sidecar_is_replaced(pod in pod(), image in text(), place in 0_usize..3, status in text()) {
         let Ok(Outcome::Injected(honest)) = inject(&pod, &settings()) else { return Ok(()) };
-        let mut spoofed = pod.clone();
+        let mut spoofed = pod;
         let fake = json!({"name": "cedarpost", "image": image, "restartPolicy": "Always", "command": ["sleep", "1d"]});
         let list = spoofed["spec"].as_object_mut().unwrap().entry("initContainers").or_insert(json!([])).as_array_mut().unwrap();
         list.insert(place.min(list.len()), fake);
