@@ -1,7 +1,7 @@
 //! One question to its answer: asked of the gate, recorded there, and put into JSON.
 //!
 //! `context` says under which id the log has the answer, and of a no why, as far as whoever asked may know. A call that a person has to
-//! approve is denied, with the ticket under which people are asked.
+//! approve is denied, with the ticket under which people are asked, and how to wait for them (`requests`).
 
 use http::StatusCode;
 use serde_json::{Map, Value, json};
@@ -9,14 +9,22 @@ use serde_json::{Map, Value, json};
 use super::bad::Bad;
 use super::mcp::{Meant, Servers};
 use super::read::Asked;
+use super::requests::{Reference, Requests, rfc3339};
 use super::understand::{Question, understand, words};
-use crate::domain::{Decision, Extra, Timestamp, TraceId};
+use crate::domain::{Call, Caller, Decision, Extra, TraceId};
 use crate::gate::{AccessError, Answered, Checked, Gate};
+
+/// Why not, for machines: policy says so.
+const DENIED: &str = "policy_denied";
+/// A person has to approve first.
+const APPROVAL: &str = "approval_required";
 
 /// Who asks, and how what they ask is understood.
 pub(super) struct Asking<'a> {
     pub(super) gate: &'a Gate,
     pub(super) servers: &'a Servers,
+    /// Where denials can be lifted; `None` when services have no way to ask.
+    pub(super) requests: Option<&'a Requests>,
     pub(super) extra: Extra,
     /// The service, by the name that vouches for it.
     pub(super) by: &'a str,
@@ -46,6 +54,12 @@ impl Answer {
         Self { allow: false, context }
     }
 
+    /// The same with more to say.
+    fn with(mut self, more: Map<String, Value>) -> Self {
+        self.context.extend(more);
+        self
+    }
+
     /// Why the answers after this one are missing.
     pub(super) fn ends(mut self, semantic: &str) -> Self {
         self.context.insert("evaluations_semantic".to_owned(), semantic.into());
@@ -61,11 +75,23 @@ impl Asking<'_> {
             Question::Own(access) => answered(gate.access(&access, self.extra, by).await),
             Question::Mcp(Meant::List(trace)) => answered(gate.access_to_list(words(asked), trace, by).await),
             Question::Mcp(Meant::Nothing(trace, why)) => answered(gate.access_to_nothing(words(asked), trace, by, why).await),
-            Question::Mcp(Meant::Call(caller, call)) => match gate.check(&caller, &call, by).await {
-                Ok(checked) => Ok(of_call(&checked)),
-                Err(refusal) => Err(unrecorded(refusal.sentence())),
-            },
+            Question::Mcp(Meant::Call(caller, call, shown)) => {
+                let reference = Reference::of(gate, shown.as_deref(), &caller, &call);
+                if matches!(reference, Reference::Foreign) {
+                    let why = "the approval that is shown is none of this call";
+                    let answer = answered(gate.access_to_nothing(words(asked), call.trace, by, why).await)?;
+                    return Ok(answer.with(Reference::unverifiable()));
+                }
+                self.ask_about_call(&caller, &call, &reference).await
+            }
         }
+    }
+
+    async fn ask_about_call(&self, caller: &Caller, call: &Call, reference: &Reference) -> Result<Answer, Bad> {
+        let checked = self.gate.check(caller, call, self.by).await.map_err(|refusal| unrecorded(refusal.sentence()))?;
+        let answer = of_call(&checked);
+        let offer = self.requests.zip(checked.pending.as_ref()).map(|(requests, pending)| requests.offer(checked.id, pending));
+        Ok(answer.with(offer.unwrap_or_default()).with(reference.advice(self.gate, &checked)))
     }
 }
 
@@ -79,7 +105,10 @@ fn answered(answered: Result<Answered, AccessError>) -> Result<Answer, Bad> {
             let mut context = Map::new();
             context.insert("decision_id".to_owned(), id.to_string().into());
             context.insert("effect".to_owned(), if allow { "allow" } else { "deny" }.into());
-            context.extend(reason.map(|reason| ("reason".to_owned(), reason.into())));
+            context.extend(reason.map(|reason| ("message".to_owned(), reason.into())));
+            if !allow {
+                context.insert("reason".to_owned(), DENIED.into());
+            }
             Ok(Answer { allow, context })
         }
         Err(AccessError::Bad(bad)) => Err(bad.into()),
@@ -91,16 +120,15 @@ fn of_call(checked: &Checked) -> Answer {
     let mut context = Map::new();
     context.insert("decision_id".to_owned(), checked.id.to_string().into());
     context.insert("effect".to_owned(), checked.decision.name().into());
-    context.extend(checked.refusal.as_ref().map(|refusal| ("reason".to_owned(), refusal.sentence().into())));
+    if let Some(refusal) = &checked.refusal {
+        let reason = if matches!(checked.decision, Decision::RequireApproval(_)) { APPROVAL } else { DENIED };
+        context.insert("reason".to_owned(), reason.into());
+        context.insert("message".to_owned(), refusal.sentence().into());
+    }
     if let Some(pending) = &checked.pending {
         context.insert("ticket".to_owned(), pending.ticket.to_string().into());
-        context.extend(time(pending.expires).map(|time| ("ticket_expires".to_owned(), time.into())));
+        context.extend(rfc3339(pending.expires).map(|time| ("ticket_expires".to_owned(), time.into())));
     }
     context.extend(checked.approved.map(|ticket| ("approved_by_ticket".to_owned(), ticket.to_string().into())));
     Answer { allow: matches!(checked.decision, Decision::Allow(_)), context }
-}
-
-/// RFC 3339.
-fn time(at: Timestamp) -> Option<String> {
-    jiff::Timestamp::from_microsecond(at.as_micros()).ok().map(|at| at.to_string())
 }

@@ -53,6 +53,11 @@ impl Askers {
         })
     }
 
+    /// By what one requester is told apart from others: where nobody shows a token they are all the same.
+    pub(super) fn requester(&self, service: &Arc<str>) -> Arc<str> {
+        if self.tokens.is_some() { Arc::clone(service) } else { Arc::from("") }
+    }
+
     /// A page that rebinds a name of its own to this address sends that name as `Host`.
     fn is_direct(&self, headers: &HeaderMap) -> bool {
         let mut hosts = headers.get_all(header::HOST).iter();

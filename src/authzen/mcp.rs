@@ -45,8 +45,8 @@ pub struct Servers(Vec<KnownServer>);
 /// What a question about MCP comes to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Meant {
-    /// A call, which policies decide about.
-    Call(Box<Caller>, Box<Call>),
+    /// A call, which policies decide about, and the approval that the question shows a reference to.
+    Call(Box<Caller>, Box<Call>, Option<Box<str>>),
     /// A list that everybody may ask for.
     List(Option<TraceId>),
     /// Something that is denied whatever policies say.
@@ -177,9 +177,9 @@ fn call(
         }
         Some((_, place)) => return Err(Bad::at(place, "are for tools and prompts only")),
     };
-    let Circumstances { source, trace, .. } = context;
+    let Circumstances { source, trace, approval, .. } = context;
     let call = Call { server, action, target, arguments, source, request: None, trace };
-    Ok(Meant::Call(Box::new(caller), Box::new(call)))
+    Ok(Meant::Call(Box::new(caller), Box::new(call), approval.map(|id| (*id).into())))
 }
 
 /// What is asked for, at a server.
@@ -251,12 +251,14 @@ struct Circumstances<'a> {
     arguments: Option<&'a str>,
     source: Source,
     trace: Option<TraceId>,
+    /// The id of an approval (Access Request and Approval Profile).
+    approval: Option<Cow<'a, str>>,
 }
 
 impl<'a> Circumstances<'a> {
     /// `more` are members that may be there and that nobody looks at.
     fn of(context: Option<&'a str>, more: &[&str]) -> Read<Self> {
-        let mut names = vec!["agent", "arguments", "source", "traceparent"];
+        let mut names = vec!["agent", "approval", "arguments", "business_justification", "source", "traceparent"];
         names.extend(more);
         let at = "/context";
         let found = known(context, at, &names)?;
@@ -270,10 +272,18 @@ impl<'a> Circumstances<'a> {
                 arguments: object(&found, "arguments")?,
                 source: source(object(&found, "source")?)?,
                 trace: trace.transpose()?,
+                approval: approval(object(&found, "approval")?)?,
             })
         };
         read().map_err(|bad: Bad| bad.within(at))
     }
+}
+
+/// The id in a reference to an approval, whose other members are for whoever shows it.
+fn approval(approval: Option<&str>) -> Read<Option<Cow<'_, str>>> {
+    let Some(approval) = approval else { return Ok(None) };
+    let id = text(&members(approval)?, "id", MAX_NAME).map_err(|bad| bad.within("/approval"))?;
+    id.map(Some).ok_or_else(|| Bad::at("/approval/id", "is missing"))
 }
 
 fn source(source: Option<&str>) -> Read<Source> {

@@ -19,7 +19,7 @@ fn line(text: &str, servers: &Servers) -> String {
         Err(bad) => bad.to_string(),
         Ok(Meant::List(_)) => "a list".to_owned(),
         Ok(Meant::Nothing(_, why)) => format!("no: {why}"),
-        Ok(Meant::Call(caller, call)) => {
+        Ok(Meant::Call(caller, call, _)) => {
             let actor = caller.actor.person().map_or("nobody", UserId::as_str);
             let (target, arguments) = (call.target.name().unwrap_or("-"), call.arguments.json().unwrap_or(b"none"));
             let arguments = std::str::from_utf8(arguments).unwrap();
@@ -123,7 +123,7 @@ fn a_question_is_the_call_that_it_names() {
         ),
         (
             coaz("ann", "tools/list", r#"{"type":"mcp_server","id":"lab"}"#, r#"{"agent":"bot","level":"debug"}"#),
-            "`/context/level` is nothing that a question about MCP can say (known are `agent`, `arguments`, `source`, `traceparent`)",
+            "`/context/level` is nothing that a question about MCP can say (known are `agent`, `approval`, `arguments`, `business_justification`, `source`, `traceparent`)",
         ),
         (
             coaz("ann", "server/discover", r#"{"type":"mcp_server","id":"lab"}"#, r#"{"agent":"bot"}"#),

@@ -8,6 +8,10 @@ pub(super) const EVALUATIONS: &str = "/access/v1/evaluations";
 pub(super) const SEARCH_SUBJECT: &str = "/access/v1/search/subject";
 pub(super) const SEARCH_RESOURCE: &str = "/access/v1/search/resource";
 pub(super) const SEARCH_ACTION: &str = "/access/v1/search/action";
+/// Where access is requested; a task is below it.
+pub(super) const REQUESTS: &str = "/access/v1/requests";
+/// One task.
+pub(super) const REQUEST: &str = "/access/v1/requests/{task}";
 pub(super) const CONFIGURATION: &str = "/.well-known/authzen-configuration";
 
 /// The metadata of a decision point with this URL.
@@ -20,5 +24,7 @@ pub(super) fn metadata(url: &str) -> Value {
         "search_subject_endpoint": at(SEARCH_SUBJECT),
         "search_resource_endpoint": at(SEARCH_RESOURCE),
         "search_action_endpoint": at(SEARCH_ACTION),
+        "access_request_endpoint": at(REQUESTS),
+        "capabilities": ["urn:openid:authzen:capability:access-request"],
     })
 }

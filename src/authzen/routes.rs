@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::{Extension, Request, State};
+use axum::extract::{Extension, Path, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -19,8 +19,11 @@ use super::bad::Bad;
 use super::evaluations;
 use super::guard::{Askers, Stranger};
 use super::mcp::Servers;
-use super::metadata::{CONFIGURATION, EVALUATION, EVALUATIONS, SEARCH_ACTION, SEARCH_RESOURCE, SEARCH_SUBJECT, metadata};
+use super::metadata::{
+    CONFIGURATION, EVALUATION, EVALUATIONS, REQUEST, REQUESTS, SEARCH_ACTION, SEARCH_RESOURCE, SEARCH_SUBJECT, metadata,
+};
 use super::read::{self, Parts};
+use super::requests::{Problem, Refused, Requests, Sent, Task};
 use super::search::{Searching, What};
 use crate::domain::{Extra, TraceId};
 use crate::gate::Gate;
@@ -34,6 +37,8 @@ const TURN_WITHIN: Duration = Duration::from_secs(5);
 const AT_ONCE: usize = 1024;
 /// The header that a request and its answer share.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// Under which a request is one and the same, however often it is sent.
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// Bounds on requests.
 #[derive(Debug, Clone, Copy)]
@@ -65,19 +70,24 @@ pub struct Sources {
 
 struct Shown {
     sources: Sources,
+    requests: Option<Requests>,
     searching: Arc<Semaphore>,
     seats: Arc<Semaphore>,
 }
 
 /// The routes over what they ask. Requests need an extension with who is at the other end (`Arc<Peer>`).
 pub fn router(sources: Sources) -> Router {
-    let shown = Shown { sources, searching: Arc::new(Semaphore::new(SEARCHING)), seats: Arc::new(Semaphore::new(AT_ONCE)) };
+    let requests = sources.url.as_deref().map(Requests::new);
+    let shown =
+        Shown { sources, requests, searching: Arc::new(Semaphore::new(SEARCHING)), seats: Arc::new(Semaphore::new(AT_ONCE)) };
     Router::new()
         .route(EVALUATION, post(evaluation))
         .route(EVALUATIONS, post(evaluations))
         .route(SEARCH_SUBJECT, post(async |shown, peer, request| search(What::Subject, shown, peer, request).await))
         .route(SEARCH_RESOURCE, post(async |shown, peer, request| search(What::Resource, shown, peer, request).await))
         .route(SEARCH_ACTION, post(async |shown, peer, request| search(What::Action, shown, peer, request).await))
+        .route(REQUESTS, post(request_access))
+        .route(REQUEST, get(task))
         .route(CONFIGURATION, get(configuration))
         .fallback(async || refused(StatusCode::NOT_FOUND, "there is nothing here"))
         .method_not_allowed_fallback(async || refused(StatusCode::METHOD_NOT_ALLOWED, "this is not the method for it"))
@@ -120,13 +130,68 @@ async fn search(what: What, State(shown): FromState, Extension(peer): FromPeer, 
     }
 }
 
+async fn request_access(State(shown): FromState, Extension(peer): FromPeer, request: Request) -> Response {
+    let (head, body) = request.into_parts();
+    let (by, text) = match shown.take(&peer, &head.headers, body).await {
+        Ok(taken) => taken,
+        Err(response) => return *response,
+    };
+    let Some(requests) = &shown.requests else { return nothing() };
+    let key = match head.headers.get(IDEMPOTENCY_KEY).map(HeaderValue::to_str) {
+        Some(Err(_)) => return refused(StatusCode::BAD_REQUEST, "the Idempotency-Key is not text"),
+        Some(Ok(key)) => Some(key),
+        None => None,
+    };
+    let Sources { gate, askers, servers, limits, .. } = &shown.sources;
+    let by = askers.requester(&by);
+    let submit = || {
+        let found = read::body(&text, limits.depth)?;
+        requests.submit(gate, servers, &Sent { by: &by, key, body: &text, found: &found })
+    };
+    match submit() {
+        Ok(task) => {
+            let status = if task.look_again.is_some() { StatusCode::ACCEPTED } else { StatusCode::CREATED };
+            (status, [(header::LOCATION, task.place.clone())], told(&task)).into_response()
+        }
+        Err(Refused::Bad(bad)) => refused(bad.status, &bad.to_string()),
+        Err(Refused::Problem(problem)) => problematic(problem),
+    }
+}
+
+async fn task(State(shown): FromState, Extension(peer): FromPeer, Path(id): Path<String>, headers: HeaderMap) -> Response {
+    if let Err(stranger) = shown.sources.askers.identify(&headers, &peer) {
+        return turned_away(stranger);
+    }
+    let Some(requests) = &shown.requests else { return nothing() };
+    match requests.look(&shown.sources.gate, &id) {
+        Ok(task) => told(&task).into_response(),
+        Err(problem) => problematic(problem),
+    }
+}
+
+/// How a task stands.
+fn told(task: &Task) -> impl IntoResponse + use<> {
+    let again = task.look_again.map(|seconds| [(header::RETRY_AFTER, seconds.to_string())]);
+    (again, json(&task.json))
+}
+
+/// RFC 9457.
+fn problematic(problem: Problem) -> Response {
+    let headers = [(header::CONTENT_TYPE, "application/problem+json"), (header::CACHE_CONTROL, "no-store")];
+    (problem.status(), headers, problem.json().to_string()).into_response()
+}
+
+fn nothing() -> Response {
+    refused(StatusCode::NOT_FOUND, "there is nothing here: the decision point does not know its own URL")
+}
+
 async fn configuration(State(shown): FromState) -> Response {
     match &shown.sources.url {
         Some(url) => {
             let headers = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "max-age=300")];
             (headers, metadata(url).to_string()).into_response()
         }
-        None => refused(StatusCode::NOT_FOUND, "there is nothing here: the decision point does not know its own URL"),
+        None => nothing(),
     }
 }
 
@@ -174,7 +239,7 @@ fn finish(answer: Result<Value, Bad>) -> Response {
 impl Shown {
     fn asking<'a>(&'a self, by: &'a str, trace: Option<TraceId>) -> Asking<'a> {
         let Sources { gate, servers, extra, .. } = &self.sources;
-        Asking { gate, servers, extra: *extra, by, trace }
+        Asking { gate, servers, requests: self.requests.as_ref(), extra: *extra, by, trace }
     }
 
     /// The service behind a request, and the text of the body.

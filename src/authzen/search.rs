@@ -156,7 +156,7 @@ impl Searching<'_> {
                 Ok(meant) => {
                     fits = true;
                     Ok(match meant {
-                        Meant::Call(caller, call) => lookout.allows_call(&caller, &call),
+                        Meant::Call(caller, call, _) => lookout.allows_call(&caller, &call),
                         Meant::List(_) => true,
                         Meant::Nothing(..) => false,
                     })

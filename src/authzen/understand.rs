@@ -26,7 +26,7 @@ pub(super) fn understand(asked: &Asked<'_>, servers: &Servers, trace: Option<Tra
     }
     let mut meant = mcp::read(asked, servers)?;
     match &mut meant {
-        Meant::Call(_, call) => call.trace = call.trace.or(trace),
+        Meant::Call(_, call, _) => call.trace = call.trace.or(trace),
         Meant::List(own) | Meant::Nothing(own, _) => *own = own.or(trace),
     }
     Ok(Question::Mcp(meant))

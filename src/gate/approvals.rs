@@ -43,6 +43,12 @@ impl Gate {
         self.shared.tickets.ticket(id)
     }
 
+    /// The time, as tickets end by it.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.shared.clock.now()
+    }
+
     /// Whether a ticket is for exactly this call of this caller.
     #[must_use]
     pub fn is_for(&self, ticket: TicketId, caller: &Caller, call: &Call) -> bool {

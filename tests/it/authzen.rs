@@ -14,6 +14,7 @@ mod askers;
 mod bad;
 mod certification;
 mod mcp;
+mod requests;
 mod search;
 mod todo;
 

@@ -300,6 +300,8 @@ async fn metadata_is_there_when_the_point_knows_its_url() {
             "search_subject_endpoint": format!("{base}/access/v1/search/subject"),
             "search_resource_endpoint": format!("{base}/access/v1/search/resource"),
             "search_action_endpoint": format!("{base}/access/v1/search/action"),
+            "access_request_endpoint": format!("{base}/access/v1/requests"),
+            "capabilities": ["urn:openid:authzen:capability:access-request"],
         })
     );
     let point = Point::open(&RECORDS).await;

@@ -65,7 +65,7 @@ async fn a_question_about_a_call_has_the_answer_that_the_call_gets() {
             assert_eq!(context["effect"], effect, "{answer}");
             assert_eq!(context["ticket"].is_string(), effect == "require_approval", "{answer}");
             if effect == "require_approval" {
-                let reason = context["reason"].as_str().unwrap();
+                let reason = context["message"].as_str().unwrap();
                 assert!(reason.contains("a person has to approve") && reason.contains("Ask a person first."), "{reason}");
                 assert!(
                     reason.contains(context["ticket"].as_str().unwrap()) && context["ticket_expires"].is_string(),
@@ -219,7 +219,7 @@ async fn what_is_said_of_a_call_is_known_by_name_or_refused() {
         (agent(&|q| q["context"]["source"] = json!({ "transport": "carrier-pigeon" })), "/context/source/transport"),
         (agent(&|q| q["context"]["source"] = json!({ "port": 1 })), "/context/source/port"),
         (agent(&|q| q["context"]["traceparent"] = "00-abc".into()), "/context/traceparent"),
-        (agent(&|q| q["context"]["approval"] = json!({ "by": "alice" })), "/context/approval"),
+        (agent(&|q| q["context"]["approval"] = json!({ "by": "alice" })), "/context/approval/id"),
         (coaz(&|q| q["context"] = json!({})), "/context/agent"),
         (coaz(&|q| q["context"]["agent"] = json!(["assistant"])), "/context/agent"),
         (coaz(&|q| q["context"]["case"] = "7".into()), "/context/case"),
