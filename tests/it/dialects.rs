@@ -1,15 +1,16 @@
-//! The same question in every language that is spoken here: as a call through the proxy, as a check over gRPC, and as gateways put it. The
-//! verdict, the words and the grounds in the log are the same.
+//! The same question in every language that is spoken here: as a call through the proxy, as a check over gRPC, as gateways put it, and in
+//! both dialects of AuthZEN. The verdict, the words and the grounds in the log are the same.
 //!
 //! Whoever teaches the sidecar another language adds a [`Dialect`] to [`Lab::dialects`].
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 use cedarpost::grpc::gateways::pb::agentgateway::dev::ext_mcp;
 use cedarpost::grpc::gateways::pb::envoy::service::auth::v3 as auth;
 use cedarpost::grpc::pb;
 use ext_mcp::ext_mcp_client::ExtMcpClient;
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde_json::{Value, json};
 use tonic::transport::{Channel, Endpoint};
 
@@ -17,7 +18,7 @@ use auth::attribute_context::{HttpRequest, Request};
 use auth::authorization_client::AuthorizationClient;
 use auth::check_response::HttpResponse;
 
-use crate::support::{Era, Home, Idp, Mcp, Reply, Sidecar, Upstream, cedarpost};
+use crate::support::{Connection, Era, Home, Idp, Mcp, Reply, Sidecar, Upstream, cedarpost};
 
 pub(crate) const POLICIES: &str = r#"
 @id("echo") permit (principal, action in Mcp::Action::"tools/call", resource == Mcp::Tool::"lab/echo");
@@ -119,7 +120,7 @@ impl Lab {
                 idp.issuer()
             ))
             .with_server(&end.replace("UPSTREAM", &upstream.address.to_string()));
-        let hold = [("CEDARPOST_APPROVALS_HOLD", "0s")];
+        let hold = [("CEDARPOST_APPROVALS_HOLD", "0s"), ("CEDARPOST_AUTHZEN_ADDRESS", "127.0.0.1:0")];
         let sidecar = Sidecar::start_with(&home, &[&hold[..], settings].concat()).await;
         let channel = Endpoint::from_shared(format!("http://{}", sidecar.grpc.unwrap())).unwrap().connect().await.unwrap();
         let lab = Self { _upstream: upstream, idp, home, sidecar, channel };
@@ -149,6 +150,8 @@ impl Lab {
             Box::new(Checked { client: check, issuer: self.idp.issuer() }),
             Box::new(Envoy { client: AuthorizationClient::new(self.channel.clone()), tokens: tokens.clone() }),
             Box::new(Agentgateway { client: ExtMcpClient::new(self.channel.clone()), tokens }),
+            Box::new(Authzen { address: self.sidecar.authzen.unwrap(), issuer: Some(self.idp.issuer()) }),
+            Box::new(Authzen { address: self.sidecar.authzen.unwrap(), issuer: None }),
         ]
     }
 
@@ -176,8 +179,8 @@ pub(crate) fn params(case: &Case) -> Value {
 
 /// A sentence without what is different each time: the ULIDs of decision and ticket.
 pub(crate) fn plain(sentence: &str) -> String {
-    let ulid = |word: &str| word.trim_end_matches('.').len() == 26 && word.starts_with("01");
-    sentence.split(' ').map(|word| if ulid(word) { "ULID" } else { word }).collect::<Vec<_>>().join(" ")
+    let is_ulid = |word: &str| word.trim_end_matches('.').trim_start_matches("apr_").len() == 26;
+    sentence.split(' ').map(|word| if is_ulid(word) { "ULID" } else { word }).collect::<Vec<_>>().join(" ")
 }
 
 /// What a client is told by a JSON-RPC message that is no good result.
@@ -302,6 +305,64 @@ impl Dialect for Envoy {
                 refusal(&serde_json::from_str(&denied.body).unwrap())
             }
         }
+    }
+}
+
+/// AuthZEN: about the agent, with what its token says, or as COAZ has it, about the person (`issuer` is `None`).
+struct Authzen {
+    address: SocketAddr,
+    issuer: Option<String>,
+}
+
+impl Authzen {
+    fn question(&self, case: &Case) -> Value {
+        let kind = match case.method {
+            "tools/call" => "tool",
+            "prompts/get" => "prompt",
+            _ => "resource",
+        };
+        let mut properties = json!({ "server": "lab" });
+        if !case.arguments.is_empty() {
+            properties["arguments"] = serde_json::from_str(case.arguments).unwrap();
+        }
+        let resource = json!({ "type": kind, "id": case.target, "properties": properties });
+        let action = json!({ "name": case.method });
+        match &self.issuer {
+            Some(issuer) => {
+                let properties = json!({ "actor": case.person, "token": { "issuer": issuer, "scopes": ["mcp"] } });
+                let subject = json!({ "type": "agent", "id": "helper", "properties": properties });
+                json!({ "subject": subject, "action": action, "resource": resource })
+            }
+            None => {
+                let subject = json!({ "type": "identity", "id": case.person });
+                json!({ "subject": subject, "action": action, "resource": resource, "context": { "agent": "helper" } })
+            }
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl Dialect for Authzen {
+    fn name(&self) -> &'static str {
+        if self.issuer.is_some() { "AuthZEN" } else { "AuthZEN with COAZ" }
+    }
+
+    async fn ask(&mut self, case: &Case) -> Said {
+        let headers = [("host", self.address.to_string()), ("content-type", "application/json".to_owned())];
+        let headers: HeaderMap =
+            headers.into_iter().map(|(name, value)| (name.parse::<HeaderName>().unwrap(), value.parse().unwrap())).collect();
+        let (mut connection, body) = (Connection::open(self.address).await.unwrap(), self.question(case).to_string());
+        let reply = connection.send(Method::POST, "/access/v1/evaluation", &headers, body.as_bytes()).await.unwrap();
+        let answer = reply.json();
+        let context = &answer["context"];
+        let verdict = match (answer["decision"].as_bool(), context["effect"].as_str()) {
+            (Some(true), Some("allow")) => Verdict::Allow,
+            (Some(false), Some("require_approval")) => Verdict::RequireApproval,
+            (Some(false), Some("deny")) => Verdict::Deny,
+            _ => panic!("{}", String::from_utf8_lossy(&reply.body)),
+        };
+        let sentence = plain(context["message"].as_str().unwrap_or_default());
+        Said { verdict, sentence, decision: context["decision_id"].as_str().unwrap().to_owned() }
     }
 }
 
