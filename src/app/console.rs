@@ -8,6 +8,7 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use super::inquiry::Inquiry;
+use super::people::people;
 use crate::audit::archive::{Facet, Pattern, Query};
 use crate::audit::check::{Question, Trusted};
 use crate::audit::{self, AuditReader};
@@ -17,12 +18,13 @@ use crate::console::{Book, Console, Lab, Row, Sessions, Sources, Verified, Wante
 use crate::control::ConsoleLink;
 use crate::domain::DecisionId;
 use crate::gate::{Explanation, Gate};
-use crate::identity::{self, Login, Upkeep};
+use crate::identity::{self, Identity, Login, Upkeep};
 use crate::lifecycle::{Stop, Tasks};
 use crate::listen::tls::{Keeper, Served};
 use crate::listen::{Listener, Metrics};
 use crate::mcp;
 use crate::policy::{self, PolicySnapshot, Request};
+use crate::rest::approvals::{Bearers, approvals_router};
 
 /// Most connections to the console at a time: each open page holds one, and another for each thing it asks for.
 const CONNECTIONS: usize = 128;
@@ -72,16 +74,22 @@ impl ConsoleFace {
     /// Starts it.
     pub(super) fn start(self, config: &Config, parts: Parts<'_>, stop: &Stop, tasks: &mut Tasks) -> anyhow::Result<()> {
         let Some((listener, settings)) = self.0 else { return Ok(()) };
-        let login = login(config, &settings, &parts.clock)?;
-        let login = login.map(|(login, upkeep)| {
+        let mut keep = |what, upkeep: Upkeep| {
             let running = upkeep.run(stop.clone());
-            tasks.spawn("the keys of the console's provider", async move {
+            tasks.spawn(what, async move {
                 running.await;
                 Ok::<(), std::convert::Infallible>(())
             });
+        };
+        let login = login(config, &settings, &parts.clock)?.map(|(login, upkeep)| {
+            keep("the keys of the console's provider", upkeep);
             login
         });
         let gate = parts.gate.clone();
+        let api = bearers(config, &parts.clock)?.map(|(bearers, upkeep)| {
+            keep("the keys for tokens of people who rule", upkeep);
+            approvals_router(gate.clone(), Arc::new(bearers))
+        });
         let sources = Sources {
             gate: gate.clone(),
             clock: parts.clock,
@@ -93,11 +101,20 @@ impl ConsoleFace {
             lab: Arc::new(PolicyLab { gate, settings: parts.settings }),
             allowed_hosts: settings.allowed_hosts,
             url: settings.url,
+            api,
         };
-        tracing::info!(face = "console", address = %listener.local_addr(), "the console is ready");
+        tracing::info!(event = "listening", face = "console", address = %listener.local_addr(), "the console is ready");
         tasks.spawn("the console", Console::new(listener, router(sources)).run(stop.clone()));
         Ok(())
     }
+}
+
+/// People whose tools show tokens of theirs, if there are any.
+fn bearers(config: &Config, clock: &Clock) -> anyhow::Result<Option<(Bearers, Upkeep)>> {
+    let Some(settings) = people(config, None).zip(config.approvals.bearers.as_ref()) else { return Ok(None) };
+    let (identity, upkeep) = Identity::open(settings.0, clock.clone(), identity::Metrics::default())
+        .context("failed to prepare how people who rule at the console are known")?;
+    Ok(Some((Bearers::new(identity, settings.1.programs.clone()), upkeep)))
 }
 
 fn login(config: &Config, settings: &ConsoleSettings, clock: &Clock) -> anyhow::Result<Option<(Login, Upkeep)>> {

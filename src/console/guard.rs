@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header}
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use super::routes::Shown;
+use super::routes::{API, Shown};
 
 /// What every answer says. A policy without inline scripts and styles: text that got through as markup would still do nothing. Forms send
 /// `Origin` under this referrer policy, and nobody else learns of our addresses.
@@ -33,7 +33,14 @@ const SAID: [(HeaderName, &str); 7] = [
 /// Lets a request through that is for us and comes from nobody else's page.
 pub(super) async fn guard(State(shown): State<Arc<Shown>>, request: Request, next: Next) -> Response {
     let sources = &shown.sources;
-    let mut answer = match check(request.method(), request.headers(), &sources.allowed_hosts, sources.url.as_deref()) {
+    let is_page = !request.uri().path().starts_with(API);
+    let host = host(request.headers(), &sources.allowed_hosts);
+    let checked = host.and_then(|host| match is_page {
+        true => came_from_us(request.method(), request.headers(), host, sources.url.as_deref()),
+        // What counts there is a token, which no browser sends along by itself; cookies count for nothing.
+        false => Ok(()),
+    });
+    let mut answer = match checked {
         Ok(()) => next.run(request).await,
         Err(sentence) => {
             tracing::warn!(reason = sentence, "the console refused a request");
@@ -48,10 +55,14 @@ pub(super) async fn guard(State(shown): State<Arc<Shown>>, request: Request, nex
     answer
 }
 
-/// Why a request is refused, if it is.
-fn check(method: &Method, headers: &HeaderMap, allowed: &[String], url: Option<&str>) -> Result<(), &'static str> {
+/// The host that a request is for, when that is us.
+fn host<'h>(headers: &'h HeaderMap, allowed: &[String]) -> Result<&'h str, &'static str> {
     let host = only(headers, &header::HOST).filter(|host| is_ours(host, allowed));
-    let host = host.ok_or("this Host is not allowed; see url and allowed_hosts in [console]")?;
+    host.ok_or("this Host is not allowed; see url and allowed_hosts in [console]")
+}
+
+/// Whether what changes something comes from a page of ours.
+fn came_from_us(method: &Method, headers: &HeaderMap, host: &str, url: Option<&str>) -> Result<(), &'static str> {
     if matches!(*method, Method::GET | Method::HEAD) {
         return Ok(());
     }

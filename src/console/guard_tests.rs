@@ -2,7 +2,7 @@
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 
-use super::check;
+use super::{came_from_us, host};
 
 fn passes(method: &Method, headers: &[(&str, &str)]) -> bool {
     let header = |(name, value): &(&str, &str)| (name.parse::<HeaderName>().unwrap(), HeaderValue::from_str(value).unwrap());
@@ -10,7 +10,8 @@ fn passes(method: &Method, headers: &[(&str, &str)]) -> bool {
     for (name, value) in headers.iter().map(header) {
         map.append(name, value);
     }
-    check(method, &map, &["console.example".to_owned()], Some("https://console.example")).is_ok()
+    let host = host(&map, &["console.example".to_owned()]);
+    host.and_then(|host| came_from_us(method, &map, host, Some("https://console.example"))).is_ok()
 }
 
 #[test]

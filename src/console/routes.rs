@@ -20,6 +20,8 @@ use super::visit::{Guest, Visitor};
 use super::{assets, live, login};
 use crate::domain::TicketState;
 
+/// Where tools of people find what pages show people.
+pub(super) const API: &str = "/api/v1";
 /// The longest form, in bytes.
 const MAX_FORM: usize = 32 * 1024;
 /// The longest form of the sandbox: policies.
@@ -77,7 +79,8 @@ impl Shown {
 }
 
 /// The console over its sources.
-pub fn router(sources: Sources) -> Router {
+pub fn router(mut sources: Sources) -> Router {
+    let api = sources.api.take();
     let shown = Arc::new(Shown {
         sources,
         doorstep: Doorstep::new(),
@@ -89,7 +92,7 @@ pub fn router(sources: Sources) -> Router {
     });
     let large =
         Router::new().route("/sandbox", get(sandbox::show).post(sandbox::attempt)).layer(DefaultBodyLimit::max(MAX_SANDBOX));
-    Router::new()
+    let pages = Router::new()
         .route("/", get(async |_: Visitor| redirect("/approvals")))
         .route("/approvals", get(approvals::show))
         .route("/approvals/{id}", get(ticket::show).post(ticket::rule))
@@ -112,8 +115,12 @@ pub fn router(sources: Sources) -> Router {
         .layer(DefaultBodyLimit::max(MAX_FORM))
         .merge(large)
         .fallback(nowhere)
-        .with_state(Arc::clone(&shown))
-        .layer(from_fn_with_state(shown, guard))
+        .with_state(Arc::clone(&shown));
+    let all = match api {
+        Some(api) => pages.nest(API, api),
+        None => pages,
+    };
+    all.layer(from_fn_with_state(shown, guard))
 }
 
 async fn nowhere(guest: Guest) -> Response {

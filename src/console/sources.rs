@@ -33,6 +33,8 @@ pub struct Sources {
     pub allowed_hosts: Vec<String>,
     /// The URL by which browsers know the console, without a slash at its end.
     pub url: Option<String>,
+    /// What is served below `/api/v1` to tools of people, who show tokens and no cookies; `None` when nobody has any.
+    pub api: Option<axum::Router>,
 }
 
 impl std::fmt::Debug for Sources {

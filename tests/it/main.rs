@@ -26,6 +26,8 @@ mod commands;
 #[cfg(test)]
 mod console;
 #[cfg(test)]
+mod console_api;
+#[cfg(test)]
 mod corpus;
 #[cfg(test)]
 mod crash;

@@ -111,6 +111,7 @@ pub(crate) struct Sidecar {
     pub(crate) admin: Option<SocketAddr>,
     pub(crate) grpc: Option<SocketAddr>,
     pub(crate) authzen: Option<SocketAddr>,
+    pub(crate) console: Option<SocketAddr>,
     log: Arc<Mutex<String>>,
 }
 
@@ -151,8 +152,8 @@ impl Sidecar {
         });
         // A socket is no TCP address; whoever made one knows where it is.
         let address = faces.remove("mcp").unwrap_or(SocketAddr::from(([0, 0, 0, 0], 0)));
-        let (admin, grpc, authzen) = (faces.remove("admin"), faces.remove("grpc"), faces.remove("authzen"));
-        Self { process, address, admin, grpc, authzen, log: said }
+        let [admin, grpc, authzen, console] = ["admin", "grpc", "authzen", "console"].map(|face| faces.remove(face));
+        Self { process, address, admin, grpc, authzen, console, log: said }
     }
 
     /// What it has logged since it began to listen.
