@@ -164,7 +164,7 @@ pub(super) fn check_with(directory: &Path, kept: &[TreeHead]) -> Result<Report, 
     match report.faults.first() {
         Some(fault) => Err(fault.to_string()),
         None if report.verified() => Ok(report),
-        None => Err("it is not signed".to_owned()),
+        None => Err(format!("it is not signed: {:?}", (report.rest, report.tree, report.head, report.read, report.min_index))),
     }
 }
 
