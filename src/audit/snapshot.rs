@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::anchor::{self, AnchorError};
 use super::archive::{ArchiveReader, MarkerError};
-use super::epoch::{self, Epoch};
+use super::epoch::{self, Epoch, whole_bundles};
 use super::reader::{AuditReader, ReadError};
 use super::store::Store;
 use super::tlog::SignedCheckpoint;
@@ -55,6 +55,8 @@ pub(super) struct Copies {
     directory: PathBuf,
     /// What the anchor said before the copies were made: it must not be ahead of them.
     pub(super) anchored: SignedCheckpoint,
+    /// How many records were in files by then, which must not be ahead of them either.
+    archived: u64,
     numbers: Vec<u64>,
     /// Newest first.
     copies: Vec<(u64, Copy)>,
@@ -69,11 +71,11 @@ impl Copies {
             let was_one = super::keys::schedule_file(directory).exists();
             return Err(if was_one { SnapshotError::NoEpoch(epochs) } else { SnapshotError::NoLog(directory.into()) });
         }
-        let anchored = anchor::read(directory)?;
+        let (anchored, archived) = (anchor::read(directory)?, ArchiveReader::open(directory)?.archived());
         let copies = listed.iter().rev().map(|(number, path)| Ok((*number, Copy::of(path, scratch)?)));
         let copies = copies.collect::<Result<_, SnapshotError>>()?;
         let numbers = listed.into_iter().map(|(number, _)| number).collect();
-        Ok(Self { directory: directory.into(), anchored, numbers, copies })
+        Ok(Self { directory: directory.into(), anchored, archived, numbers, copies })
     }
 
     /// The epochs that count, oldest first.
@@ -88,6 +90,13 @@ impl Copies {
         }
         epochs.reverse();
         Ok(epochs)
+    }
+
+    /// How many records of a log with this end in the copies are to be read from files, which are full bundles only. What has been
+    /// archived since the copies were made may be beyond their end, and nothing that they hold is about it.
+    pub(super) fn in_files(&self, end: Option<u64>) -> Result<u64, MarkerError> {
+        let archived = self.archive()?.archived();
+        Ok(end.map_or(archived, |end| archived.min(whole_bundles(end)).max(self.archived)))
     }
 
     /// What is in files. Read after the copies were made: what has been archived meanwhile is in both.

@@ -84,7 +84,8 @@ fn check(
     progress: &mut dyn FnMut(u64, Option<u64>),
 ) -> Result<Report, VerifyError> {
     let epochs = copies.epochs().map_err(SnapshotError::from)?;
-    let archived = copies.archive().map_err(SnapshotError::from)?.archived();
+    let end = epochs.last().and_then(|newest| newest.end().ok());
+    let archived = copies.in_files(end.as_ref().map(|end| end.head.size)).map_err(SnapshotError::from)?;
     let tiles = || TileSpans::new(Directory::new(directory.join("tiles")), archived);
     let mut question = question.clone();
     question.add_own_checkpoint("the log's `anchor`", copies.anchored.to_string().as_bytes());
@@ -92,9 +93,12 @@ fn check(
     for epoch in &epochs {
         beginning(epoch, &before, &epochs, &mut question)?;
     }
-    let end = epochs.last().and_then(|newest| newest.end().ok()).map(|end| end.head.size);
-    let otherwise = epochs.last().map(|newest| newest.seed.checkpoint.to_string());
-    let log = Live::new(tiles(), Bundles::new(archived, stored(epochs.clone()), lookup(epochs), end));
+    let size = end.as_ref().map(|end| end.head.size);
+    // When all that the newest database holds is in files, nothing that is read of it claims anything.
+    let in_files = end.map(|end| end.edge.checkpoint).filter(|newest| newest.checkpoint().size() <= archived);
+    let otherwise = in_files.or_else(|| epochs.last().map(|newest| newest.seed.checkpoint.clone()));
+    let otherwise = otherwise.map(|checkpoint| checkpoint.to_string());
+    let log = Live::new(tiles(), Bundles::new(archived, stored(epochs.clone()), lookup(epochs), size));
     Ok(check_database(&log, otherwise.as_deref().map(str::as_bytes), &question, progress)?)
 }
 

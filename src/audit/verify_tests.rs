@@ -284,3 +284,24 @@ fn there_is_nothing_to_verify_where_no_log_is() {
 fn local_disk() -> Arc<dyn crate::storage::Disk> {
     Arc::new(LocalDisk)
 }
+
+#[tokio::test]
+async fn a_log_of_full_bundles_that_are_all_in_files_verifies() {
+    let dir = tempfile::tempdir().unwrap();
+    let scene = Scene::new();
+    let (writer, reader) = start(dir.path());
+    // With the start and the stop.
+    for number in 0..254 {
+        writer.append(scene.decided(number)).await.unwrap();
+    }
+    writer.close().await.unwrap();
+    let archived = async {
+        while reader.archived() < 256 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), archived).await.unwrap();
+    assert_eq!((reader.len(), reader.archived()), (256, 256));
+    drop(reader);
+    assert_eq!(check(dir.path()).unwrap().tree.size, 256);
+}
