@@ -1,5 +1,6 @@
 //! May a call go on that another service carries out? Decided and recorded like one of our own; what follows is up to that service.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::decide::{Decided, For, definition, log};
@@ -33,6 +34,21 @@ impl Gate {
     pub async fn check(&self, caller: &Caller, call: &Call, by: &str) -> Result<Checked, Refusal> {
         let Decided { id, decision, pending, approved, .. } = self.decide(caller, call, For::Service(by)).await?;
         Ok(Checked::new(id, decision, pending, approved))
+    }
+
+    /// The same in a task of its own, for whoever may be left by the one they ask for: what was begun is recorded whole, so that no
+    /// approval is used up without a record of it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Gate::check`].
+    pub async fn check_to_the_end(&self, caller: Caller, call: Call, by: Arc<str>) -> Result<Checked, Refusal> {
+        let gate = self.clone();
+        let checking = tokio::spawn(async move { gate.check(&caller, &call, &by).await });
+        checking.await.unwrap_or_else(|error| {
+            tracing::error!(%error, "a decision for a service came to no end");
+            Err(Refusal::not_recorded(self.new_decision_id()))
+        })
     }
 
     /// What [`Gate::check`] would say now, for nobody to act on. It uses up no ticket and asks nobody; it is recorded as a question

@@ -54,3 +54,20 @@ async fn a_question_that_cannot_be_recorded_has_no_answer() {
     assert_eq!(house.gate.check_dry(&caller(), &call("look"), "till").unwrap_err().doubt(), Doubt::NotRecorded);
     assert_eq!(house.gate.check(&caller(), &call("look"), "till").await.unwrap_err().doubt(), Doubt::NotRecorded);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_leaves_ends_only_the_waiting() {
+    let house = House::open(POLICIES, 0).await;
+    let pending = house.gate.check(&caller(), &call("pay"), "till").await.unwrap().pending.unwrap();
+    let ruler = Ruler { person: UserId::new("olga"), standing: Memberships::default(), evidence: None, channel: Channel::Api };
+    house.gate.rule(&ruler, pending.ticket, Ruling::plain(Verdict::Approve)).await.unwrap();
+    let mut left = Box::pin(house.gate.check_to_the_end(caller(), call("pay"), "till".into()));
+    assert!(futures_util::poll!(left.as_mut()).is_pending());
+    drop(left);
+    let records = house.records("decision", 2).await;
+    assert_eq!(
+        (&records[1]["decision"], &records[1]["approval"]["ticket"]),
+        (&"allow".into(), &pending.ticket.to_string().into())
+    );
+    assert_eq!(house.gate.ticket(pending.ticket).unwrap().state, TicketState::Spent);
+}

@@ -92,7 +92,9 @@ impl Judge {
     }
 
     async fn checked(&self, asked: &Asked<'_>, call: &Call) -> Result<Yes, Refusal> {
-        self.gate.check(asked.caller, call, asked.by).await?.allowed().map(Some)
+        // A gateway that gives up ends only its waiting.
+        let checking = self.gate.check_to_the_end(asked.caller.clone(), call.clone(), asked.by.into());
+        checking.await?.allowed().map(Some)
     }
 
     /// A request for a list.
