@@ -16,7 +16,7 @@ use crate::listen::tls::{Served, ServedState};
 use crate::mcp;
 use crate::policy::{Change, Difference};
 use crate::proxy::Endpoint;
-use crate::rest::{Check, ExplainSource, MAX_INQUIRY, Readiness, Sources, Verdict};
+use crate::rest::{Check, ExplainSource, MAX_INQUIRY, Near, Readiness, Sources, Verdict};
 
 /// What runs that operators ask about.
 pub(super) struct Running {
@@ -51,6 +51,7 @@ pub(super) fn sources(
         explain: explain(gate),
         stop,
         allowed_hosts: admin.allowed_hosts.clone(),
+        near: Near { everybody: admin.remote_details, own: admin.listener.address.tcp().map(|address| address.ip()) },
     }
 }
 

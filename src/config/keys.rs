@@ -72,6 +72,7 @@ pub(super) const KEYS: &[Key] = &[
     open("admin.tls_cert_file", Kind::Text),
     open("admin.tls_key_file", Kind::Text),
     key("admin.allowed_hosts", Kind::List, ""),
+    key("admin.remote_details", Kind::Bool, "false"),
     key("admin.app_health", Kind::List, ""),
     key("grpc.address", Kind::Text, "off"),
     key("grpc.plaintext_non_loopback", Kind::Bool, "false"),

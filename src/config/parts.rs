@@ -49,8 +49,9 @@ pub(super) fn admin(reader: &mut Reader<'_>) -> Option<Option<AdminSettings>> {
     let app_health = reader.read("admin.app_health", |given| {
         super::reader::list(given)?.iter().map(|text| text.parse::<AppProbe>().map_err(|error| error.to_string())).collect()
     });
-    let (listener, allowed_hosts, app_health) = (listener?, allowed_hosts?, app_health?);
-    Some(listener.map(|listener| AdminSettings { listener, allowed_hosts, app_health }))
+    let remote_details = reader.flag("admin.remote_details");
+    let (listener, allowed_hosts, app_health, remote_details) = (listener?, allowed_hosts?, app_health?, remote_details?);
+    Some(listener.map(|listener| AdminSettings { listener, allowed_hosts, remote_details, app_health }))
 }
 
 /// `Some(None)` when there is no gRPC listener.

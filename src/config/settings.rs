@@ -221,6 +221,8 @@ pub struct AdminSettings {
     pub listener: listen::Settings,
     /// `Host` names accepted for `/status` besides `localhost` and IP addresses, lower case, without port.
     pub allowed_hosts: Vec<String>,
+    /// `/status` and `/explain` answer other machines, too.
+    pub remote_details: bool,
     /// Probes that are passed on to a container beside the sidecar.
     pub app_health: Vec<AppProbe>,
 }

@@ -19,7 +19,7 @@ mod witness;
 
 pub use app_health::{AppProbe, BadAppProbe, app_health_router};
 pub use readiness::{Check, Readiness, Verdict};
-pub use routes::{ExplainSource, MAX_INQUIRY, Sources, StatusSource, router};
+pub use routes::{ExplainSource, MAX_INQUIRY, Near, Sources, StatusSource, router};
 pub use serve::Admin;
 pub use witness::{WitnessAnswer, WitnessSource, witness_router};
 

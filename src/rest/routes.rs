@@ -4,12 +4,12 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use axum::{Extension, Router};
 use http_body::Body as _;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
@@ -18,6 +18,7 @@ use tokio::sync::Semaphore;
 
 use super::readiness::Readiness;
 use crate::lifecycle::Stop;
+use crate::listen::Peer;
 
 /// Tells the state of the sidecar for `/status`: version, policies, log, servers.
 pub type StatusSource = Box<dyn Fn() -> Value + Send + Sync>;
@@ -42,6 +43,8 @@ pub struct Sources {
     pub stop: Stop,
     /// `Host` names besides `localhost` and IP addresses that `/status` and `/explain` answer to, lower case, without port.
     pub allowed_hosts: Vec<String>,
+    /// Who is told details.
+    pub near: Near,
 }
 
 impl fmt::Debug for Sources {
@@ -99,16 +102,16 @@ struct Shown {
     explaining: Semaphore,
 }
 
-async fn status(State(shown): State<Arc<Shown>>, headers: HeaderMap) -> Response {
-    if !is_direct(&headers, &shown.sources.allowed_hosts) {
-        return not_direct();
+async fn status(State(shown): State<Arc<Shown>>, peer: FromPeer, headers: HeaderMap) -> Response {
+    if let Some(refused) = shown.sources.refuses(peer, &headers) {
+        return refused;
     }
     json(&(shown.sources.status)()).into_response()
 }
 
-async fn explain(State(shown): State<Arc<Shown>>, headers: HeaderMap, body: Body) -> Response {
-    if !is_direct(&headers, &shown.sources.allowed_hosts) {
-        return not_direct();
+async fn explain(State(shown): State<Arc<Shown>>, peer: FromPeer, headers: HeaderMap, body: Body) -> Response {
+    if let Some(refused) = shown.sources.refuses(peer, &headers) {
+        return refused;
     }
     // A web page can send anything but this without asking first.
     if !is_json(&headers) {
@@ -128,8 +131,34 @@ async fn explain(State(shown): State<Arc<Shown>>, headers: HeaderMap, body: Body
     }
 }
 
-fn not_direct() -> Response {
-    refused(StatusCode::FORBIDDEN, "this Host is not allowed; see allowed_hosts in [admin]")
+/// Who is at the other end; whoever serves the routes says so.
+type FromPeer = Option<Extension<Arc<Peer>>>;
+
+impl Sources {
+    /// Why details are not told, if they are not.
+    fn refuses(&self, peer: FromPeer, headers: &HeaderMap) -> Option<Response> {
+        if !peer.is_some_and(|Extension(peer)| self.near.has(&peer)) {
+            return Some(refused(StatusCode::FORBIDDEN, "other machines are not told this; see remote_details in [admin]"));
+        }
+        let direct = is_direct(headers, &self.allowed_hosts);
+        (!direct).then(|| refused(StatusCode::FORBIDDEN, "this Host is not allowed; see allowed_hosts in [admin]"))
+    }
+}
+
+/// Who is told details: those on this machine, or in this pod, unless it is everybody.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Near {
+    /// Everybody is.
+    pub everybody: bool,
+    /// Our own address, from which those connect who are beside us.
+    pub own: Option<IpAddr>,
+}
+
+impl Near {
+    fn has(self, peer: &Peer) -> bool {
+        let ip = peer.ip().map(|ip| ip.to_canonical());
+        self.everybody || ip.is_none_or(|ip| ip.is_loopback() || self.own.is_some_and(|own| own.to_canonical() == ip))
+    }
 }
 
 fn refused(code: StatusCode, sentence: &str) -> Response {
@@ -153,3 +182,7 @@ fn is_direct(headers: &HeaderMap, allowed: &[String]) -> bool {
     let name = authority.host().trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
     name == "localhost" || name.parse::<IpAddr>().is_ok() || allowed.contains(&name)
 }
+
+#[cfg(test)]
+#[path = "routes_tests.rs"]
+mod tests;

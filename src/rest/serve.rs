@@ -2,9 +2,10 @@
 //! cannot pile up.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
+use axum::{Extension, Router};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -57,7 +58,8 @@ impl Admin {
 }
 
 async fn serve(connection: Connection, routes: Router, keep_alive: bool) {
-    let peer = connection.peer().clone();
+    let peer = Arc::new(connection.peer().clone());
+    let routes = routes.layer(Extension(Arc::clone(&peer)));
     let mut server = http1::Builder::new();
     server.timer(TokioTimer::new()).header_read_timeout(HEADERS_WITHIN).keep_alive(keep_alive).max_buf_size(16 * 1024);
     let served = server.serve_connection(TokioIo::new(connection), TowerToHyperService::new(routes));

@@ -44,6 +44,7 @@ async fn start() -> Running {
         }),
         stop: draining.clone(),
         allowed_hosts: vec!["sidecar.example".to_owned()],
+        near: Near::default(),
     };
     let admin = Admin::new(listener, router(sources));
     let stop = end.clone();
