@@ -1,5 +1,7 @@
 //! Envoy's question, asked of the real binary: what goes on, what does not and with which words, who is behind it, and for which server.
 
+use std::time::Duration;
+
 use cedarpost::grpc::gateways::pb::envoy::config::core::v3::address::Address as Kind;
 use cedarpost::grpc::gateways::pb::envoy::config::core::v3::{Address, SocketAddress};
 use cedarpost::grpc::gateways::pb::envoy::service::auth::v3 as auth;
@@ -307,8 +309,14 @@ async fn nobody_gets_in_by_what_is_not_verified() {
         let challenge = told.header("www-authenticate").unwrap();
         assert!(challenge.contains("resource_metadata=\"https://mcp.example.com/.well-known/oauth-protected-resource/lab\""));
     }
-    let kept = gate.lab.records().await;
-    assert!(kept.iter().any(|record| record["t"] == "unidentified" && record["listener"] == "grpc"), "it is recorded");
+    // Nobody waits for that to be recorded.
+    let turned_away = |record: &Value| record["t"] == "unidentified" && record["listener"] == "grpc";
+    let recorded = async {
+        while !gate.lab.records().await.iter().any(turned_away) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), recorded).await.expect("it is recorded");
     let mut metadata = check(&[], b"");
     (http(&mut metadata).method, http(&mut metadata).path) =
         ("GET".to_owned(), "/.well-known/oauth-protected-resource/lab".to_owned());
