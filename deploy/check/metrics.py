@@ -29,7 +29,9 @@ def registered():
             names[name + ("_seconds" if unit and "Unit::Seconds" in rest else "")] = path
             if re.match(rf"\s*\"[^\"]*\",\s*(Info|build)\b", rest):
                 names[f"{name}_info"] = path
-        # Collectors hold theirs in tables: whole names, or what stands behind the name of a kind of place.
+        for name, rest in re.findall(r'encode_descriptor\(\s*"([a-z_]+)",([^;]*);', text):
+            names[name + ("_seconds" if "Unit::Seconds" in rest else "")] = path
+        # Other collectors hold theirs in tables: whole names, or what stands behind the name of a kind of place.
         for name in re.findall(r'\(\s*"(audit_[a-z_]+)",\s*"', text):
             names[name] = path
         for table in re.findall(r"\[Told<\w+>; \d+\] = \[(.*?)\n\];", text, re.S):
