@@ -9,8 +9,9 @@ use serde_json::{Map, Value, json};
 use super::bad::Bad;
 use super::mcp::{Meant, Servers};
 use super::read::Asked;
-use super::requests::{Reference, Requests, rfc3339};
+use super::requests::{Reference, Requests};
 use super::understand::{Question, understand, words};
+use crate::clock::rfc3339;
 use crate::domain::{Call, Caller, Decision, Extra, TraceId};
 use crate::gate::{AccessError, Answered, Checked, Gate};
 
@@ -127,7 +128,7 @@ fn of_call(checked: &Checked) -> Answer {
     }
     if let Some(pending) = &checked.pending {
         context.insert("ticket".to_owned(), pending.ticket.to_string().into());
-        context.extend(rfc3339(pending.expires).map(|time| ("ticket_expires".to_owned(), time.into())));
+        context.insert("ticket_expires".to_owned(), rfc3339(pending.expires).into());
     }
     context.extend(checked.approved.map(|ticket| ("approved_by_ticket".to_owned(), ticket.to_string().into())));
     Answer { allow: matches!(checked.decision, Decision::Allow(_)), context }

@@ -17,6 +17,7 @@ use super::mcp::{Meant, Servers};
 use super::metadata::REQUESTS;
 use super::read::{self, Parts};
 use super::understand::{Question, understand};
+use crate::clock::rfc3339;
 use crate::domain::{Call, Caller, DecisionId, TicketId, TicketState, Timestamp};
 use crate::gate::{Checked, Gate, Pending, Ticket};
 use crate::json::Member;
@@ -130,7 +131,7 @@ impl Requests {
         self.denials.get_or_insert(decision, pending.ticket);
         let mut offer = Map::new();
         offer.insert("endpoint".to_owned(), format!("{}{REQUESTS}", self.url).into());
-        offer.extend(rfc3339(pending.expires).map(|expires| ("expires_at".to_owned(), expires.into())));
+        offer.insert("expires_at".to_owned(), rfc3339(pending.expires).into());
         offer.insert("display".to_owned(), json!({ "title": "A person has to approve this call" }));
         let members = [("evaluation_id", decision.to_string().into()), ("access_request", Value::Object(offer))];
         members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
@@ -187,9 +188,8 @@ impl Requests {
         let place = format!("{}{REQUESTS}/{}", self.url, ticket.id);
         let status = status(ticket);
         let mut task = json!({ "id": ticket.id.to_string(), "status": status, "status_endpoint": place });
-        let expires = rfc3339(ticket.expires).filter(|_| status == PENDING);
-        if let (Some(members), Some(expires)) = (task.as_object_mut(), expires) {
-            members.insert("expires_at".to_owned(), expires.into());
+        if let Some(members) = task.as_object_mut().filter(|_| status == PENDING) {
+            members.insert("expires_at".to_owned(), rfc3339(ticket.expires).into());
         }
         let mut whole = json!({ "task": task });
         if let (Some(members), Some(approval)) = (whole.as_object_mut(), approval(ticket)) {
@@ -216,8 +216,8 @@ const fn status(ticket: &Ticket) -> &'static str {
 fn approval(ticket: &Ticket) -> Option<Value> {
     let until = ticket.grant?.until;
     let until = ticket.ended.map_or(until, |ended| ended.min(until));
-    let at = ticket.votes.last().and_then(|vote| rfc3339(vote.at));
-    Some(json!({ "id": ticket.id.to_string(), "approved_at": at, "approved_until": rfc3339(until)? }))
+    let at = ticket.votes.last().map(|vote| rfc3339(vote.at));
+    Some(json!({ "id": ticket.id.to_string(), "approved_at": at, "approved_until": rfc3339(until) }))
 }
 
 /// The reference to an approval that a question shows (`context.approval`).
@@ -294,8 +294,4 @@ impl Denial {
         let evaluation = DecisionId::parse(&evaluation).ok_or(UNBOUND)?;
         Ok(Self { evaluation, expires: Timestamp::from_micros(expires.as_microsecond()) })
     }
-}
-
-pub(super) fn rfc3339(at: Timestamp) -> Option<String> {
-    jiff::Timestamp::from_microsecond(at.as_micros()).ok().map(|at| at.to_string())
 }
