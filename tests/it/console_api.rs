@@ -1,12 +1,13 @@
 //! Tools of people at the console's listener: they show tokens, and what a browser brings along by itself counts for nothing.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, Method};
 use serde_json::{Value, json};
 
 use crate::support::grpc::{Face, PLACE, POLICIES};
-use crate::support::{Connection, Home, Reply, Sidecar, Upstream};
+use crate::support::{Connection, Home, Reply, Sidecar, Upstream, now};
 
 const CONSOLE: &str = "[console]\naddress = '127.0.0.1:0'\n";
 
@@ -73,6 +74,18 @@ async fn whoever_shows_no_token_of_a_person_for_ruling_gets_nothing() {
     assert_eq!((page.status, page.header("location").as_deref()), (303, Some("/login?next=%2Fapprovals")));
     let listed = send(console, Method::GET, "/api/v1/approvals", &[("authorization", &olga)], "").await.json();
     assert_eq!(listed["approvals"][0]["state"], "waiting");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_listens_hears_nothing_once_their_token_has_ended() {
+    let (face, console) = face().await;
+    let id = face.ticket(&json!({"message": "a"})).await;
+    let short = face.token("olga", json!({"exp": now() + 2}));
+    let shown = [("authorization", short.as_str())];
+    let listening = send(console, Method::GET, "/api/v1/approvals/watch", &shown, "");
+    let heard = tokio::time::timeout(Duration::from_secs(20), listening).await.expect("the stream ends by itself");
+    assert_eq!(heard.status, 200);
+    assert!(String::from_utf8_lossy(&heard.body).contains(&id), "until then it told of what waits");
 }
 
 #[tokio::test(flavor = "multi_thread")]

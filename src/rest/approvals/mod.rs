@@ -18,7 +18,7 @@ mod ruling;
 mod sight;
 mod watch;
 
-pub use people::{Bearers, Identifying, Nobody, Operator, People, Person};
+pub use people::{Bearers, Identifying, Nobody, Operator, People, Person, Until};
 pub use routes::approvals_router;
 
 #[cfg(test)]

@@ -18,6 +18,8 @@ pub struct Person {
     pub ruler: Ruler,
     /// Whether all tickets are shown to them, or only those that are their business.
     pub sees_all: bool,
+    /// The token that says who they are, when it is one that does.
+    pub bearer: Option<identity::Bearer>,
 }
 
 /// What is said to whoever was not identified.
@@ -31,6 +33,9 @@ pub struct Nobody {
     pub sentence: String,
 }
 
+/// The moment from which on somebody is not to be believed any more.
+pub type Until<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+
 /// Who somebody is, once that is known.
 pub type Identifying<'a> = Pin<Box<dyn Future<Output = Result<Person, Nobody>> + Send + 'a>>;
 
@@ -39,6 +44,11 @@ pub type Identifying<'a> = Pin<Box<dyn Future<Output = Result<Person, Nobody>> +
 pub trait People: Send + Sync + 'static {
     /// Who sent the request with this head.
     fn identify<'a>(&'a self, head: &'a Parts) -> Identifying<'a>;
+
+    /// Ends when the person is not to be believed any more; never for those who are who they are as long as they are connected.
+    fn until_over<'a>(&'a self, _person: &'a Person) -> Until<'a> {
+        Box::pin(std::future::pending())
+    }
 }
 
 /// Everybody is the operator: at a socket that nobody else can open.
@@ -51,7 +61,7 @@ impl Operator {
     pub fn new(name: &str) -> Self {
         let evidence = Some(Arc::new(Evidence::of(Way::PEER)));
         let (person, standing, channel) = (UserId::new(name), Memberships::default(), Channel::Cli);
-        Self(Person { ruler: Ruler { person, standing, evidence, channel }, sees_all: true })
+        Self(Person { ruler: Ruler { person, standing, evidence, channel }, sees_all: true, bearer: None })
     }
 }
 
@@ -74,8 +84,9 @@ impl Bearers {
 
     async fn look(&self, head: &Parts) -> Result<Person, Nobody> {
         let known = self.0.identify(bearer(head), &Handshake::default()).await.map_err(nobody)?;
-        let identity::Person { person, standing, evidence } = known.person;
-        Ok(Person { ruler: Ruler { person, standing, evidence, channel: Channel::Api }, sees_all: false })
+        let identity::Person { person, standing, evidence } = known.person.clone();
+        let ruler = Ruler { person, standing, evidence, channel: Channel::Api };
+        Ok(Person { ruler, sees_all: false, bearer: Some(known) })
     }
 }
 
@@ -90,6 +101,15 @@ fn nobody(why: Unknown) -> Nobody {
 impl People for Bearers {
     fn identify<'a>(&'a self, head: &'a Parts) -> Identifying<'a> {
         Box::pin(self.look(head))
+    }
+
+    fn until_over<'a>(&'a self, person: &'a Person) -> Until<'a> {
+        Box::pin(async {
+            match &person.bearer {
+                Some(bearer) => self.0.until_over(bearer).await,
+                None => std::future::pending().await,
+            }
+        })
     }
 }
 

@@ -150,7 +150,7 @@ async fn listen(State(shared): State<Arc<Shared>>, request: Request) -> Result<R
     let slot = Arc::clone(&shared.listening).try_acquire_owned().map_err(|_| {
         refused(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "too many are listening already; look again from time to time")
     })?;
-    let lines = watch::start(shared.gate.clone(), person, slot);
+    let lines = watch::start(shared.gate.clone(), Arc::clone(&shared.people), person, slot);
     let headers = [(header::CONTENT_TYPE, "application/x-ndjson"), (header::CACHE_CONTROL, "no-store")];
     Ok((headers, Body::new(lines)).into_response())
 }

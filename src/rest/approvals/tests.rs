@@ -35,6 +35,7 @@ impl People for Named {
         let person = named.ok_or_else(nobody).map(|name| Person {
             ruler: Ruler { person: UserId::new(name), standing: Memberships::default(), evidence: None, channel: Channel::Api },
             sees_all: false,
+            bearer: None,
         });
         Box::pin(std::future::ready(person))
     }

@@ -14,7 +14,7 @@ use serde::Serialize;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
-use super::people::Person;
+use super::people::{People, Person};
 use super::sight;
 use crate::domain::TicketState;
 use crate::gate::{Gate, Ticket, TicketJson};
@@ -51,11 +51,15 @@ fn line(event: &str, ticket: Option<&Ticket>) -> Bytes {
 }
 
 /// Starts to tell; the slot is held until nobody listens any more.
-pub(super) fn start(gate: Gate, person: Person, slot: OwnedSemaphorePermit) -> Lines {
+pub(super) fn start(gate: Gate, people: Arc<dyn People>, person: Person, slot: OwnedSemaphorePermit) -> Lines {
     let (send, lines) = mpsc::channel(AHEAD);
     tokio::spawn(async move {
         let _slot = slot;
-        tell(&gate, &person, &send).await;
+        // Whoever is not believed any more hears nothing more.
+        tokio::select! {
+            _ = tell(&gate, &person, &send) => {}
+            () = people.until_over(&person) => {}
+        }
     });
     Lines(lines)
 }
