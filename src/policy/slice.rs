@@ -17,7 +17,7 @@ use cedar_policy::{
 };
 
 use super::recent::Recent;
-use super::residual::{Outline, Parts, Residual};
+use super::residual::{Outline, Parts, Residual, Shelf};
 
 /// Sets with fewer policies are evaluated whole: picking would cost as much.
 const WORTH_IT: usize = 8;
@@ -40,6 +40,8 @@ pub(super) struct Sliced {
     index: Arc<Index>,
     /// Sets that were picked before, by the numbers of their policies.
     kept: Recent<Box<[u32]>, Arc<Slice>>,
+    /// The conditions of residuals, for others of which the same is left.
+    shelf: Shelf,
 }
 
 #[derive(Debug)]
@@ -76,7 +78,7 @@ impl Sliced {
     }
 
     fn of(whole: PolicySet, policies: Vec<Indexed>, index: Arc<Index>) -> Self {
-        Self { whole, policies, index, kept: Recent::with_room(MAX_KEPT) }
+        Self { whole, policies, index, kept: Recent::with_room(MAX_KEPT), shelf: Shelf::default() }
     }
 
     /// What the whole set answers.
@@ -100,7 +102,7 @@ impl Sliced {
             // Not `get_or_init`: nobody waits for another thread's outline.
             let _ = slice.outline.set(self.outline(&numbers));
         }
-        slice.outline.get()?.as_ref()?.settle(scope, entities)
+        slice.outline.get()?.as_ref()?.settle(scope, entities, &self.shelf)
     }
 
     /// The candidates for a request; `None` when the request leaves something open, so that all of them are.

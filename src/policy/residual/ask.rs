@@ -4,11 +4,13 @@
 //! names, has a store of its own and takes the plain way. So does everything about a server whose tools some policy does not fit. A decision takes the plain way as well until one with the same principal, action and resource was found valid
 //! under the schema; after that, only what the residual policies read of the context is made.
 
+use std::cell::OnceCell;
 use std::sync::Arc;
 
 use cedar_policy::{Context, Request};
 
 use super::answer::Answer;
+use super::conditions::Found;
 use super::kept::{Known, Which};
 use super::needs::Needs;
 use super::outline::Residual;
@@ -33,6 +35,8 @@ struct Contexts<'a> {
     snapshot: &'a PolicySnapshot,
     prepared: &'a Prepared<'a>,
     made: Option<(Needs, Context)>,
+    /// What was found out with it.
+    found: Found,
 }
 
 impl PolicySnapshot {
@@ -42,7 +46,7 @@ impl PolicySnapshot {
         if !subjects.iter().all(|subject| subject.known.is_vetted()) {
             return None;
         }
-        let mut contexts = Contexts { snapshot: self, prepared, made: None };
+        let mut contexts = Contexts::new(self, prepared);
         let residuals = self.residuals_of(Which::Concrete, &subjects)?;
         let answers = contexts.answers(&residuals, &subjects.iter().collect::<Vec<_>>())?;
         let mut judgements = Vec::with_capacity(subjects.len());
@@ -98,7 +102,7 @@ impl PolicySnapshot {
         }
         let open = residuals.into_iter().zip(subjects).filter(|(residual, _)| residual.certainly_allows().is_none());
         let (residuals, subjects): (Vec<_>, Vec<_>) = open.unzip();
-        let mut contexts = Contexts { snapshot: self, prepared, made: None };
+        let mut contexts = Contexts::new(self, prepared);
         let answers = contexts.answers(&residuals, &subjects)?;
         Some(answers.iter().all(|answer| self.could_allow(answer)))
     }
@@ -163,12 +167,17 @@ impl PolicySnapshot {
     }
 }
 
-impl Contexts<'_> {
+impl<'a> Contexts<'a> {
+    fn new(snapshot: &'a PolicySnapshot, prepared: &'a Prepared<'a>) -> Self {
+        Self { snapshot, prepared, made: None, found: Found::default() }
+    }
+
     fn make(&mut self, needs: Needs) -> Option<&Context> {
         let enough = |made: &(Needs, Context)| made.0.has(needs);
         if !self.made.as_ref().is_some_and(enough) {
             let context = self.snapshot.context_for(self.prepared, needs).ok()?;
             self.made = Some((needs, context));
+            self.found = Found::default();
         }
         self.made.as_ref().map(|(_, context)| context)
     }
@@ -187,9 +196,9 @@ impl Contexts<'_> {
             return Some(residual.settled());
         }
         let context = self.make(residual.needs())?.clone();
-        let Scope { principal, action, resource } = subject.scope.clone();
-        let request = Request::new(principal, action, resource, context, None).ok()?;
-        Some(residual.answer(&request, &self.prepared.entities))
+        let (made, Scope { principal, action, resource }) = (OnceCell::new(), &subject.scope);
+        let make = || Request::new(principal.clone(), action.clone(), resource.clone(), context.clone(), None).ok();
+        residual.answer(|| made.get_or_init(make).as_ref(), &self.prepared.entities, &mut self.found)
     }
 }
 

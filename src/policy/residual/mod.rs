@@ -12,18 +12,20 @@
 //! Whoever evaluates a request in full gets the same decision, the same determining policies and the same failures. The tests
 //! compare the two on thousands of random policy sets, and in operation a sample of the decisions is made both ways.
 //!
-//! Read in this order: [`needs`] (what of the context is read), [`parts`] (one policy, taken apart), [`outline`] (a set of them,
-//! and what it settles), [`answer`], [`kept`] (the cache, the switch, and the sample), [`ask`]
+//! Read in this order: [`needs`] (what of the context is read), [`parts`] (one policy, taken apart), [`conditions`] (what is
+//! left, and how it is evaluated), [`outline`] (a set of policies, and what it settles), [`answer`], [`kept`] (the cache, the switch, and the sample), [`ask`]
 //! (a snapshot's questions to all of this).
 
 mod answer;
 mod ask;
+mod conditions;
 mod kept;
 mod needs;
 mod outline;
 mod parts;
 
 pub(super) use answer::Answer;
+pub(super) use conditions::Shelf;
 pub(super) use kept::{Residuals, Switch, Which};
 pub(super) use needs::Needs;
 pub(super) use outline::{Outline, Residual};

@@ -1,12 +1,13 @@
 //! A picked set of policies, taken apart, and what is left of it for one principal, action and resource.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use cedar_policy::pst::Clause;
 use cedar_policy::{AuthorizationError, Authorizer, Context, Effect, Entities, Policy, PolicyId, PolicySet, Request, Response};
 
 use super::answer::Answer;
+use super::conditions::{Conditions, Found, Shelf, reads_principal};
 use super::needs::Needs;
 use super::parts::{Open, Parts, Rest};
 use crate::policy::slice::Scope;
@@ -31,34 +32,56 @@ pub(in crate::policy) struct Residual {
     /// The policies that certainly apply.
     permits: Vec<PolicyId>,
     forbids: Vec<PolicyId>,
-    /// The policies that depend on the context, if there are any.
-    open: Option<PolicySet>,
-    /// By an open policy, others of which the same is left: what it comes to, they come to.
-    twins: HashMap<PolicyId, Vec<PolicyId>>,
+    /// Conditions that depend on the context, and by the number of each the policies of which it is left.
+    open: Vec<Group>,
+    /// The policies that are evaluated as they are, if there are any.
+    whole: Option<PolicySet>,
     /// What those read of it.
     needs: Needs,
+}
+
+/// Policies with the same effect of which conditions are left.
+#[derive(Debug)]
+struct Group {
+    effect: Effect,
+    conditions: Arc<Conditions>,
+    policies: Vec<Vec<PolicyId>>,
 }
 
 /// What is left of policies that depend on the context, each different condition once.
 #[derive(Default)]
 struct Left {
-    policies: PolicySet,
-    distinct: Vec<(Effect, Vec<Clause>, PolicyId)>,
-    twins: HashMap<PolicyId, Vec<PolicyId>>,
+    whole: PolicySet,
+    /// By effect, and whether they speak of the principal: those that do not are the same for whoever asks.
+    conditions: [[Vec<(Vec<Clause>, Vec<PolicyId>)>; 2]; 2],
 }
 
+const EFFECTS: [Effect; 2] = [Effect::Permit, Effect::Forbid];
+
 impl Left {
-    /// Adds a policy whose scope leaves nothing out; `None` when Cedar does not take it.
-    fn add(&mut self, policy: Policy) -> Option<()> {
-        let parsed = policy.to_pst().ok()?;
-        let clauses = parsed.body().clauses();
-        let same = |(effect, others, _): &&(Effect, Vec<Clause>, PolicyId)| *effect == policy.effect() && others == clauses;
-        if let Some((_, _, first)) = self.distinct.iter().take(MAX_COMPARED).find(same) {
-            self.twins.entry(first.clone()).or_default().push(policy.id().clone());
-            return Some(());
+    /// Adds the conditions of a policy whose scope leaves nothing out.
+    fn add(&mut self, policy: &PolicyId, effect: Effect, clauses: Vec<Clause>) {
+        let speaks = |(Clause::When(condition) | Clause::Unless(condition)): &Clause| reads_principal(condition);
+        let [others, of_principals] = match effect {
+            Effect::Permit => &mut self.conditions[0],
+            Effect::Forbid => &mut self.conditions[1],
+        };
+        let known = if clauses.iter().any(speaks) { of_principals } else { others };
+        match known.iter_mut().take(MAX_COMPARED).find(|(others, _)| *others == clauses) {
+            Some((_, policies)) => policies.push(policy.clone()),
+            None => known.push((clauses, vec![policy.clone()])),
         }
-        self.distinct.push((policy.effect(), clauses.clone(), policy.id().clone()));
-        self.policies.add(policy).ok()
+    }
+
+    /// `None` when Cedar does not take a condition.
+    fn groups(self, shelf: &Shelf) -> Option<Vec<Group>> {
+        let by_effect = EFFECTS.into_iter().zip(self.conditions);
+        let all = by_effect.flat_map(|(effect, conditions)| conditions.into_iter().map(move |some| (effect, some)));
+        let group = |(effect, conditions): (Effect, Vec<(Vec<Clause>, Vec<PolicyId>)>)| {
+            let (clauses, policies) = conditions.into_iter().unzip();
+            Some(Group { effect, conditions: shelf.conditions(effect, clauses)?, policies })
+        };
+        all.filter(|(_, conditions)| !conditions.is_empty()).map(group).collect()
     }
 }
 
@@ -85,8 +108,8 @@ impl Outline {
         Some(outline)
     }
 
-    /// What is left for one principal, action and resource; `None` when that cannot be said.
-    pub(in crate::policy) fn settle(&self, scope: &Scope, entities: &Entities) -> Option<Residual> {
+    /// What is left for one principal, action and resource; `None` when that cannot be said. The shelf is that of this policy set.
+    pub(in crate::policy) fn settle(&self, scope: &Scope, entities: &Entities, shelf: &Shelf) -> Option<Residual> {
         let Scope { principal, action, resource } = scope.clone();
         let request = Request::new(principal, action, resource, Context::empty(), None).ok()?;
         let mut residual = Residual::default();
@@ -96,7 +119,7 @@ impl Outline {
             certain.extend(response.diagnostics().reason().cloned());
             // What fails fails in every call: it stays, and says so each time.
             for id in failed(&response) {
-                left.policies.add(set.policy(id)?.clone()).ok()?;
+                left.whole.add(set.policy(id)?.clone()).ok()?;
             }
         }
         let probed = ask(&self.probes, &request, entities);
@@ -105,7 +128,7 @@ impl Outline {
             let needs = match &**parts {
                 Parts::Closed => continue,
                 Parts::Whole(needs) => {
-                    left.policies.add(policy.clone()).ok()?;
+                    left.whole.add(policy.clone()).ok()?;
                     *needs
                 }
                 Parts::Open(open) => match probed.rest(open)? {
@@ -114,16 +137,16 @@ impl Outline {
                         residual.certain(open.effect()).push(policy.id().clone());
                         continue;
                     }
-                    Rest::Policy(rest, needs) => {
-                        left.add(*rest)?;
+                    Rest::Conditions(clauses, needs) => {
+                        left.add(policy.id(), open.effect(), clauses);
                         needs
                     }
                 },
             };
             residual.needs = residual.needs.and(needs);
         }
-        residual.twins = left.twins;
-        residual.open = (!left.policies.is_empty()).then_some(left.policies);
+        residual.whole = (!left.whole.is_empty()).then(|| std::mem::take(&mut left.whole));
+        residual.open = left.groups(shelf)?;
         Some(residual)
     }
 }
@@ -154,7 +177,7 @@ impl<'a> Probed<'a> {
         let (scope, pieces) = open.probes().split_first()?;
         match value(scope)? {
             false => Some(Rest::Never),
-            true => open.rest(&pieces.iter().map(value).collect::<Vec<_>>()),
+            true => Some(open.rest(&pieces.iter().map(value).collect::<Vec<_>>())),
         }
     }
 }
@@ -174,53 +197,63 @@ impl Residual {
 
     /// Whether the answer depends on the context.
     pub(in crate::policy) const fn is_open(&self) -> bool {
-        self.open.is_some()
+        !self.open.is_empty() || self.whole.is_some()
     }
 
-    /// What the policy set answers to a request with this principal, action and resource.
-    pub(in crate::policy) fn answer(&self, request: &Request, entities: &Entities) -> Answer {
-        match &self.open {
-            Some(open) => self.with(self.for_twins(Answer::from(&Authorizer::new().is_authorized(request, open, entities)))),
-            None => self.settled(),
+    /// What the policy set answers to a request with this principal, action and resource; `None` when there is no request and one is
+    /// needed, or Cedar speaks of a condition that there is not. `found` is what was found out with the same context.
+    pub(in crate::policy) fn answer<'a>(
+        &self,
+        request: impl Fn() -> Option<&'a Request>,
+        entities: &Entities,
+        found: &mut Found,
+    ) -> Option<Answer> {
+        let mut answer = match &self.whole {
+            Some(whole) => Answer::from(&Authorizer::new().is_authorized(request()?, whole, entities)),
+            None => Answer { allow: false, determining: Vec::new(), failed: Vec::new() },
+        };
+        let (mut permits, mut forbids) = match answer.allow {
+            true => (std::mem::take(&mut answer.determining), Vec::new()),
+            false => (Vec::new(), std::mem::take(&mut answer.determining)),
+        };
+        for Group { effect, conditions, policies } in &self.open {
+            let truth = found.truth(conditions, &request, entities)?;
+            let applying = match effect {
+                Effect::Permit => &mut permits,
+                Effect::Forbid => &mut forbids,
+            };
+            for number in &truth.holds {
+                applying.extend_from_slice(policies.get(*number)?);
+            }
+            for (number, failure) in &truth.fails {
+                answer.failed.extend(policies.get(*number)?.iter().map(|policy| (policy.clone(), failure.clone())));
+            }
         }
+        Some(self.with(permits, forbids, answer.failed))
     }
 
     /// Whether an allow is left open, as far as that does not depend on the context: no forbid that is certain leaves one, and a permit
     /// that is certain does unless a forbid may still apply.
     pub(in crate::policy) fn certainly_allows(&self) -> Option<bool> {
-        let open = self.open.as_ref();
-        let may_forbid = || open.is_some_and(|open| open.policies().any(|policy| policy.effect() == Effect::Forbid));
+        let forbids = |whole: &PolicySet| whole.policies().any(|policy| policy.effect() == Effect::Forbid);
+        let may_forbid =
+            || self.open.iter().any(|group| group.effect == Effect::Forbid) || self.whole.as_ref().is_some_and(forbids);
         match (self.permits.is_empty(), self.forbids.is_empty()) {
             (_, false) => Some(false),
             (false, true) if !may_forbid() => Some(true),
-            (true, true) if open.is_none() => Some(false),
+            (true, true) if !self.is_open() => Some(false),
             _ => None,
         }
     }
 
-    /// Adds the twins of the policies that were evaluated.
-    fn for_twins(&self, mut answer: Answer) -> Answer {
-        if self.twins.is_empty() {
-            return answer;
-        }
-        let of = |id: &PolicyId| self.twins.get(id).into_iter().flatten().cloned();
-        let determining: Vec<PolicyId> = answer.determining.iter().flat_map(of).collect();
-        let failed: Vec<_> = answer.failed.iter().flat_map(|(id, message)| of(id).map(|twin| (twin, message.clone()))).collect();
-        answer.determining.extend(determining);
-        answer.failed.extend(failed);
-        answer
-    }
-
     /// What the policy set answers when it does not depend on the context.
     pub(in crate::policy) fn settled(&self) -> Answer {
-        self.with(Answer { allow: false, determining: Vec::new(), failed: Vec::new() })
+        self.with(Vec::new(), Vec::new(), Vec::new())
     }
 
-    /// Adds what is certain to what the open policies say. A forbid outweighs every permit, and only the policies of the side that
+    /// Adds what is certain to the open policies that apply. A forbid outweighs every permit, and only the policies of the side that
     /// counts are named.
-    fn with(&self, open: Answer) -> Answer {
-        let Answer { allow, determining, failed } = open;
-        let (mut permits, mut forbids) = if allow { (determining, Vec::new()) } else { (Vec::new(), determining) };
+    fn with(&self, mut permits: Vec<PolicyId>, mut forbids: Vec<PolicyId>, failed: Vec<(PolicyId, String)>) -> Answer {
         forbids.extend_from_slice(&self.forbids);
         if !forbids.is_empty() {
             return Answer { allow: false, determining: forbids, failed };

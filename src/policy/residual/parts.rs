@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use cedar_policy::pst::{self, BinaryOp, Clause, Expr, Literal, StaticPolicy, Template, UnaryOp, Var};
-use cedar_policy::{Effect, Policy, PolicyId};
+use cedar_policy::{Effect, Policy};
 
 use super::needs::Needs;
 use crate::policy::reads::Reads;
@@ -26,7 +26,6 @@ pub(in crate::policy) enum Parts {
 /// A policy that reads the context.
 #[derive(Debug)]
 pub(in crate::policy) struct Open {
-    id: PolicyId,
     effect: pst::Effect,
     clauses: Vec<(Keyword, Piece)>,
     /// The pieces that do not read the context.
@@ -59,8 +58,8 @@ pub(super) enum Rest {
     Always,
     /// It does not apply whatever the context is.
     Never,
-    /// It depends on the context.
-    Policy(Box<Policy>, Needs),
+    /// It applies when all of these do, which depends on the context.
+    Conditions(Vec<Clause>, Needs),
 }
 
 impl Parts {
@@ -72,13 +71,13 @@ impl Parts {
         };
         match Needs::of(&Reads::in_clauses(body.clauses())) {
             Needs::NOTHING => Self::Closed,
-            needs => Open::new(policy, &body).map_or(Self::Whole(needs), |open| Self::Open(Box::new(open))),
+            needs => Open::new(&body).map_or(Self::Whole(needs), |open| Self::Open(Box::new(open))),
         }
     }
 }
 
 impl Open {
-    fn new(policy: &Policy, body: &Template) -> Option<Self> {
+    fn new(body: &Template) -> Option<Self> {
         let mut known = Vec::new();
         let clauses = body.clauses().iter().map(|clause| match clause {
             Clause::When(condition) => (Keyword::When, Piece::of(condition, MAX_DEPTH, &mut known)),
@@ -93,7 +92,7 @@ impl Open {
         };
         let pieces = known.iter().zip(1..).map(|(piece, number)| probe(number, vec![Clause::When(Arc::clone(piece))]));
         let probes = std::iter::once(probe(0, Vec::new())).chain(pieces).collect::<Option<Vec<_>>>()?;
-        Some(Self { id: policy.id().clone(), effect: body.effect, clauses, known, probes })
+        Some(Self { effect: body.effect, clauses, known, probes })
     }
 
     /// Permits that show what is known: the first applies when the scope of the policy holds, the others when it does and a piece
@@ -102,30 +101,26 @@ impl Open {
         &self.probes
     }
 
-    /// What is left, given for each known piece whether it is true; `None` for a piece that fails or is no truth value. `None` when
-    /// Cedar does not take the policy back.
-    pub(super) fn rest(&self, values: &[Option<bool>]) -> Option<Rest> {
+    /// What is left, given for each known piece whether it is true; `None` for a piece that fails or is no truth value.
+    pub(super) fn rest(&self, values: &[Option<bool>]) -> Rest {
         let mut left = Vec::new();
         for (keyword, piece) in &self.clauses {
             let condition = piece.fold(&self.known, values);
             match (keyword, constant(&condition)) {
                 (Keyword::When, Some(true)) | (Keyword::Unless, Some(false)) => {}
-                (Keyword::When, Some(false)) | (Keyword::Unless, Some(true)) if left.is_empty() => return Some(Rest::Never),
+                (Keyword::When, Some(false)) | (Keyword::Unless, Some(true)) if left.is_empty() => return Rest::Never,
                 (Keyword::When, _) => left.push(Clause::When(condition)),
                 (Keyword::Unless, _) => left.push(Clause::Unless(condition)),
             }
         }
         if left.is_empty() {
-            return Some(Rest::Always);
+            return Rest::Always;
         }
         let mut needs = Needs::NOTHING;
         for Clause::When(condition) | Clause::Unless(condition) in &left {
             needs = needs.and(Needs::of(&Reads::in_condition(condition)));
         }
-        let (principal, resource) = (pst::PrincipalConstraint::Any, pst::ResourceConstraint::Any);
-        let id: &str = self.id.as_ref();
-        let template = Template::new(id, self.effect, principal, pst::ActionConstraint::Any, resource);
-        Some(Rest::Policy(Box::new(assemble(template, left)?), needs))
+        Rest::Conditions(left, needs)
     }
 
     pub(super) const fn effect(&self) -> Effect {
@@ -136,7 +131,8 @@ impl Open {
     }
 }
 
-fn assemble(template: Template, clauses: Vec<Clause>) -> Option<Policy> {
+/// A policy with these conditions; `None` when Cedar does not take it.
+pub(super) fn assemble(template: Template, clauses: Vec<Clause>) -> Option<Policy> {
     let template = template.try_with_clauses(clauses).ok()?;
     Policy::from_pst(StaticPolicy::try_from(template).ok()?.into()).ok()
 }

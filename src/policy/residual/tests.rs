@@ -1,6 +1,7 @@
 //! Residuals against the whole set: random policies in a small world of roles, groups and attributes, some of which are missing.
 //!
-//! The one property that matters: the whole set, the picked part of it and the residual give the same answer.
+//! The one property that matters: the whole set, the picked part of it and the residual give the same answer, also when another principal
+//! was asked about before and what was found out then is used again.
 
 use std::collections::BTreeSet;
 use std::str::FromStr;
@@ -10,6 +11,7 @@ use cedar_policy::{
     Authorizer, Context, Entities, Entity, EntityUid, Policy, PolicyId, PolicySet, Request, RestrictedExpression,
 };
 
+use super::conditions::{Found, Shelf};
 use super::{Answer, Needs, Outline, Parts};
 use crate::policy::slice::{Scope, Sliced};
 
@@ -19,10 +21,10 @@ const SETS: u32 = 10_000;
 const POOL: u32 = 500;
 
 /// A small generator of random numbers (xorshift): the same sets in every run.
-struct Random(u64);
+pub(super) struct Random(pub(super) u64);
 
 impl Random {
-    fn below(&mut self, bound: usize) -> usize {
+    pub(super) fn below(&mut self, bound: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -72,7 +74,7 @@ const LEAVES: [&str; 34] = [
     "context.list.containsAny([resource.name, \"x\"])",
 ];
 
-fn condition(random: &mut Random, depth: u32) -> String {
+pub(super) fn condition(random: &mut Random, depth: u32) -> String {
     if depth == 0 || random.below(4) == 0 {
         return random.pick(&LEAVES).to_owned();
     }
@@ -108,12 +110,12 @@ fn policy(random: &mut Random, number: u32) -> Policy {
     Policy::parse(Some(PolicyId::new(format!("policy{number}"))), text).unwrap()
 }
 
-fn uid(text: &str) -> EntityUid {
+pub(super) fn uid(text: &str) -> EntityUid {
     EntityUid::from_str(text).unwrap()
 }
 
 /// Users and an agent in chains of roles, tools in chains of groups; `u3`, `t3` are nowhere.
-fn world() -> Entities {
+pub(super) fn world() -> Entities {
     let entity = |text: &str, parents: &[&str], attributes: &[(&str, &str)]| {
         let expression = |text: &str| RestrictedExpression::from_str(text).unwrap();
         let attributes = attributes.iter().map(|(name, value)| ((*name).to_owned(), expression(value))).collect();
@@ -139,7 +141,7 @@ fn world() -> Entities {
     Entities::from_entities(entities, None).unwrap()
 }
 
-fn contexts() -> Vec<Context> {
+pub(super) fn contexts() -> Vec<Context> {
     let context = |text: &str| {
         let expression = |value: &str| RestrictedExpression::from_str(value).unwrap();
         let pairs = text.split(';').map(|pair| pair.split_once('=').unwrap());
@@ -171,28 +173,40 @@ struct Tally {
     failed: u32,
     settled: u32,
     open: u32,
+    /// Answered without another look.
+    shared: u32,
 }
 
 /// A policy, and what it is taken apart into. Made once and combined often, because that is the slow part.
 type Pooled = (Policy, Arc<Parts>);
 
-fn compare(chosen: &[&Pooled], scope: &Scope, entities: &Entities, contexts: &[Context], tally: &mut Tally) {
+/// Asks about both principals, one after the other.
+fn compare(chosen: &[&Pooled], scopes: &[Scope; 2], entities: &Entities, contexts: &[Context], tally: &mut Tally) {
     let whole = PolicySet::from_policies(chosen.iter().map(|(policy, _)| policy.clone())).unwrap();
-    let sliced = Sliced::new(whole.clone());
+    let (sliced, shelf) = (Sliced::new(whole.clone()), Shelf::default());
     let outline = Outline::new(chosen.iter().map(|(policy, parts)| (policy, Arc::clone(parts)))).unwrap();
-    let residual = outline.settle(scope, entities).unwrap();
-    *(if residual.is_open() { &mut tally.open } else { &mut tally.settled }) += 1;
+    let residuals = scopes.each_ref().map(|scope| outline.settle(scope, entities, &shelf).unwrap());
     for context in contexts {
-        let Scope { principal, action, resource } = scope.clone();
-        let request = Request::new(principal, action, resource, context.clone(), None).unwrap();
-        let expected = shown(&Answer::from(&Authorizer::new().is_authorized(&request, &whole, entities)));
-        assert_eq!(shown(&Answer::from(&sliced.evaluate(&request, entities))), expected, "picked: {request} {whole}");
-        assert_eq!(shown(&residual.answer(&request, entities)), expected, "residual: {request} {whole}");
-        if !residual.is_open() {
-            assert_eq!(residual.needs(), Needs::NOTHING);
+        let mut found = Found::default();
+        for (scope, residual) in scopes.iter().zip(&residuals) {
+            *(if residual.is_open() { &mut tally.open } else { &mut tally.settled }) += 1;
+            let Scope { principal, action, resource } = scope.clone();
+            let request = Request::new(principal, action, resource, context.clone(), None).unwrap();
+            let expected = shown(&Answer::from(&Authorizer::new().is_authorized(&request, &whole, entities)));
+            assert_eq!(shown(&Answer::from(&sliced.evaluate(&request, entities))), expected, "picked: {request} {whole}");
+            let answer = residual.answer(|| Some(&request), entities, &mut found).unwrap();
+            assert_eq!(shown(&answer), expected, "residual: {request} {whole}");
+            if !residual.is_open() {
+                assert_eq!(residual.needs(), Needs::NOTHING);
+                assert_eq!(shown(&residual.settled()), expected, "settled: {request} {whole}");
+            }
+            *(if expected.0 { &mut tally.allowed } else { &mut tally.denied }) += 1;
+            tally.failed += u32::from(!expected.2.is_empty());
+            // Nobody who is asked about once more is told anything else.
+            let unasked = residual.answer(|| None, entities, &mut found);
+            tally.shared += u32::from(residual.is_open() && unasked.is_some());
+            assert!(unasked.is_none_or(|again| shown(&again) == expected), "again: {request} {whole}");
         }
-        *(if expected.0 { &mut tally.allowed } else { &mut tally.denied }) += 1;
-        tally.failed += u32::from(!expected.2.is_empty());
     }
 }
 
@@ -205,19 +219,22 @@ fn the_whole_set_the_picked_part_and_the_residual_answer_alike() {
         (policy, parts)
     };
     let pool: Vec<Pooled> = (0..POOL).map(&mut pooled).collect();
-    for _ in 0..SETS {
-        let (first, step) = (random.below(pool.len()), 1 + random.below(40));
-        // Fewer than 500 / 41, so that none comes twice.
-        let chosen: Vec<&Pooled> = (0..1 + random.below(12)).map(|n| &pool[(first + n * step) % pool.len()]).collect();
-        let scope = Scope {
+    for set in 0..SETS {
+        // No policy comes twice: so many steps of this size do not go around. One set in twenty is large.
+        let (most, longest) = if set % 20 == 0 { (60, 8) } else { (12, 40) };
+        let (first, step) = (random.below(pool.len()), 1 + random.below(longest));
+        let chosen: Vec<&Pooled> = (0..1 + random.below(most)).map(|n| &pool[(first + n * step) % pool.len()]).collect();
+        let action = uid(random.pick(&["Action::\"a\"", "Action::\"b\"", "Action::\"c\""]));
+        let resource = uid(random.pick(&["T::\"t0\"", "T::\"t1\"", "T::\"t2\"", "T::\"t3\""]));
+        let scopes = [(); 2].map(|()| Scope {
             principal: uid(random.pick(&["U::\"u0\"", "U::\"u1\"", "U::\"u2\"", "U::\"u3\"", "A::\"u1\""])),
-            action: uid(random.pick(&["Action::\"a\"", "Action::\"b\"", "Action::\"c\""])),
-            resource: uid(random.pick(&["T::\"t0\"", "T::\"t1\"", "T::\"t2\"", "T::\"t3\""])),
-        };
-        compare(&chosen, &scope, &entities, &contexts[random.below(3)..][..2], &mut tally);
+            action: action.clone(),
+            resource: resource.clone(),
+        });
+        compare(&chosen, &scopes, &entities, &contexts[random.below(3)..][..2], &mut tally);
     }
     // Each is seen often enough to mean something.
-    for count in [tally.allowed, tally.denied, tally.failed, tally.settled, tally.open] {
+    for count in [tally.allowed, tally.denied, tally.failed, tally.settled, tally.open, tally.shared] {
         assert!(count > SETS / 10, "{tally:?}");
     }
 }
