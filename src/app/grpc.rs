@@ -47,6 +47,7 @@ pub(super) struct Parts<'a> {
     /// How the callers of MCP servers are known, for gateways that ask about them.
     pub(super) identity: &'a Identity,
     pub(super) endpoints: &'a [Arc<Endpoint>],
+    pub(super) clock: &'a Clock,
 }
 
 impl GrpcFace {
@@ -90,7 +91,7 @@ impl GrpcFace {
                 Ok::<(), Infallible>(())
             });
         }
-        let Parts { gate, reader, policies, identity, endpoints } = parts;
+        let Parts { gate, reader, policies, identity, endpoints, clock } = parts;
         let health = gate.clone();
         let sources = Sources {
             gate: gate.clone(),
@@ -99,7 +100,7 @@ impl GrpcFace {
             lab: Arc::new(PolicyLab { gate: gate.clone(), settings: policies }),
             people,
             services,
-            gateways: gateways(config, identity, endpoints),
+            gateways: gateways(config, identity, endpoints, clock),
             ready: Arc::new(move || matches!(health.audit_health(), Health::Writable)),
         };
         let limits = Limits {

@@ -77,7 +77,8 @@ pub async fn serve(config: Config, stop: Stop, ready: impl FnOnce(&Address)) -> 
     let (clock, identity) = (rooms.clock.clone(), rooms.identity.clone());
     let endpoints = start(&config, rooms, &mut registry, listener, requested, &stop, &mut parts)?;
     let policies = Arc::clone(&settings);
-    let grpc_parts = grpc::Parts { gate: &gate, reader: &reader, policies, identity: &identity, endpoints: &endpoints };
+    let (identity, served) = (&identity, &endpoints);
+    let grpc_parts = grpc::Parts { gate: &gate, reader: &reader, policies, identity, endpoints: served, clock: &clock };
     grpc.start(&config, grpc_parts, &stop, &mut parts);
     let running = Arc::new(Running { endpoints, certificates });
     let status = status::source(&gate, reader.clone(), carriers.board(), running);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::reader::{Reader, text};
 use super::report::Problem;
-use super::settings::{Config, GatewayLists, GatewaySettings};
+use super::settings::{Config, GatewayLists, GatewaySettings, GatewayStates};
 use crate::domain::ServerName;
 
 pub(super) fn gateways(reader: &mut Reader<'_>) -> Option<GatewaySettings> {
@@ -14,6 +14,11 @@ pub(super) fn gateways(reader: &mut Reader<'_>) -> Option<GatewaySettings> {
         "all" => Ok(GatewayLists::All),
         "none" => Ok(GatewayLists::None),
         other => Err(format!("`{other}` is not one of some, all, none")),
+    });
+    let states = reader.read("grpc.ext_authz_states", |given| match text(given)?.as_str() {
+        "none" => Ok(GatewayStates::None),
+        "first" => Ok(GatewayStates::First),
+        other => Err(format!("`{other}` is not one of none, first")),
     });
     let hosts = reader.read("grpc.ext_authz_hosts", |given| {
         let mut hosts = BTreeMap::new();
@@ -27,7 +32,14 @@ pub(super) fn gateways(reader: &mut Reader<'_>) -> Option<GatewaySettings> {
     });
     let principal = reader.flag("grpc.ext_authz_principal");
     let ext_mcp = reader.flag("grpc.ext_mcp");
-    Some(GatewaySettings { ext_authz: ext_authz?, lists: lists?, hosts: hosts?, principal: principal?, ext_mcp: ext_mcp? })
+    Some(GatewaySettings {
+        ext_authz: ext_authz?,
+        lists: lists?,
+        states: states?,
+        hosts: hosts?,
+        principal: principal?,
+        ext_mcp: ext_mcp?,
+    })
 }
 
 fn pair_of(pair: &str) -> Result<(String, ServerName), String> {

@@ -13,12 +13,22 @@ fn told(section: &str) -> String {
 #[test]
 fn gateways_are_answered_when_somebody_says_so() {
     let off = resolve(&with("grpc", "address = '127.0.0.1:9191'"), &[], &["serve"]).unwrap().grpc.unwrap().gateways;
-    let nothing =
-        GatewaySettings { ext_authz: false, lists: GatewayLists::Some, hosts: BTreeMap::new(), principal: false, ext_mcp: false };
+    let nothing = GatewaySettings {
+        ext_authz: false,
+        lists: GatewayLists::Some,
+        states: GatewayStates::None,
+        hosts: BTreeMap::new(),
+        principal: false,
+        ext_mcp: false,
+    };
     assert_eq!(off, nothing);
-    let text = "address = '127.0.0.1:9191'\next_authz = true\next_mcp = true\next_authz_lists = 'all'";
+    let text =
+        "address = '127.0.0.1:9191'\next_authz = true\next_mcp = true\next_authz_lists = 'all'\next_authz_states = 'first'";
     let on = resolve(&with("grpc", text), &[], &["serve"]).unwrap().grpc.unwrap().gateways;
-    assert_eq!(on, GatewaySettings { ext_authz: true, ext_mcp: true, lists: GatewayLists::All, ..nothing });
+    assert_eq!(
+        on,
+        GatewaySettings { ext_authz: true, ext_mcp: true, lists: GatewayLists::All, states: GatewayStates::First, ..nothing }
+    );
 }
 
 #[test]
@@ -28,6 +38,7 @@ fn what_makes_no_sense_is_refused() {
         ("ext_authz = true".to_owned(), "`grpc.ext_authz` is set and `grpc.address` is `off`"),
         ("ext_mcp = true".to_owned(), "`grpc.ext_mcp` is set and `grpc.address` is `off`"),
         (format!("{base}ext_authz_lists = 'most'"), "`most` is not one of some, all, none"),
+        (format!("{base}ext_authz_states = 'all'"), "`all` is not one of none, first"),
         (format!("{base}ext_authz_hosts = ['a.example']"), "is not `host=server`"),
         (format!("{base}ext_authz_hosts = ['a*.example=shop']"), "is not `host=server`"),
         (format!("{base}ext_authz_hosts = ['a.example=No Server']"), "is not `host=server`"),

@@ -84,6 +84,7 @@ pub(super) const KEYS: &[Key] = &[
     key("grpc.max_connections", Kind::Integer, "1024"),
     key("grpc.ext_authz", Kind::Bool, "false"),
     key("grpc.ext_authz_lists", Kind::Text, "some"),
+    key("grpc.ext_authz_states", Kind::Text, "none"),
     key("grpc.ext_authz_hosts", Kind::List, ""),
     key("grpc.ext_authz_principal", Kind::Bool, "false"),
     key("grpc.ext_mcp", Kind::Bool, "false"),

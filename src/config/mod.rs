@@ -42,9 +42,9 @@ pub use resolve::{PolicyCheck, Sources};
 pub use servers::{AskedServers, CommandLineServer};
 pub use settings::{
     ActorTokenSource, AdminSettings, ApprovalsSettings, AuditSettings, AuthzenSettings, CallerSettings, CatalogSettings, Config,
-    ConsoleSettings, GatewayLists, GatewaySettings, GrpcClients, GrpcSettings, IdentitySettings, LimitSettings, ListenSettings,
-    LogFormat, LogSettings, MetaToolSettings, OwnCertificate, PolicyServer, PolicySettings, ServerSettings, ServerTarget,
-    ShipSettings, WebhookSettings, WitnessServerSettings,
+    ConsoleSettings, GatewayLists, GatewaySettings, GatewayStates, GrpcClients, GrpcSettings, IdentitySettings, LimitSettings,
+    ListenSettings, LogFormat, LogSettings, MetaToolSettings, OwnCertificate, PolicyServer, PolicySettings, ServerSettings,
+    ServerTarget, ShipSettings, WebhookSettings, WitnessServerSettings,
 };
 pub use ship::store_options;
 

@@ -109,6 +109,8 @@ pub struct GatewaySettings {
     pub ext_authz: bool,
     /// What becomes of its clients' requests for lists.
     pub lists: GatewayLists,
+    /// What becomes of its clients' `requestState`.
+    pub states: GatewayStates,
     /// Which host at the gateway, in lower case, stands for which server.
     pub hosts: BTreeMap<String, ServerName>,
     /// Whom the gateway says that a client's certificate names counts like the certificate.
@@ -126,6 +128,15 @@ pub enum GatewayLists {
     All,
     /// It does not go on.
     None,
+}
+
+/// What becomes of a `requestState` that a client brings back, where nobody saw to whom it was given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GatewayStates {
+    /// The request does not go on.
+    None,
+    /// It belongs to whoever shows it first.
+    First,
 }
 
 /// Whose certificates the clients of the gRPC listener have to show.

@@ -59,6 +59,8 @@ pub struct Inspection {
     pub next_cursor: Option<Arc<str>>,
     /// The list in it, told by its shape: for answers whose request is not known, on a resumed stream.
     pub list: Option<ListKind>,
+    /// The client is given a state to bring back (`requestState`).
+    pub state: bool,
 }
 
 /// The members of a result that are read.
@@ -93,7 +95,14 @@ impl Inspection {
     }
 
     const fn nothing() -> Self {
-        Self { kind: ResultKind::Complete, input_requests: Vec::new(), is_error: false, next_cursor: None, list: None }
+        Self {
+            kind: ResultKind::Complete,
+            input_requests: Vec::new(),
+            is_error: false,
+            next_cursor: None,
+            list: None,
+            state: false,
+        }
     }
 
     fn with_requests(self, requests: Option<&Bytes>) -> Result<Self, Unreadable> {
@@ -117,6 +126,7 @@ impl Inspection {
             is_error: find(&members, "isError") == Some("true"),
             next_cursor: string("nextCursor").map(Into::into),
             list: list_kind(&members),
+            state: find(&members, "requestState").is_some_and(|raw| raw != "null"),
         })
     }
 

@@ -12,9 +12,7 @@ use super::holds::Holds;
 use super::learner::{Learner, Learning};
 use super::line::{Asking, Line};
 use super::metrics::Metrics;
-use super::owners::TaskOwners;
 use super::session::Sessions;
-use super::states::States;
 use super::upstream::{Upstream, UpstreamError, UpstreamSettings};
 use crate::clock::Clock;
 use crate::domain::{ServerName, Transport};
@@ -22,6 +20,7 @@ use crate::gate::Gate;
 use crate::identity::Identified;
 use crate::lifecycle::Stop;
 use crate::mcp;
+use crate::passage::{States, TaskOwners};
 
 /// Bounds on everything that somebody else could make large or long.
 #[derive(Debug, Clone)]

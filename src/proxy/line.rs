@@ -13,12 +13,11 @@ use std::time::Duration;
 
 use super::holds::Holds;
 use super::learner::Learner;
-use super::owners::TaskOwners;
-use super::states::States;
 use crate::domain::ServerName;
 use crate::gate::Gate;
 use crate::lifecycle::Stop;
 use crate::mcp;
+use crate::passage::{States, TaskOwners};
 
 pub(super) use inbound::Inbound;
 pub use waiting::Asking;

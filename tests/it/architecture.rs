@@ -30,7 +30,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     // The gate: the rooms it guards, and ground.
     ("gate", &["policy", "audit", "approval", "domain", "clock", "lifecycle", "listen", "outbound", "storage", "telemetry"]),
     // The threshold: what MCP and the gate have to do with each other.
-    ("passage", &["gate", "mcp", "domain"]),
+    ("passage", &["gate", "mcp", "domain", "clock"]),
     // Faces: gate, identity and ground; the proxy also speaks MCP, and so does what answers gateways.
     (
         "proxy",

@@ -432,6 +432,41 @@ async fn what_needs_no_decision_goes_on_and_a_session_is_whose_it_was_first() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_state_that_nobody_saw_given_out_is_refused_or_its_first_showers_as_the_settings_say() {
+    let asking = r#"@id("ask") permit (principal, action in [Mcp::Action::"elicitation/create", Mcp::Action::"sampling/createMessage", Mcp::Action::"roots/list"], resource);"#;
+    let headers = [("mcp-protocol-version", MODERN), ("mcp-method", "tools/call"), ("mcp-name", "echo")];
+    let leg = |more: Value| {
+        let mut params = json!({"name": "echo", "arguments": {"message": "a"}});
+        params.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        modern("tools/call", params)
+    };
+    let state = leg(json!({"requestState": "s"}));
+    let answer = leg(json!({"inputResponses": {"k": {"action": "accept"}}}));
+    let mut gate = Gate::open("").await;
+    let before = gate.lab.records().await.len();
+    let refused = denied(gate.post(&headers, &state).await);
+    assert_eq!((refused.status, refused.code()), (200, -31403));
+    assert!(refused.body["error"]["message"].as_str().unwrap().contains("`requestState` is not accepted here"), "{refused:?}");
+    assert_eq!(gate.lab.records().await.len(), before, "nothing was decided");
+    assert_eq!(denied(gate.post(&headers, &answer).await).status, 200, "an answer to a question that no server may ask");
+
+    let mut gate = Gate::of(Lab::with(&format!("{POLICIES}\n{asking}"), "ext_authz_states = 'first'", "", &[]).await);
+    let bob = format!("Bearer {}", gate.lab.token("bob"));
+    ok(gate.post(&headers, &answer).await);
+    for _ in 0..2 {
+        ok(gate.post(&headers, &state).await);
+    }
+    let bobs = check(&[&[("authorization", bob.as_str())], &headers[..]].concat(), state.as_bytes());
+    assert_eq!(denied(gate.ask(bobs).await).code(), -32602, "somebody else's");
+    let bobs_own = leg(json!({"requestState": "another"}));
+    ok(gate.ask(check(&[&[("authorization", bob.as_str())], &headers[..]].concat(), bobs_own.as_bytes())).await);
+    for ours in ["cedarpost-approval1.AAAA", ""] {
+        let body = leg(json!({"requestState": ours}));
+        assert_eq!(denied(gate.post(&headers, &body).await).code(), -32602, "{ours}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn whoever_subscribes_does_so_for_what_they_may_and_nothing_else() {
     let policies = format!(
         "{POLICIES}\n@id(\"sub\") permit (principal, action == Mcp::Action::\"resources/subscribe\", resource == Mcp::Resource::\"lab/note:1\");"

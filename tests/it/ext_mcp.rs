@@ -258,3 +258,109 @@ async fn each_list_loses_what_its_caller_may_not_use_and_nothing_else_of_it_chan
         assert!(matches!(guard.answered(response.clone()).await, Answered::Error(_)), "{response:?}");
     }
 }
+
+/// Policy lets servers ask, for everything.
+const ASKING: &str = r#"@id("ask") permit (principal, action in [Mcp::Action::"elicitation/create", Mcp::Action::"sampling/createMessage", Mcp::Action::"roots/list"], resource);"#;
+
+fn result_of(answered: Answered) -> Value {
+    match answered {
+        Answered::Mutated(bytes) => serde_json::from_slice(&bytes).unwrap(),
+        other => panic!("not changed: {other:?}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_state_that_comes_by_is_its_callers_and_the_server_gets_its_own_back() {
+    let mut guard = Guard::open(&format!("{POLICIES}\n{ASKING}"), "").await;
+    let asks = r#"{"resultType":"input_required","requestState":"the server's","inputRequests":{"k":{"method":"elicitation/create","params":{"mode":"form","message":"m"}}}}"#;
+    let response = guard.response("tools/call", asks);
+    let mut given = result_of(guard.answered(response.clone()).await);
+    let sealed = given["requestState"].as_str().unwrap().to_owned();
+    assert!(!sealed.contains("server"), "{sealed}");
+    given["requestState"] = "the server's".into();
+    assert_eq!(given, serde_json::from_str::<Value>(asks).unwrap(), "nothing else changes");
+    let retry = |state: &str, message: &str| {
+        json!({"name": "echo", "arguments": {"message": message}, "requestState": state, "inputResponses": {"k": {"action": "accept"}}})
+            .to_string()
+    };
+    let request = guard.request("tools/call", &retry(&sealed, "a"));
+    let onward = match guard.ask(request.clone()).await.result {
+        Some(Asked::Mutated(params)) => serde_json::from_slice::<Value>(&params).unwrap(),
+        other => panic!("not changed: {other:?}"),
+    };
+    assert_eq!(onward, serde_json::from_str::<Value>(&retry("the server's", "a")).unwrap());
+    let denied = guard.request("tools/call", &retry(&sealed, "a secret"));
+    assert_eq!(guard.error(denied).await.code(), Code::PermissionDenied, "policy decides each leg");
+    let bob = format!("Bearer {}", guard.lab.token("bob"));
+    let bobs = McpRequest { headers: vec![header("authorization", &bob)], ..request };
+    let unknown = guard.error(bobs).await;
+    assert_eq!((unknown.code(), unknown.reason.as_str()), (Code::Invalid, "Unknown requestState"));
+    for made_up in ["the server's", "", "cedarpost-approval1.AAAA", &sealed.replacen('1', "2", 1)] {
+        let request = guard.request("tools/call", &retry(made_up, "a"));
+        assert_eq!(guard.error(request).await.reason, "Unknown requestState", "{made_up}");
+    }
+    let of_nobody = McpResponse { metadata_context: None, ..response };
+    assert!(matches!(guard.answered(of_nobody).await, Answered::Error(_)), "nobody would own it");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_server_asks_its_client_for_is_decided_and_so_is_an_answer_to_what_nobody_has_seen() {
+    let question = |method: &str| {
+        format!(r#"{{"resultType":"input_required","inputRequests":{{"k":{{"method":"{method}","params":{{}}}}}}}}"#)
+    };
+    let answer = r#"{"name":"echo","arguments":{"message":"a"},"inputResponses":{"k":{"action":"accept"}}}"#;
+    for (policies, may_ask) in [(POLICIES.to_owned(), false), (format!("{POLICIES}\n{ASKING}"), true)] {
+        let mut guard = Guard::open(&policies, "").await;
+        for method in ["elicitation/create", "sampling/createMessage", "roots/list"] {
+            let response = guard.response("tools/call", &question(method));
+            match guard.answered(response).await {
+                Answered::Pass(_) if may_ask => {}
+                Answered::Error(error) if !may_ask => {
+                    assert_eq!(error.code(), Code::PermissionDenied);
+                    assert!(error.reason.starts_with("The server asked for something that is not allowed."), "{}", error.reason);
+                }
+                other => panic!("{method}: {other:?}"),
+            }
+        }
+        let response = guard.response("tools/call", &question("tools/call"));
+        assert!(matches!(guard.answered(response).await, Answered::Error(_)), "no server asks for that");
+        let request = guard.request("tools/call", answer);
+        assert_eq!(guard.passes(request).await, may_ask);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_task_that_comes_by_and_a_session_are_their_callers() {
+    let mut guard = Guard::open(POLICIES, "").await;
+    let bob = format!("Bearer {}", guard.lab.token("bob"));
+    let as_bob = |request: McpRequest| McpRequest { headers: vec![header("authorization", &bob)], ..request };
+    for (task, result) in [
+        ("t-1", r#"{"task":{"taskId":"t-1","status":"working"}}"#),
+        ("t-2", r#"{"resultType":"task","taskId":"t-2","status":"working"}"#),
+    ] {
+        let get = guard.request("tasks/get", &json!({"taskId": task}).to_string());
+        assert!(!guard.passes(get.clone()).await, "{task} before it is made");
+        let response = guard.response("tools/call", result);
+        assert!(matches!(guard.answered(response).await, Answered::Pass(_)), "{task}");
+        for method in ["tasks/get", "tasks/cancel"] {
+            let request = guard.request(method, &json!({"taskId": task}).to_string());
+            assert!(guard.passes(request.clone()).await, "{method} {task}");
+            assert_eq!(guard.error(as_bob(request)).await.reason, "Task not found", "{method} {task}");
+        }
+    }
+    let all = r#"{"tasks":[{"taskId":"t-1"},{"taskId":"t-3"}]}"#;
+    let response = guard.response("tasks/list", all);
+    assert_eq!(result_of(guard.answered(response).await), json!({"tasks": [{"taskId": "t-1"}]}));
+    let in_session = |token: &str, request: McpRequest| McpRequest {
+        headers: vec![header("authorization", token), header("mcp-session-id", "s-1")],
+        ..request
+    };
+    let alice = guard.token.clone();
+    let ping = guard.request("ping", "");
+    assert!(guard.passes(in_session(&alice, ping.clone())).await);
+    assert_eq!(guard.error(in_session(&bob, ping.clone())).await.reason, "Session not found");
+    let call = guard.request("tools/call", &call("echo", "in a session"));
+    assert!(guard.passes(in_session(&alice, call)).await);
+    let recorded = guard.lab.records().await;
+    assert!(recorded.iter().any(|record| record.to_string().contains("s-1")), "policies and the log know the session");
+}

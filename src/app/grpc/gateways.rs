@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use crate::app::servers::LIST_TTL;
-use crate::config::{Config, GatewayLists, ServerSettings};
-use crate::grpc::gateways::{Backend, Gateways, Lists, Refresh};
+use crate::clock::Clock;
+use crate::config::{Config, GatewayLists, GatewayStates, ServerSettings};
+use crate::grpc::gateways::{Backend, Gateways, Lists, Refresh, ShownStates};
 use crate::identity::Identity;
 use crate::proxy::Endpoint;
 
 /// What they are told, when there are any. Callers are known as on the MCP listener.
-pub(super) fn gateways(config: &Config, identity: &Identity, endpoints: &[Arc<Endpoint>]) -> Option<Gateways> {
+pub(super) fn gateways(config: &Config, identity: &Identity, endpoints: &[Arc<Endpoint>], clock: &Clock) -> Option<Gateways> {
     let settings = &config.grpc.as_ref()?.gateways;
     let backend = |(endpoint, server): (&Arc<Endpoint>, &ServerSettings)| {
         let endpoint = Arc::clone(endpoint);
@@ -37,8 +38,12 @@ pub(super) fn gateways(config: &Config, identity: &Identity, endpoints: &[Arc<En
             GatewayLists::None => Lists::None,
         },
         trusts_principal: settings.principal,
+        states: match settings.states {
+            GatewayStates::None => ShownStates::Refused,
+            GatewayStates::First => ShownStates::First,
+        },
         sessions: config.limits.max_sessions,
-        session_idle: config.limits.session_idle_timeout,
+        clock: clock.clone(),
         list_ttl: LIST_TTL,
     })
 }

@@ -2,18 +2,20 @@
 
 use std::net::IpAddr;
 
-use http::{HeaderMap, Method, StatusCode, Uri};
+use http::{HeaderMap, HeaderName, Method, StatusCode, Uri};
 
 use super::backend::Backend;
-use super::judge::Judge;
+use super::judge::{Judge, Kept};
 use super::no::No;
-use super::sessions::Sessions;
-use crate::domain::{ServerName, Transport};
+use crate::domain::{Caller, ServerName, Transport};
 use crate::gate::TurnedAway;
 use crate::identity::{Credentials, Identified};
 
 /// What the configuration of a gateway calls the server.
 pub(super) const SERVER: &str = "cedarpost.server";
+
+/// The header that names a session (2025-03-26 to 2025-11-25).
+pub(super) const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
 
 /// How a request came to the gateway.
 pub(super) struct Came<'a> {
@@ -25,11 +27,26 @@ pub(super) struct Came<'a> {
     pub(super) principal: Option<&'a str>,
 }
 
+impl Kept {
+    /// The session that the headers name, if they name one. One of somebody else, and two at once, do not exist.
+    pub(super) fn session<'h>(&self, headers: &'h HeaderMap, caller: &Caller) -> Result<Option<&'h str>, No> {
+        let mut named = headers.get_all(SESSION_ID).iter();
+        match (named.next(), named.next()) {
+            (None, _) => Ok(None),
+            (Some(id), None) => {
+                let id = id.to_str().ok().filter(|id| self.sessions.is_of(id, caller));
+                id.map(Some).ok_or_else(No::unknown_session)
+            }
+            (Some(_), Some(_)) => Err(No::unknown_session()),
+        }
+    }
+}
+
 impl Judge {
     /// The server that the gateway names; the only one there is when it names none. `host` is what the request says as host, which
     /// counts only where the configuration says so.
-    pub(super) fn backend(&self, named: Option<&str>, host: Option<&str>) -> Result<(&Backend, &Sessions), No> {
-        let backends = || self.gateways.backends.iter().zip(&self.sessions);
+    pub(super) fn backend(&self, named: Option<&str>, host: Option<&str>) -> Result<(&Backend, &Kept), No> {
+        let backends = || self.gateways.backends.iter().zip(&self.kept);
         let by_name = |name: &ServerName| backends().find(|(backend, _)| backend.name == *name);
         let found = match (named, host.and_then(|host| self.of_host(host))) {
             (Some(named), _) => ServerName::new(named).and_then(|name| by_name(&name)),

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 
+use crate::clock::Clock;
 use crate::domain::ServerName;
 use crate::identity::{Identity, Protected};
 
@@ -37,6 +38,15 @@ pub enum Lists {
     None,
 }
 
+/// What becomes of a server's `requestState` that a client brings back, where nobody saw to whom it was given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ShownStates {
+    /// The request does not go on.
+    Refused,
+    /// It belongs to whoever shows it first.
+    First,
+}
+
 /// What gateways are told.
 pub struct Gateways {
     /// How callers are identified.
@@ -53,10 +63,12 @@ pub struct Gateways {
     pub lists: Lists,
     /// Whom a gateway says that a client's certificate names counts like the certificate.
     pub trusts_principal: bool,
-    /// Most sessions of one server whose callers are remembered.
+    /// What becomes of states with Envoy's question.
+    pub states: ShownStates,
+    /// Most sessions of one server whose callers are remembered; the same for states.
     pub sessions: usize,
-    /// How long one is remembered that nobody uses.
-    pub session_idle: Duration,
+    /// Says how old a state is.
+    pub clock: Clock,
     /// How long a client may keep a filtered list (`ttlMs`).
     pub list_ttl: Duration,
 }

@@ -9,9 +9,9 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use tonic::{Code, Request, Response, Status};
 
-use super::ask::{Came, SERVER};
+use super::ask::{Came, SERVER, SESSION_ID};
 use super::backend::Backend;
-use super::judge::{Asked, Judge, Yes};
+use super::judge::{Asked, Judge, Kept};
 use super::no::{DECISION_ID, No};
 use super::pb::envoy::config::core::v3::address::Address;
 use super::pb::envoy::config::core::v3::{HeaderValue as WireHeader, HeaderValueOption};
@@ -21,9 +21,8 @@ use super::pb::envoy::service::auth::v3::check_response::HttpResponse;
 use super::pb::envoy::service::auth::v3::{AttributeContext, CheckRequest, CheckResponse, DeniedHttpResponse, OkHttpResponse};
 use super::pb::envoy::r#type::v3::HttpStatus;
 use super::pb::google::rpc;
-use super::sessions::Sessions;
 use super::wire;
-use crate::domain::{Caller, Source, Transport};
+use crate::domain::{Caller, DecisionId, Source, Transport};
 use crate::grpc::access::asker;
 use crate::identity::ACTOR_TOKEN;
 use crate::mcp::{Era, Message, version};
@@ -33,8 +32,6 @@ use crate::passage::{self, Unread, method};
 const SERVERS_DECISION_ID: &str = "x-cedarpost-decision-id";
 /// What no client tells a server under our name.
 const OURS: &str = "x-cedarpost-";
-/// The header that names a session (2025-03-26 to 2025-11-25).
-const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
 /// Where a client wants a broken stream to go on, in the same revisions.
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 const VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
@@ -45,7 +42,8 @@ pub(in crate::grpc) struct ExtAuthz(pub(in crate::grpc) Arc<Judge>);
 
 /// A request that may go on.
 struct Going {
-    decision: Yes,
+    /// The decision that lets it, if it needed one.
+    decision: Option<DecisionId>,
     /// Headers that the server does not get.
     hidden: Vec<String>,
 }
@@ -85,7 +83,7 @@ impl ExtAuthz {
         let AttributeContext { source, request, context_extensions } = asked.attributes.ok_or_else(nothing)?;
         let http = request.and_then(|Incoming { http }| http).ok_or_else(nothing)?;
         let named = context_extensions.get(SERVER).map(String::as_str);
-        let (backend, sessions) = self.0.backend(named, Some(&http.host).filter(|host| !host.is_empty()).map(String::as_str))?;
+        let (backend, kept) = self.0.backend(named, Some(&http.host).filter(|host| !host.is_empty()).map(String::as_str))?;
         facts.note("server", backend.name.as_str());
         let unclear = || No::invalid(StatusCode::BAD_REQUEST, "The request is not one that everybody reads alike.");
         let headers = wire::headers_of(&http).map_err(|_| unclear())?;
@@ -99,7 +97,7 @@ impl ExtAuthz {
         let came = Came { headers: &headers, method: &method, uri: &uri, ip, principal };
         let who = self.0.identify(backend, &came).await?;
         facts.of_caller(&who.caller);
-        let of = Of { backend, sessions, caller: &who.caller, ip, by };
+        let of = Of { backend, kept, caller: &who.caller, ip, by };
         match method {
             Method::POST => self.post(of, http, &headers, facts).await,
             Method::GET | Method::DELETE => of.stream(&headers),
@@ -108,7 +106,7 @@ impl ExtAuthz {
     }
 
     async fn post(&self, of: Of<'_>, http: HttpRequest, headers: &HeaderMap, facts: &mut Facts) -> Result<Going, No> {
-        let Of { backend, caller, ip, by, .. } = of;
+        let Of { backend, kept, caller, ip, by } = of;
         Unread::check(headers).map_err(No::unread)?;
         let body = wire::body_of(http, headers, self.0.limits.max_bytes).map_err(No::unread)?;
         let bad = |malformed| No::malformed(StatusCode::BAD_REQUEST, &malformed);
@@ -121,8 +119,8 @@ impl ExtAuthz {
         passage::agree(&self.0.gate, &backend.name, &message, values).map_err(bad)?;
         let session = if message.era() == Era::Modern { None } else { of.session(headers)? };
         let source = Source { transport: Transport::Http, ip, session: session.map(Arc::from) };
-        let asked = Asked { backend, caller, source, by, filters_lists: false };
-        let decision = self.0.judge(&asked, &message).await?;
+        let asked = Asked { backend, kept, caller, source, by, sees_answers: false };
+        let decision = self.0.judge(&asked, &message).await?.decision;
         Ok(Going { decision, hidden: hidden(backend, headers, message.era()) })
     }
 }
@@ -130,7 +128,7 @@ impl ExtAuthz {
 /// Whose request it is, and for what.
 struct Of<'a> {
     backend: &'a Backend,
-    sessions: &'a Sessions,
+    kept: &'a Kept,
     caller: &'a Caller,
     ip: Option<IpAddr>,
     by: &'a str,
@@ -139,15 +137,7 @@ struct Of<'a> {
 impl Of<'_> {
     /// The session that the headers name, if they name one.
     fn session<'h>(&self, headers: &'h HeaderMap) -> Result<Option<&'h str>, No> {
-        let mut named = headers.get_all(SESSION_ID).iter();
-        match (named.next(), named.next()) {
-            (None, _) => Ok(None),
-            (Some(id), None) => {
-                let id = id.to_str().ok().filter(|id| self.sessions.is_of(id, self.caller));
-                id.map(Some).ok_or_else(No::unknown_session)
-            }
-            (Some(_), Some(_)) => Err(No::unknown_session()),
-        }
+        self.kept.session(headers, self.caller)
     }
 
     /// A GET or DELETE is about a session; without one there is nothing to listen to, and nothing to end.

@@ -3,7 +3,7 @@
 //!
 //! A gateway that asks carries the message on itself. What it is told is what the same message would get on its way through the sidecar,
 //! and the words are the same too. What an answer needs that a question does not bring is refused: tasks and states of others cannot be
-//! told from one's own by somebody who never sees what servers answer.
+//! told from one's own by somebody who never sees what servers answer. Who does (`ext_mcp`) has states sealed and tasks owned as by the proxy.
 //!
 //! Who calls is found out from the headers of the client's request by the same ways as at the MCP listener, never from who asks. Which
 //! server it is for, the gateway's configuration says.
@@ -18,10 +18,10 @@ mod ext_mcp;
 mod judge;
 mod no;
 pub mod pb;
-mod sessions;
+mod shown;
 mod wire;
 
-pub use backend::{Backend, Gateways, Lists, Refresh};
+pub use backend::{Backend, Gateways, Lists, Refresh, ShownStates};
 pub(super) use ext_authz::ExtAuthz;
 pub(super) use ext_mcp::ExtMcp;
 pub(super) use judge::Judge;

@@ -68,6 +68,12 @@ impl No {
         Self::with_body(StatusCode::ACCEPTED, Bytes::new(), POLICY_DENIED, &refusal.sentence()).decided(refusal)
     }
 
+    /// The server asks its client for something that policy does not allow.
+    pub(super) fn undue(refusal: &gate::Refusal) -> Self {
+        let sentence = format!("The server asked for something that is not allowed. {}", refusal.sentence());
+        Self::error(StatusCode::OK, None, POLICY_DENIED, &sentence).decided(refusal)
+    }
+
     fn decided(mut self, refusal: &gate::Refusal) -> Self {
         self.rest.data = Some(json!({ META_DECISION: refused::decision(refusal) }));
         self.rest.decision = Some(refusal.id());
@@ -107,6 +113,16 @@ impl No {
     /// The session that it names does not exist, or is somebody else's.
     pub(super) fn unknown_session() -> Self {
         Self::with_body(StatusCode::NOT_FOUND, refused::unknown_session(), INVALID_REQUEST, "Session not found")
+    }
+
+    /// The state that it brings back is nobody's, or somebody else's.
+    pub(super) fn unknown_state(id: &RawId) -> Self {
+        Self::with_body(StatusCode::OK, refused::unknown_state(id), INVALID_PARAMS, "Unknown requestState")
+    }
+
+    /// The task that it names is nobody's, or somebody else's.
+    pub(super) fn unknown_task(id: &RawId) -> Self {
+        Self::with_body(StatusCode::OK, refused::unknown_task(id), INVALID_PARAMS, "Task not found")
     }
 
     /// The HTTP method makes no sense here.

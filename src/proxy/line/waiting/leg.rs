@@ -15,7 +15,7 @@ use crate::domain::{Call, Caller, TicketId, TicketState};
 use crate::gate::Ticket;
 use crate::mcp::elicit::{self, Answered};
 use crate::mcp::{Message, RawId};
-use crate::proxy::states::States;
+use crate::passage::States;
 
 /// How much of the server's dialogue a state of ours takes along, in bytes.
 const MOST_CARRIED: usize = 64 << 10;

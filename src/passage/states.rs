@@ -24,7 +24,7 @@ const OURS: &str = "cedarpost-approval1.";
 const TIME: usize = 8;
 
 /// Seals and opens the states of one server.
-pub(super) struct States {
+pub struct States {
     /// `None` when the system had no randomness to give: then nothing is sealed.
     key: Option<LessSafeKey>,
     /// No nonce is used twice with one key.
@@ -33,7 +33,9 @@ pub(super) struct States {
 }
 
 impl States {
-    pub(super) fn new(clock: Clock) -> Self {
+    /// With a key of its own.
+    #[must_use]
+    pub fn new(clock: Clock) -> Self {
         let mut secret = [0; 32];
         let random = SystemRandom::new().fill(&mut secret);
         let key = random.ok().and_then(|()| UnboundKey::new(&CHACHA20_POLY1305, &secret).ok()).map(LessSafeKey::new);
@@ -41,27 +43,32 @@ impl States {
     }
 
     /// A state of the server as this caller gets it; `None` when it cannot be sealed.
-    pub(super) fn seal(&self, state: &str, caller: &Caller) -> Option<String> {
+    #[must_use]
+    pub fn seal(&self, state: &str, caller: &Caller) -> Option<String> {
         self.seal_as(PREFIX, state, caller)
     }
 
     /// What the server gave this caller; `None` when it gave them nothing like it.
-    pub(super) fn open(&self, sealed: &str, caller: &Caller) -> Option<String> {
+    #[must_use]
+    pub fn open(&self, sealed: &str, caller: &Caller) -> Option<String> {
         self.open_as(PREFIX, sealed, caller)
     }
 
     /// A state of our own, which no state of a server can be taken for, nor the other way round.
-    pub(super) fn seal_ours(&self, state: &str, caller: &Caller) -> Option<String> {
+    #[must_use]
+    pub fn seal_ours(&self, state: &str, caller: &Caller) -> Option<String> {
         self.seal_as(OURS, state, caller)
     }
 
     /// What we gave this caller; `None` when we gave them nothing like it.
-    pub(super) fn open_ours(&self, sealed: &str, caller: &Caller) -> Option<String> {
+    #[must_use]
+    pub fn open_ours(&self, sealed: &str, caller: &Caller) -> Option<String> {
         self.open_as(OURS, sealed, caller)
     }
 
     /// Whether a state claims to be one of ours.
-    pub(super) fn claims_to_be_ours(sealed: &str) -> bool {
+    #[must_use]
+    pub fn claims_to_be_ours(sealed: &str) -> bool {
         sealed.starts_with(OURS)
     }
 

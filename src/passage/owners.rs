@@ -13,7 +13,7 @@ const MOST_TASKS: usize = 10_000;
 
 /// The owners of the tasks of one server.
 #[derive(Debug, Default)]
-pub(super) struct TaskOwners {
+pub struct TaskOwners {
     known: Mutex<Known>,
     /// The server said that it has tasks, or made one.
     declared: AtomicBool,
@@ -27,17 +27,18 @@ struct Known {
 
 impl TaskOwners {
     /// The server says that it has tasks.
-    pub(super) fn declare(&self) {
+    pub fn declare(&self) {
         self.declared.store(true, Ordering::Relaxed);
     }
 
     /// Whether the server has tasks at all, as far as anybody has told.
-    pub(super) fn declared(&self) -> bool {
+    #[must_use]
+    pub fn declared(&self) -> bool {
         self.declared.load(Ordering::Relaxed)
     }
 
     /// Notes that a call of `caller` created a task. A task that already has an owner keeps it.
-    pub(super) fn note(&self, task: &str, caller: &Caller) {
+    pub fn note(&self, task: &str, caller: &Caller) {
         self.declare();
         let mut known = self.known.lock();
         if known.owners.contains_key(task) {
@@ -54,7 +55,8 @@ impl TaskOwners {
     }
 
     /// Whether the task is this caller's.
-    pub(super) fn owns(&self, caller: &Caller, task: &str) -> bool {
+    #[must_use]
+    pub fn owns(&self, caller: &Caller, task: &str) -> bool {
         self.known.lock().owners.get(task) == Some(caller)
     }
 }
