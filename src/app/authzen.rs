@@ -2,36 +2,52 @@
 
 use anyhow::Context;
 
+use super::people::{asking, keep, services};
 use crate::authzen::{Askers, AuthZen, KnownServer, Limits, Servers, Sources, TokensWatch, router};
+use crate::clock::Clock;
 use crate::config::{AuthzenSettings, Config};
 use crate::gate::Gate;
+use crate::identity::Upkeep;
 use crate::lifecycle::{Stop, Tasks};
 use crate::listen::tls::{Keeper, Served};
 use crate::listen::{Listener, Metrics};
 
 /// Its listener and who may ask, open before anything else starts: a port in use ends the start while nothing has happened yet.
-pub(super) struct AuthzenFace(Option<(Listener, AuthzenSettings, Askers, Option<TokensWatch>)>);
+pub(super) struct AuthzenFace(Option<Open>);
+
+struct Open {
+    listener: Listener,
+    settings: AuthzenSettings,
+    askers: Askers,
+    /// What keeps the tokens as their file says.
+    watch: Option<TokensWatch>,
+    /// What keeps fresh how certificates are known.
+    upkeep: Option<Upkeep>,
+}
 
 impl AuthzenFace {
     /// Opens the listener and reads the tokens, if one is configured.
-    pub(super) async fn open(settings: Option<&AuthzenSettings>, metrics: &Metrics) -> anyhow::Result<Self> {
-        let Some(settings) = settings else { return Ok(Self(None)) };
+    pub(super) async fn open(config: &Config, clock: &Clock, metrics: &Metrics) -> anyhow::Result<Self> {
+        let Some(settings) = config.authzen.clone() else { return Ok(Self(None)) };
         let (tokens, watch) = settings.tokens_file.as_deref().map(TokensWatch::open).transpose()?.unzip();
+        let services = settings.clients.as_ref().map(|clients| services(config, "authzen", clients, clock)).transpose();
+        let (services, upkeep) = services.context("failed to prepare how the clients of the AuthZEN listener are known")?.unzip();
         let listener = Listener::bind("authzen", &settings.listener, settings.max_connections, metrics).await;
+        let listener = listener.and_then(|listener| asking(listener, services.as_ref()));
         let listener = listener.context("failed to open the AuthZEN listener")?;
         let named = settings.url.as_deref().and_then(|url| url.parse::<http::Uri>().ok()?.host().map(str::to_owned));
-        let askers = Askers { tokens, hosts: named.into_iter().collect() };
-        Ok(Self(Some((listener, settings.clone(), askers, watch))))
+        let askers = Askers { services, tokens, hosts: named.into_iter().collect() };
+        Ok(Self(Some(Open { listener, settings, askers, watch, upkeep })))
     }
 
     /// What keeps its certificate, and the certificate.
     pub(super) fn certificate(&mut self) -> Option<(Keeper, Served)> {
-        self.0.as_mut().and_then(|(listener, ..)| listener.take_keeper().zip(listener.certificate()))
+        self.0.as_mut().and_then(|open| open.listener.take_keeper().zip(open.listener.certificate()))
     }
 
     /// Starts it.
     pub(super) fn start(self, config: &Config, gate: &Gate, stop: &Stop, parts: &mut Tasks) {
-        let Some((listener, settings, askers, watch)) = self.0 else { return };
+        let Some(Open { listener, settings, askers, watch, upkeep }) = self.0 else { return };
         let limits = &config.limits;
         let sources = Sources {
             gate: gate.clone(),
@@ -45,6 +61,9 @@ impl AuthzenFace {
         parts.spawn("the AuthZEN face", AuthZen::new(listener, router(sources), limits.header_timeout).run(stop.clone()));
         if let Some(watch) = watch {
             parts.spawn("the tokens of services", watch.run(stop.clone()));
+        }
+        if let Some(upkeep) = upkeep {
+            keep("the upkeep of who asks over AuthZEN", upkeep, stop, parts);
         }
     }
 }

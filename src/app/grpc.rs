@@ -3,14 +3,13 @@
 mod gateways;
 mod look;
 
-use std::convert::Infallible;
 use std::sync::Arc;
 
 use anyhow::Context;
 
 use self::gateways::gateways;
 use self::look::{LogBook, PolicyLab};
-use super::people::{people, services};
+use super::people::{asking, keep, people, services};
 use super::tail;
 use crate::audit::{AuditReader, Health};
 use crate::clock::Clock;
@@ -54,25 +53,20 @@ impl GrpcFace {
     /// Opens the listener, if one is configured.
     pub(super) async fn bind(config: &Config, clock: &Clock, metrics: &Metrics) -> anyhow::Result<Self> {
         let Some(settings) = &config.grpc else { return Ok(Self(None)) };
-        let mut upkeep = Vec::new();
-        let mut open = |settings: identity::Settings| {
-            let (identity, keeps) = Identity::open(settings, clock.clone(), identity::Metrics::default())?;
-            upkeep.push(keeps);
-            Ok::<_, identity::OpenError>(identity)
-        };
-        let services = settings.clients.as_ref().map(|clients| open(services(config, clients))).transpose();
-        let services = services.context("failed to prepare how the clients of the gRPC listener are known")?;
-        let people = people(config, settings.clients.as_ref()).map(open).transpose();
+        let services = settings.clients.as_ref().map(|clients| services(config, "grpc", clients, clock)).transpose();
+        let (services, kept) = services.context("failed to prepare how the clients of the gRPC listener are known")?.unzip();
+        let people = people(config, settings.clients.as_ref())
+            .map(|settings| Identity::open(settings, clock.clone(), identity::Metrics::default()))
+            .transpose();
         let people = people.context("failed to prepare how people who rule over gRPC are known")?;
+        let (people, kept_people) = people.unzip();
         let people = people.zip(config.approvals.bearers.as_ref());
         let people = people.map(|(identity, bearers)| Bearers::new(identity, bearers.programs.clone()));
         let listener = Listener::bind("grpc", &settings.listener, settings.max_connections, metrics).await;
         let listener = listener.and_then(|listener| listener.speaking(&PROTOCOLS));
-        let listener = match services.as_ref().and_then(Identity::client_verifier) {
-            Some(verifier) => listener.and_then(|listener| listener.asking_for_certificates(verifier)),
-            None => listener,
-        };
+        let listener = listener.and_then(|listener| asking(listener, services.as_ref()));
         let listener = listener.context("failed to open the gRPC listener")?;
+        let upkeep = kept.into_iter().chain(kept_people).collect();
         Ok(Self(Some(Open { listener, services, people, upkeep })))
     }
 
@@ -84,12 +78,8 @@ impl GrpcFace {
     /// Starts it.
     pub(super) fn start(self, config: &Config, parts: Parts<'_>, stop: &Stop, tasks: &mut Tasks) {
         let Some(Open { listener, services, people, upkeep }) = self.0 else { return };
-        for keeps in upkeep {
-            let running = keeps.run(stop.clone());
-            tasks.spawn("the upkeep of who asks over gRPC", async move {
-                running.await;
-                Ok::<(), Infallible>(())
-            });
+        for upkeep in upkeep {
+            keep("the upkeep of who asks over gRPC", upkeep, stop, tasks);
         }
         let Parts { gate, reader, policies, identity, endpoints, clock } = parts;
         let health = gate.clone();

@@ -1,8 +1,15 @@
 //! Who else is known besides callers: people who rule by a token of theirs, and services by their certificates.
 
-use crate::config::{Config, GrpcClients};
+use std::convert::Infallible;
+
+use crate::clock::Clock;
+use crate::config::{ClientCertificates, Config};
 use crate::domain::{Actor, AgentId, Caller};
-use crate::identity::{Accept, AuthoritySettings, IssuerKind, IssuerSettings, Resource, Settings};
+use crate::identity::{
+    self, Accept, AuthoritySettings, Identity, IssuerKind, IssuerSettings, OpenError, Resource, Settings, Upkeep,
+};
+use crate::lifecycle::{Stop, Tasks};
+use crate::listen::{BindError, Listener};
 
 /// A room in which nobody is believed yet.
 fn room(config: &Config) -> Settings {
@@ -18,10 +25,10 @@ fn room(config: &Config) -> Settings {
     }
 }
 
-/// The one who vouches for the certificates of clients.
-fn authority(clients: &GrpcClients) -> AuthoritySettings {
+/// The one who vouches for the certificates of a listener's clients.
+fn authority(listener: &str, clients: &ClientCertificates) -> AuthoritySettings {
     AuthoritySettings {
-        name: "grpc".into(),
+        name: listener.into(),
         ca_file: clients.ca_file.clone(),
         trust_domain: None,
         agents: Vec::new(),
@@ -29,15 +36,38 @@ fn authority(clients: &GrpcClients) -> AuthoritySettings {
     }
 }
 
-/// A room in which clients are known by their certificates.
-pub(super) fn services(config: &Config, clients: &GrpcClients) -> Settings {
+/// How the clients of a listener are known by their certificates, and what keeps that fresh.
+pub(super) fn services(
+    config: &Config,
+    listener: &str,
+    clients: &ClientCertificates,
+    clock: &Clock,
+) -> Result<(Identity, Upkeep), OpenError> {
     let accept = Accept { mtls: true, ..Accept::default() };
-    Settings { accept, authorities: vec![authority(clients)], ..room(config) }
+    let settings = Settings { accept, authorities: vec![authority(listener, clients)], ..room(config) };
+    Identity::open(settings, clock.clone(), identity::Metrics::default())
+}
+
+/// The listener, which asks for the certificates by which services are known, if they are.
+pub(super) fn asking(listener: Listener, services: Option<&Identity>) -> Result<Listener, BindError> {
+    match services.and_then(Identity::client_verifier) {
+        Some(verifier) => listener.asking_for_certificates(verifier),
+        None => Ok(listener),
+    }
+}
+
+/// Starts what keeps keys, certificates and the deny list fresh.
+pub(super) fn keep(what: &'static str, upkeep: Upkeep, stop: &Stop, tasks: &mut Tasks) {
+    let running = upkeep.run(stop.clone());
+    tasks.spawn(what, async move {
+        running.await;
+        Ok::<(), Infallible>(())
+    });
 }
 
 /// A room in which tokens count that were given out for ruling, and no others; `None` when there are none. They may be bound to
 /// certificates of `clients`.
-pub(super) fn people(config: &Config, clients: Option<&GrpcClients>) -> Option<Settings> {
+pub(super) fn people(config: &Config, clients: Option<&ClientCertificates>) -> Option<Settings> {
     let bearers = config.approvals.bearers.as_ref()?;
     let issuers = config.callers.ways.issuers.iter().filter(|issuer| issuer.kind == IssuerKind::OAuth);
     // The other audiences of an issuer are for agents.
@@ -46,7 +76,7 @@ pub(super) fn people(config: &Config, clients: Option<&GrpcClients>) -> Option<S
         accept: Accept { oauth: true, ..Accept::default() },
         issuers: issuers.collect(),
         resource: Some(Resource { base: std::sync::Arc::clone(&bearers.resource), scopes: Vec::new(), documentation: None }),
-        authorities: clients.map(authority).into_iter().collect(),
+        authorities: clients.map(|clients| authority("grpc", clients)).into_iter().collect(),
         ..room(config)
     })
 }

@@ -47,7 +47,7 @@ pub async fn serve(config: Config, stop: Stop, ready: impl FnOnce(&Address)) -> 
     let (sessions, links) = console.links();
     let mut witness = WitnessFace::open(config.witness.as_ref(), &clock, &metrics).await?;
     let mut grpc = GrpcFace::bind(&config, &clock, &metrics).await?;
-    let mut authzen = AuthzenFace::open(config.authzen.as_ref(), &metrics).await?;
+    let mut authzen = AuthzenFace::open(&config, &clock, &metrics).await?;
     let address = listener.local_addr().clone();
     let log = Log::open(&config, &clock, &mut registry)?;
     let carriers = Carriers::start(&config, &log, &clock, &mut registry).await?;

@@ -27,7 +27,7 @@ use super::requests::{Problem, Refused, Requests, Sent, Task};
 use super::search::{Searching, What};
 use crate::domain::{Extra, TraceId};
 use crate::gate::Gate;
-use crate::listen::Peer;
+use crate::identity::Link;
 
 /// Searches that are made at the same time: each takes as long as many decisions.
 const SEARCHING: usize = 2;
@@ -75,7 +75,7 @@ struct Shown {
     seats: Arc<Semaphore>,
 }
 
-/// The routes over what they ask. Requests need an extension with who is at the other end (`Arc<Peer>`).
+/// The routes over what they ask. Requests need an extension with who is at the other end (`Arc<Link>`).
 pub fn router(sources: Sources) -> Router {
     let requests = sources.url.as_deref().map(Requests::new);
     let shown =
@@ -83,9 +83,9 @@ pub fn router(sources: Sources) -> Router {
     Router::new()
         .route(EVALUATION, post(evaluation))
         .route(EVALUATIONS, post(evaluations))
-        .route(SEARCH_SUBJECT, post(async |shown, peer, request| search(What::Subject, shown, peer, request).await))
-        .route(SEARCH_RESOURCE, post(async |shown, peer, request| search(What::Resource, shown, peer, request).await))
-        .route(SEARCH_ACTION, post(async |shown, peer, request| search(What::Action, shown, peer, request).await))
+        .route(SEARCH_SUBJECT, post(async |shown, link, request| search(What::Subject, shown, link, request).await))
+        .route(SEARCH_RESOURCE, post(async |shown, link, request| search(What::Resource, shown, link, request).await))
+        .route(SEARCH_ACTION, post(async |shown, link, request| search(What::Action, shown, link, request).await))
         .route(REQUESTS, post(request_access))
         .route(REQUEST, get(task))
         .route(CONFIGURATION, get(configuration))
@@ -96,19 +96,19 @@ pub fn router(sources: Sources) -> Router {
 }
 
 type FromState = State<Arc<Shown>>;
-type FromPeer = Extension<Arc<Peer>>;
+type FromLink = Extension<Arc<Link>>;
 
-async fn evaluation(State(shown): FromState, Extension(peer): FromPeer, request: Request) -> Response {
-    respond(shown, &peer, request, Several::No).await
+async fn evaluation(State(shown): FromState, Extension(link): FromLink, request: Request) -> Response {
+    respond(shown, &link, request, Several::No).await
 }
 
-async fn evaluations(State(shown): FromState, Extension(peer): FromPeer, request: Request) -> Response {
-    respond(shown, &peer, request, Several::Perhaps).await
+async fn evaluations(State(shown): FromState, Extension(link): FromLink, request: Request) -> Response {
+    respond(shown, &link, request, Several::Perhaps).await
 }
 
-async fn search(what: What, State(shown): FromState, Extension(peer): FromPeer, request: Request) -> Response {
+async fn search(what: What, State(shown): FromState, Extension(link): FromLink, request: Request) -> Response {
     let (head, body) = request.into_parts();
-    let taken = shown.take(&peer, &head.headers, body).await;
+    let taken = shown.take(&link, &head.headers, body).await;
     let (by, text) = match taken {
         Ok(taken) => taken,
         Err(response) => return *response,
@@ -130,9 +130,9 @@ async fn search(what: What, State(shown): FromState, Extension(peer): FromPeer, 
     }
 }
 
-async fn request_access(State(shown): FromState, Extension(peer): FromPeer, request: Request) -> Response {
+async fn request_access(State(shown): FromState, Extension(link): FromLink, request: Request) -> Response {
     let (head, body) = request.into_parts();
-    let (by, text) = match shown.take(&peer, &head.headers, body).await {
+    let (by, text) = match shown.take(&link, &head.headers, body).await {
         Ok(taken) => taken,
         Err(response) => return *response,
     };
@@ -158,8 +158,8 @@ async fn request_access(State(shown): FromState, Extension(peer): FromPeer, requ
     }
 }
 
-async fn task(State(shown): FromState, Extension(peer): FromPeer, Path(id): Path<String>, headers: HeaderMap) -> Response {
-    if let Err(stranger) = shown.sources.askers.identify(&headers, &peer) {
+async fn task(State(shown): FromState, Extension(link): FromLink, Path(id): Path<String>, headers: HeaderMap) -> Response {
+    if let Err(stranger) = shown.sources.askers.identify(&headers, &link) {
         return turned_away(stranger);
     }
     let Some(requests) = &shown.requests else { return nothing() };
@@ -203,9 +203,9 @@ enum Several {
 }
 
 /// Reads a request, asks, and answers.
-async fn respond(shown: Arc<Shown>, peer: &Peer, request: Request, several: Several) -> Response {
+async fn respond(shown: Arc<Shown>, link: &Link, request: Request, several: Several) -> Response {
     let (head, body) = request.into_parts();
-    let (by, text) = match shown.take(peer, &head.headers, body).await {
+    let (by, text) = match shown.take(link, &head.headers, body).await {
         Ok(taken) => taken,
         Err(response) => return *response,
     };
@@ -243,8 +243,8 @@ impl Shown {
     }
 
     /// The service behind a request, and the text of the body.
-    async fn take(&self, peer: &Peer, headers: &HeaderMap, body: Body) -> Result<(Arc<str>, String), Box<Response>> {
-        let by = self.sources.askers.identify(headers, peer).map_err(|stranger| Box::new(turned_away(stranger)))?;
+    async fn take(&self, link: &Link, headers: &HeaderMap, body: Body) -> Result<(Arc<str>, String), Box<Response>> {
+        let by = self.sources.askers.identify(headers, link).map_err(|stranger| Box::new(turned_away(stranger)))?;
         let refused = |status, sentence: &str| Box::new(refused(status, sentence));
         if !is_json(headers) {
             return Err(refused(StatusCode::BAD_REQUEST, "the content type must be application/json"));

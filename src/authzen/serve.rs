@@ -11,6 +11,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::task::JoinSet;
 
+use crate::identity::Link;
 use crate::lifecycle::Stop;
 use crate::listen::{Connection, Listener};
 
@@ -52,8 +53,9 @@ impl AuthZen {
 }
 
 async fn serve(connection: Connection, routes: Router, headers_within: Duration, stop: Stop) {
-    let peer = Arc::new(connection.peer().clone());
-    let routes = routes.layer(Extension(Arc::clone(&peer)));
+    let link = Arc::new(Link::of(connection.peer()));
+    let routes = routes.layer(Extension(Arc::clone(&link)));
+    let peer = link.peer();
     let mut server = http1::Builder::new();
     server.timer(TokioTimer::new()).header_read_timeout(headers_within).max_buf_size(32 * 1024);
     let served = server.serve_connection(TokioIo::new(connection), TowerToHyperService::new(routes));

@@ -14,6 +14,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use ring::digest::{SHA256, digest};
 
+use crate::identity;
 use crate::lifecycle::Stop;
 
 /// How often the file is read.
@@ -41,7 +42,9 @@ pub enum BadTokens {
         source: io::Error,
     },
     /// Some lines say nothing that can be understood.
-    #[error("line {lines} of `{path}` is not `NAME TOKEN` or `NAME sha256:HEX`, with a token of 20 bytes at least, each once")]
+    #[error(
+        "line {lines} of `{path}` is not `NAME TOKEN` or `NAME sha256:HEX`, with a token of 20 bytes at least (letters, digits, `-._~+/`, and `=` at its end), each once"
+    )]
     Lines {
         /// The file.
         path: PathBuf,
@@ -178,7 +181,10 @@ fn parse(text: &str) -> (List, Vec<usize>) {
 fn entry(line: &str) -> Option<(&str, Digest)> {
     let (name, token) = line.split_once(char::is_whitespace)?;
     let token = token.trim();
-    if name.len() > MAX_NAME || name.contains(char::is_control) || token.contains(char::is_whitespace) {
+    if name.len() > MAX_NAME
+        || name.contains(char::is_control)
+        || !identity::is_token(token.strip_prefix("sha256:").unwrap_or(token))
+    {
         return None;
     }
     match token.strip_prefix("sha256:") {

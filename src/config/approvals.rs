@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::identity::resource_url;
-use super::reader::{Reader, id, text};
+use super::reader::{Reader, id, text, within};
 use super::report::Problem;
 use super::settings::{ApprovalsSettings, BearerSettings, Config};
 use crate::domain::AgentId;
@@ -13,11 +13,15 @@ const SECOND: Duration = Duration::from_secs(1);
 const WEEK: Duration = Duration::from_secs(7 * 86_400);
 /// Clients give up on an answer after a minute, most of them; whoever has others says so.
 const LONGEST_HOLD: Duration = Duration::from_secs(600);
+/// A client that hears how it goes can wait for as long as its user does.
+const LONGEST_HOLD_WITH_PROGRESS: Duration = Duration::from_secs(3_600);
 
 pub(super) fn approvals(reader: &mut Reader<'_>) -> Option<ApprovalsSettings> {
     let lifetime = reader.duration("approvals.lifetime", SECOND..=WEEK);
     let grant_lifetime = reader.duration("approvals.grant_lifetime", SECOND..=WEEK);
     let hold = reader.duration("approvals.hold", Duration::ZERO..=LONGEST_HOLD);
+    let with_progress = reader
+        .optional("approvals.hold_with_progress", |given| within(&text(given)?, Duration::ZERO..=LONGEST_HOLD_WITH_PROGRESS));
     let waiting = reader.count("approvals.max_waiting", 1..=10_000);
     let waiting_per_caller = reader.count("approvals.max_waiting_per_caller", 1..=10_000);
     let operator = reader.read("approvals.operator", |given| {
@@ -29,6 +33,7 @@ pub(super) fn approvals(reader: &mut Reader<'_>) -> Option<ApprovalsSettings> {
         lifetime: lifetime?,
         grant_lifetime: grant_lifetime?,
         hold: hold?,
+        hold_with_progress: with_progress?.unwrap_or(hold?),
         max_waiting: waiting?,
         max_waiting_per_caller: waiting_per_caller?,
         operator: operator?,

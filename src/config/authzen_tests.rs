@@ -23,8 +23,14 @@ fn it_is_off_until_somebody_says_where_it_listens() {
 fn nobody_answers_strangers_by_accident() {
     let near = "address = \"127.0.0.1:8443\"\n";
     let wrong = [
-        ("address = \"0.0.0.0:8443\"\nplaintext_non_loopback = true".to_owned(), "nobody has to show a token"),
+        ("address = \"0.0.0.0:8443\"\nplaintext_non_loopback = true".to_owned(), "nobody has to show a token or a certificate"),
         ("address = \"0.0.0.0:8443\"\ntokens_file = \"t\"".to_owned(), "this listener has no TLS"),
+        (format!("{near}client_ca_file = \"ca.pem\""), "client certificates need a listener with TLS"),
+        (format!("{near}clients = [\"till.example\"]"), "`authzen.clients` is set and `authzen.client_ca_file` is not"),
+        (
+            "address = \"0.0.0.0:8443\"\ntls_cert_file = \"c\"\ntls_key_file = \"k\"\ntokens_file = \"t\"\nclient_ca_file = \"ca\"".to_owned(),
+            "services are known by one of the two",
+        ),
         (format!("{near}url = \"http://pdp.example.com\""), "https, and without a path"),
         (format!("{near}url = \"https://pdp.example.com/x\""), "https, and without a path"),
         (format!("{near}unknown_properties = \"keep\""), "is not one of refuse, ignore"),
@@ -38,4 +44,6 @@ fn nobody_answers_strangers_by_accident() {
         assert!(told.contains(expected), "{section}: {told}");
     }
     assert_eq!(told("address = \"unix:/run/authzen\""), "fits");
+    let known = "address = \"0.0.0.0:8443\"\ntls_cert_file = \"c\"\ntls_key_file = \"k\"\nclient_ca_file = \"ca\"\nclients = [\"till.example\"]";
+    assert_eq!(told(known), "fits");
 }

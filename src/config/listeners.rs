@@ -1,9 +1,10 @@
 //! What all listeners have in common: an address, a certificate, the mode of a socket.
 
 use super::raw::Given;
-use super::reader::{Reader, text};
+use super::reader::{Reader, list, text};
 use super::report::Problem;
-use super::settings::Config;
+use super::settings::{ClientCertificates, Config};
+use crate::identity::Subject;
 use crate::listen::Settings;
 use crate::listen::tls::TlsSettings;
 
@@ -15,6 +16,8 @@ pub(super) struct Keys {
     mode: &'static str,
     certificate: &'static str,
     key: &'static str,
+    clients_ca: &'static str,
+    clients: &'static str,
 }
 
 macro_rules! keys {
@@ -26,6 +29,8 @@ macro_rules! keys {
             mode: concat!($section, ".socket_mode"),
             certificate: concat!($section, ".tls_cert_file"),
             key: concat!($section, ".tls_key_file"),
+            clients_ca: concat!($section, ".client_ca_file"),
+            clients: concat!($section, ".clients"),
         }
     };
 }
@@ -65,6 +70,41 @@ pub(super) fn listener(reader: &mut Reader<'_>, keys: &Keys) -> Option<Option<Se
     let settings = Settings { address, plaintext_non_loopback, socket_mode, tls };
     guard(reader, keys, &settings);
     Some(Some(settings))
+}
+
+/// Reads whose certificates the clients of a listener have to show: `Some(None)` when they show none. `listener` is `None` when it is off.
+pub(super) fn clients(reader: &mut Reader<'_>, keys: &Keys, listener: Option<&Settings>) -> Option<Option<ClientCertificates>> {
+    let ca_file = reader.optional_path(keys.clients_ca);
+    let services =
+        reader.read(keys.clients, |given| list(given)?.iter().map(|name| service(name)).collect::<Result<Vec<_>, _>>());
+    let (ca_file, services) = (ca_file?, services?);
+    let Some(listener) = listener else { return Some(None) };
+    let (section, ca_key, names_key) = (keys.section, keys.clients_ca, keys.clients);
+    let problem = match &ca_file {
+        Some(_) if listener.tls.is_none() => Some((
+            ca_key,
+            "client certificates need a listener with TLS".to_owned(),
+            format!("set `tls_cert_file` and `tls_key_file` in [{section}], or leave out `client_ca_file`"),
+        )),
+        None if !services.is_empty() => Some((
+            names_key,
+            format!("`{names_key}` is set and `{ca_key}` is not: nobody vouches for these names"),
+            format!(
+                "set `client_ca_file` in [{section}] to a PEM file with the certificates of the authority that signs those of clients"
+            ),
+        )),
+        Some(_) | None => None,
+    };
+    if let Some((key, message, help)) = problem {
+        let origin = reader.origin(key);
+        reader.problem(Problem::new(&origin, message).help(help));
+    }
+    Some(ca_file.map(|ca_file| ClientCertificates { ca_file, services }))
+}
+
+fn service(name: &str) -> Result<Subject, String> {
+    let help = "such as \"spiffe://prod.example/ns/shop/sa/gateway\" or \"gateway.example.com\"";
+    Subject::of_service(name).ok_or_else(|| format!("`{name}` is neither a SPIFFE id nor a DNS name, {help}"))
 }
 
 /// The permissions of a socket, in octal digits: `0600`, `660`.

@@ -6,17 +6,15 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 
 use super::detail;
-use super::listeners::{ADMIN, GRPC, LISTEN, listener};
+use super::listeners::{ADMIN, GRPC, LISTEN, clients, listener};
 use super::raw::{Given, Table, Value};
-use super::reader::{Reader, list, text, within};
+use super::reader::{Reader, text, within};
 use super::report::{Origin, Problem};
 use super::settings::{
-    AdminSettings, AuditSettings, GrpcClients, GrpcSettings, LimitSettings, ListenSettings, LogFormat, LogSettings,
-    PolicySettings,
+    AdminSettings, AuditSettings, GrpcSettings, LimitSettings, ListenSettings, LogFormat, LogSettings, PolicySettings,
 };
 use crate::audit::EpochLimits;
 use crate::audit::tlog::KeyName;
-use crate::identity::Subject;
 use crate::rest::AppProbe;
 use crate::telemetry;
 
@@ -57,34 +55,14 @@ pub(super) fn admin(reader: &mut Reader<'_>) -> Option<Option<AdminSettings>> {
 /// `Some(None)` when there is no gRPC listener.
 pub(super) fn grpc(reader: &mut Reader<'_>) -> Option<Option<GrpcSettings>> {
     let listener = listener(reader, &GRPC);
-    let ca_file = reader.optional_path("grpc.client_ca_file");
-    let services = reader.read("grpc.clients", |given| list(given)?.iter().map(|name| service(name)).collect());
+    let clients = clients(reader, &GRPC, listener.as_ref().and_then(Option::as_ref));
     let max_connections = reader.count("grpc.max_connections", 1..=1_000_000);
     let gateways = super::gateways::gateways(reader);
-    let (listener, ca_file, services, max_connections) = (listener?, ca_file?, services?, max_connections?);
-    let gateways = gateways?;
+    let (listener, clients, max_connections, gateways) = (listener?, clients?, max_connections?, gateways?);
     let Some(listener) = listener else {
         super::gateways::nobody_listens(reader, &gateways);
         return Some(None);
     };
-    let problem = match &ca_file {
-        Some(_) if listener.tls.is_none() => Some((
-            "grpc.client_ca_file",
-            "client certificates need a listener with TLS",
-            "set `tls_cert_file` and `tls_key_file` in [grpc], or leave out `client_ca_file`",
-        )),
-        None if !Vec::is_empty(&services) => Some((
-            "grpc.clients",
-            "`grpc.clients` is set and `grpc.client_ca_file` is not: nobody vouches for these names",
-            "set `client_ca_file` in [grpc] to a PEM file with the certificates of the authority that signs those of clients",
-        )),
-        Some(_) | None => None,
-    };
-    if let Some((key, message, help)) = problem {
-        let origin = reader.origin(key);
-        reader.problem(Problem::new(&origin, message).help(help));
-    }
-    let clients = ca_file.map(|ca_file| GrpcClients { ca_file, services });
     Some(Some(GrpcSettings { listener, clients, max_connections, gateways }))
 }
 
@@ -205,11 +183,6 @@ pub(super) fn log(reader: &mut Reader<'_>) -> Option<LogSettings> {
 }
 
 /// A service by the name that its certificate has.
-fn service(name: &str) -> Result<Subject, String> {
-    let help = "such as \"spiffe://prod.example/ns/shop/sa/gateway\" or \"gateway.example.com\"";
-    Subject::of_service(name).ok_or_else(|| format!("`{name}` is neither a SPIFFE id nor a DNS name, {help}"))
-}
-
 /// `name` or `name:port`, in lower case.
 fn host(text: &str) -> Result<String, String> {
     let authority = text.parse::<http::uri::Authority>().ok().filter(|_| !text.contains(['@', '*']));

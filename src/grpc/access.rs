@@ -6,25 +6,7 @@ use tonic::service::Interceptor;
 use tonic::{Code, Request, Status};
 
 use super::problem::{Reason, problem};
-use crate::identity::{Handshake, Identity, Unidentified};
-use crate::listen::Peer;
-
-/// A connection: the other end, and what it shows.
-#[derive(Debug)]
-pub(super) struct Link {
-    peer: Peer,
-    shows: Handshake,
-}
-
-impl Link {
-    pub(super) fn of(peer: &Peer) -> Self {
-        Self { peer: peer.clone(), shows: Handshake::of(peer) }
-    }
-
-    pub(super) const fn shows(&self) -> &Handshake {
-        &self.shows
-    }
-}
+use crate::identity::{Identity, Link, Unidentified};
 
 /// The service that asks.
 #[derive(Debug, Clone)]
@@ -54,10 +36,8 @@ impl Interceptor for Guard {
     fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
         let link = request.extensions().get::<Arc<Link>>();
         let name = match (&self.services, link) {
-            // A certificate may have ended, or its service been denied, since the connection was made.
-            (Some(services), Some(link)) => services.service(link.shows()).map_err(|why| unknown(&why))?.as_str().into(),
+            (services, Some(link)) => link.service(services.as_ref()).map_err(|why| unknown(&why))?,
             (Some(_), None) => return Err(unknown(&Unidentified::Missing)),
-            (None, Some(link)) => link.peer.to_string().into(),
             (None, None) => Arc::from("unknown"),
         };
         let is_near = self.services.is_some() || !self.is_remote;

@@ -6,10 +6,8 @@ use std::time::Duration;
 
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{Semaphore, broadcast};
-use tonic::metadata::MetadataMap;
 use tonic::{Code, Request, Response, Status};
 
-use super::access::Link;
 use super::page::{self, Pages};
 use super::pb;
 use super::pb::approval_service_server::ApprovalService;
@@ -18,7 +16,7 @@ use super::stream::{Over, Teller, Watched, Watchers, Why};
 use super::tickets;
 use crate::domain::{Channel, TicketId, TicketState};
 use crate::gate::{Gate, News, RuleError, Ruler, Ticket};
-use crate::identity::{Bearer, Bearers, Handshake, Unknown};
+use crate::identity::{self, Bearer, Bearers, Handshake, Link, Unknown};
 
 /// The tickets of one answer, unless somebody says how many.
 const PAGE: usize = 50;
@@ -58,7 +56,8 @@ impl Approvals {
         let nothing = Handshake::default();
         let link = request.extensions().get::<Arc<Link>>();
         let over = link.map_or(&nothing, |link| link.shows());
-        let bearer = people.identify(bearer(request.metadata()), over).await.map_err(|why| turned_away(&why))?;
+        let shown = request.metadata().get_all("authorization").iter().map(|value| value.as_encoded_bytes());
+        let bearer = people.identify(identity::bearer(shown), over).await.map_err(|why| turned_away(&why))?;
         let person = bearer.person.clone();
         let ruler = Ruler { person: person.person, standing: person.standing, evidence: person.evidence, channel: Channel::Api };
         Ok((people, Known { bearer, ruler }))
@@ -259,13 +258,4 @@ fn turned_away(why: &Unknown) -> Status {
         }
     }
     status
-}
-
-/// The token of the one `authorization` of a request.
-fn bearer(metadata: &MetadataMap) -> Option<&str> {
-    let mut given = metadata.get_all("authorization").iter();
-    let (Some(value), None) = (given.next(), given.next()) else { return None };
-    let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
-    let token = token.trim();
-    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
 }

@@ -11,7 +11,7 @@ use tonic::transport::Server;
 use tonic::transport::server::Connected;
 use tonic_health::ServingStatus;
 
-use super::access::{Guard, Link};
+use super::access::Guard;
 use super::approvals::{self, Approvals};
 use super::audit::{self, Audit};
 use super::deadline::{ANSWER_WITHIN, Deadlines};
@@ -29,7 +29,7 @@ use super::sources::{Book, Lab};
 use super::stream::Watchers;
 use super::watch::RecordsSource;
 use crate::gate::Gate;
-use crate::identity::{Bearers, Identity};
+use crate::identity::{Bearers, Identity, Link};
 use crate::lifecycle::Stop;
 use crate::listen::{Connection, Listener};
 use crate::mcp;

@@ -1,5 +1,6 @@
 //! From what a connection shows to a caller: the client's certificate, or the process at the other end of a unix socket.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::authenticate::{Identity, Room, Unidentified};
@@ -10,7 +11,47 @@ use super::protected::Protected;
 use super::settings::PeerSettings;
 use super::trace::Trace;
 use crate::domain::{Actor, AgentId, Caller, Evidence, Way};
-use crate::listen::Process;
+use crate::listen::{Peer, Process};
+
+/// A connection of a service that asks: the other end, and what it shows.
+#[derive(Debug)]
+pub struct Link {
+    peer: Peer,
+    shows: Handshake,
+}
+
+impl Link {
+    /// The connection from this other end.
+    #[must_use]
+    pub fn of(peer: &Peer) -> Self {
+        Self { peer: peer.clone(), shows: Handshake::of(peer) }
+    }
+
+    /// The other end.
+    #[must_use]
+    pub const fn peer(&self) -> &Peer {
+        &self.peer
+    }
+
+    /// What it shows.
+    #[must_use]
+    pub const fn shows(&self) -> &Handshake {
+        &self.shows
+    }
+
+    /// The name of the service, for records: that of its certificate where `services` says how certificates are known, else how it is
+    /// connected. To be asked for every request: a certificate may have ended, or its service been denied, since the connection was made.
+    ///
+    /// # Errors
+    ///
+    /// Why the certificate does not hold (any more).
+    pub fn service(&self, services: Option<&Identity>) -> Result<Arc<str>, Unidentified> {
+        match services {
+            Some(services) => services.service(&self.shows).map(|name| name.as_str().into()),
+            None => Ok(self.peer.to_string().into()),
+        }
+    }
+}
 
 impl Identity {
     /// The name of the service at the other end of a connection, by its certificate.

@@ -2,6 +2,7 @@
 
 use http::{HeaderMap, HeaderName, Method, Uri, header};
 
+use super::authorization;
 use super::flaw::{Flaw, ProofFlaw};
 use super::mtls::ClientCertificate;
 use crate::listen::{Peer, Process};
@@ -82,7 +83,7 @@ impl<'a> Credentials<'a> {
     ///
     /// When they show two things where there can be one, or something that is no token.
     pub fn of_request(headers: &'a HeaderMap, method: &'a Method, uri: &'a Uri) -> Result<Self, Flaw> {
-        let token = only(headers, &header::AUTHORIZATION)?.map(scheme).transpose()?;
+        let token = only(headers, &header::AUTHORIZATION)?.map(authorization::token).transpose()?;
         let actor = only(headers, &ACTOR_TOKEN)?;
         let proof = only(headers, &PROOF).map_err(|_| Flaw::Proof(ProofFlaw::Malformed))?;
         let proof = proof.map(|jwt| Proof { jwt, method, path: uri.path() });
@@ -97,21 +98,6 @@ fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>
         (None, _) => Ok(None),
         (Some(value), None) => value.to_str().map(Some).map_err(|_| Flaw::Malformed),
         (Some(_), Some(_)) => Err(Flaw::Malformed),
-    }
-}
-
-fn scheme(value: &str) -> Result<(Scheme, &str), Flaw> {
-    let (scheme, token) = value.split_once(' ').ok_or(Flaw::Malformed)?;
-    let token = token.trim_matches(' ');
-    // What RFC 6750 calls b64token.
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/' | b'=');
-    if token.is_empty() || !token.bytes().all(plain) {
-        return Err(Flaw::Malformed);
-    }
-    match scheme {
-        scheme if scheme.eq_ignore_ascii_case("bearer") => Ok((Scheme::Bearer, token)),
-        scheme if scheme.eq_ignore_ascii_case("dpop") => Ok((Scheme::Dpop, token)),
-        _ => Err(Flaw::NotAccepted),
     }
 }
 

@@ -3,13 +3,14 @@
 //! What a connection shows is believed only through a way that the configuration accepts. Nothing is ever taken from `clientInfo`,
 //! `_meta` or plain headers: whoever can write a request can write those.
 //!
-//! Reading order: [`Settings`] (the ways), `credentials` (what is shown), `authenticate` over `believe` and `actor` (from the one to the other), `issuer` over `jwt`
+//! Reading order: [`Settings`] (the ways), `credentials` (what is shown), `authenticate` over `believe` and `actor` (from the one to the other), `authorization` (the one header with a token), `issuer` over `jwt`
 //! and `mapping` (one token, pure), `keyring` and `remote` (what others must be asked for), `remembered`, `deny` and `dpop` (what is kept
 //! between requests), `mtls` (client certificates), `bearers` (people who rule), `protected` (what those are told who are not let in), `own` (the other way round:
 //! who we are for others).
 
 mod actor;
 mod authenticate;
+mod authorization;
 mod bearers;
 mod believe;
 mod connection;
@@ -40,7 +41,9 @@ mod trace;
 mod verified;
 
 pub use authenticate::{Identified, Identity, Unidentified};
+pub use authorization::{bearer, is_token};
 pub use bearers::{Bearer, Bearers, Unknown};
+pub use connection::Link;
 pub use credentials::{ACTOR_TOKEN, Credentials, Handshake, Proof, Scheme};
 pub use flaw::{CertificateFlaw, Flaw, ProofFlaw};
 pub use jwt::{Algorithm, BadKeySet, BadSigner, TokenType};

@@ -12,6 +12,7 @@ use crate::support::{Connection, Era, Home, Mcp, Reply, Sidecar, Upstream, cedar
 
 mod askers;
 mod bad;
+mod certificates;
 mod certification;
 mod mcp;
 mod requests;

@@ -44,6 +44,7 @@ const NO_DEFAULT: [&str; 22] = [
     "resource",
     "documentation",
     "deny",
+    "hold_with_progress",
     "actor_token_file",
     "witness_quorum",
     "name",

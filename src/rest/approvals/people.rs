@@ -83,7 +83,8 @@ impl Bearers {
     }
 
     async fn look(&self, head: &Parts) -> Result<Person, Nobody> {
-        let known = self.0.identify(bearer(head), &Handshake::default()).await.map_err(nobody)?;
+        let shown = identity::bearer(head.headers.get_all(header::AUTHORIZATION).iter().map(HeaderValue::as_bytes));
+        let known = self.0.identify(shown, &Handshake::default()).await.map_err(nobody)?;
         let identity::Person { person, standing, evidence } = known.person.clone();
         let ruler = Ruler { person, standing, evidence, channel: Channel::Api };
         Ok(Person { ruler, sees_all: false, bearer: Some(known) })
@@ -111,13 +112,4 @@ impl People for Bearers {
             }
         })
     }
-}
-
-/// The token of the one `Authorization` header.
-fn bearer(head: &Parts) -> Option<&str> {
-    let mut given = head.headers.get_all(header::AUTHORIZATION).iter();
-    let (Some(value), None) = (given.next(), given.next()) else { return None };
-    let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
-    let token = token.trim();
-    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
 }
