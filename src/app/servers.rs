@@ -38,7 +38,11 @@ pub(super) fn endpoints(
             extensions: server.extensions.clone(),
             legacy_sse: config.listen.legacy_sse,
             catalog_ttl: config.policy.catalog_ttl,
-            asking: Asking { hold: config.approvals.hold, console: config.console_url().map(Into::into) },
+            asking: Asking {
+                hold: config.approvals.hold,
+                hold_with_progress: config.approvals.hold_with_progress,
+                console: config.console_url().map(Into::into),
+            },
             stopping: stopping.clone(),
             limits: limits(&config.limits),
         };

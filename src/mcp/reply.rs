@@ -99,6 +99,16 @@ pub fn cancelled(request: &RawId, reason: &str) -> Bytes {
         .into()
 }
 
+/// Tells the other side how its request goes. Each `progress` for one token has to be greater than the one before.
+#[must_use]
+pub fn progress(token: &RawId, progress: f64, message: &str) -> Bytes {
+    let (progress, message) = (Value::from(progress), Value::from(message));
+    format!(
+        r#"{{"jsonrpc":"2.0","method":"notifications/progress","params":{{"progressToken":{token},"progress":{progress},"message":{message}}}}}"#
+    )
+    .into()
+}
+
 /// Opens a session of our own with a server of the legacy era.
 #[must_use]
 pub fn initialize(id: &RawId, version: &str, client: Implementation<'_>) -> Bytes {

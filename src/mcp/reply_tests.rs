@@ -4,7 +4,9 @@ use bytes::Bytes;
 use insta::assert_snapshot;
 use serde_json::json;
 
-use super::{Implementation, cancelled, declined, denied_tool, error, initialize, initialized, list_changed, result, tools_list};
+use super::{
+    Implementation, cancelled, declined, denied_tool, error, initialize, initialized, list_changed, progress, result, tools_list,
+};
 use crate::domain::Action;
 use crate::mcp::{Era, Limits, ListKind, Message, RawId};
 
@@ -61,4 +63,21 @@ fn our_own_requests_open_a_session_and_read_the_tools() {
     let modern = Message::parse(&tools_list(&id(), Era::Modern, None, CLIENT), &Limits::default()).unwrap();
     assert_eq!(modern.era(), Era::Modern);
     assert!(modern.client_capabilities().is_some());
+}
+
+#[test]
+fn progress_is_told_under_the_token_as_it_was_written() {
+    for token in [r#""t\u0031""#, "7"] {
+        let told = progress(&token_of(token), -0.5, "Waiting \"long\".");
+        let text = std::str::from_utf8(&told).unwrap();
+        let expected = format!(
+            r#"{{"jsonrpc":"2.0","method":"notifications/progress","params":{{"progressToken":{token},"progress":-0.5,"message":"Waiting \"long\"."}}}}"#
+        );
+        assert_eq!(text, expected);
+    }
+}
+
+fn token_of(text: &str) -> RawId {
+    let body = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"ping","params":{{"_meta":{{"progressToken":{text}}}}}}}"#);
+    Message::parse(&Bytes::from(body), &Limits::default()).unwrap().progress_token().unwrap().clone()
 }

@@ -32,7 +32,7 @@ fn settings() -> &'static str {
 
 const SERVER: &str = "\n[[server]]\nname = \"shop\"\nurl = \"http://127.0.0.1:9000/mcp\"\n";
 
-const NO_DEFAULT: [&str; 22] = [
+const NO_DEFAULT: [&str; 23] = [
     "service",
     "namespace",
     "image",

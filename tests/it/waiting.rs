@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 
-use crate::support::{Desk, Era, Home, MODERN, Mcp, Reply, Sidecar, Upstream, modern_meta, until};
+use crate::support::{Desk, Era, Home, MODERN, Mcp, Reply, Sidecar, Stream, Upstream, modern_meta, until};
 
 const POLICIES: &str = r#"
 @id("echo") permit (principal, action in Mcp::Action::"tools/call", resource == Mcp::Tool::"lab/echo");
@@ -57,9 +57,13 @@ struct Lab {
 
 impl Lab {
     async fn open(hold: &str) -> Self {
+        Self::with(&[("CEDARPOST_APPROVALS_HOLD", hold)]).await
+    }
+
+    async fn with(settings: &[(&str, &str)]) -> Self {
         let upstream = Upstream::start().await;
         let home = Home::new(upstream.address, POLICIES);
-        let sidecar = Sidecar::start_with(&home, &[("CEDARPOST_APPROVALS_HOLD", hold)]).await;
+        let sidecar = Sidecar::start_with(&home, settings).await;
         Self { upstream, home, sidecar }
     }
 
@@ -358,4 +362,90 @@ async fn over_standard_output_a_call_waits_and_everything_else_goes_on() {
     let calls = desk.seen().lines().filter(|line| line.contains("\"destroy\"") && line.contains("tools/call")).count();
     until("the first call is on paper", || desk.seen().contains("destroy")).await;
     assert_eq!(calls, 1);
+}
+
+/// What is told under the token `t-1`, and then the answer.
+async fn progress_then_answer(stream: &mut Stream) -> (Vec<f64>, Value) {
+    let mut progress = Vec::new();
+    loop {
+        let message = stream.message().await.expect("an answer");
+        if message.get("id").is_some() {
+            return (progress, message);
+        }
+        assert_eq!((&message["method"], &message["params"]["progressToken"]), (&json!("notifications/progress"), &json!("t-1")));
+        assert_eq!(message["params"]["message"], "Waiting for a person to approve this call.");
+        progress.push(message["params"]["progress"].as_f64().unwrap());
+    }
+}
+
+fn rises(progress: &[f64]) -> bool {
+    progress.is_sorted_by(|before, after| before < after) && progress.iter().all(|progress| *progress < 0.0)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_gave_a_token_hears_that_its_call_waits_and_is_held_for_longer() {
+    let held = [("CEDARPOST_APPROVALS_HOLD", "0s"), ("CEDARPOST_APPROVALS_HOLD_WITH_PROGRESS", "20s")];
+    for era in [Era::Legacy, Era::Modern] {
+        let lab = Lab::with(&held).await;
+        let mut client = lab.client(era).await;
+        let call = |what: &str| json!({"name": "destroy", "arguments": {"what": what}, "_meta": {"progressToken": "t-1"}});
+        // Only that of a client that cannot hear anything in between is over at once.
+        let plain = client.call("0", "destroy", json!({"what": "no token"})).await.unwrap();
+        assert!(!plain.is_good());
+        for (verdict, is_error) in [("approve", Value::Null), ("deny", json!(true))] {
+            let asked = client.stream(lab.sidecar.address, verdict, "tools/call", Some("destroy"), call(verdict));
+            let directory = lab.home.audit();
+            let ruled = async {
+                let ticket = until_ticket(&directory, verdict).await;
+                tokio::time::sleep(Duration::from_millis(6_000)).await;
+                rule(&directory, &ticket, verdict).await;
+            };
+            let heard = async {
+                let mut stream = asked.await;
+                progress_then_answer(&mut stream).await
+            };
+            let ((progress, answer), ()) = tokio::join!(heard, ruled);
+            assert!(!progress.is_empty() && rises(&progress), "{era:?} {progress:?}");
+            assert_eq!((&answer["id"], &answer["result"]["isError"]), (&json!(verdict), &is_error), "{era:?}: {answer}");
+        }
+        assert_eq!(lab.executed().len(), 1, "what was approved");
+        assert_eq!(lab.executed()[0]["params"]["_meta"]["progressToken"], "t-1", "the token is the server's, too");
+        lab.sidecar.stop().await;
+    }
+}
+
+/// The ticket of the call of that, once there is one.
+async fn until_ticket(directory: &Path, what: &str) -> String {
+    for _ in 0..400 {
+        let listed = control(directory, "GET", "/approvals?state=waiting", "").await;
+        let all = listed["approvals"].as_array().unwrap().clone();
+        if let Some(ticket) = all.iter().find(|ticket| ticket["arguments"]["what"] == what) {
+            return ticket["id"].as_str().unwrap().to_owned();
+        }
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
+    panic!("nobody is asked about {what}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_hears_and_leaves_gets_nothing_executed_and_one_that_takes_no_events_hears_nothing() {
+    let lab = Lab::with(&[("CEDARPOST_APPROVALS_HOLD", "1s"), ("CEDARPOST_APPROVALS_HOLD_WITH_PROGRESS", "3s")]).await;
+    let client = lab.client(Era::Modern).await;
+    let call = json!({"name": "destroy", "arguments": {"what": "left"}, "_meta": {"progressToken": "t-1"}});
+    let mut stream = client.stream(lab.sidecar.address, "1", "tools/call", Some("destroy"), call).await;
+    assert_eq!(stream.message().await.unwrap()["params"]["progress"], -1.0);
+    let ticket = until_ticket(&lab.home.audit(), "left").await;
+    drop(stream);
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    rule(&lab.home.audit(), &ticket, "approve").await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!(lab.executed().len(), 0);
+    let mut client = lab.client(Era::Legacy).await;
+    let params = json!({"name": "destroy", "arguments": {"what": "deaf"}, "_meta": {"progressToken": "t-1"}});
+    let body = json!({"jsonrpc": "2.0", "id": "2", "method": "tools/call", "params": params}).to_string();
+    let mut headers = client.headers("tools/call", Some("destroy"));
+    headers.insert("accept", "application/json".parse().unwrap());
+    let reply = client.connection.send(http::Method::POST, "/lab", &headers, body.as_bytes()).await.unwrap();
+    assert_eq!(reply.header("content-type").as_deref(), Some("application/json"));
+    assert!(text(&reply).contains("make the same call again"), "{reply:?}");
 }

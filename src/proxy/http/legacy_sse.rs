@@ -176,6 +176,10 @@ impl Voice for SseVoice<'_> {
         true
     }
 
+    fn hears(&self) -> bool {
+        true
+    }
+
     async fn say(&mut self, message: Bytes) -> bool {
         let Some(sse) = &self.session.sse else { return false };
         matches!(tokio::time::timeout(self.patience, sse.voice.send(event(&message))).await, Ok(Ok(())))

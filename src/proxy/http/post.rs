@@ -83,8 +83,10 @@ async fn travel(
     }
     let body = message.body().clone();
     let ended = session.as_ref().map_or_else(CancellationToken::new, |session| session.ended.clone());
+    let events = HttpVoice::takes_events(&head.headers);
     let manner = Manner {
-        streams: session.is_some() && HttpVoice::takes_events(&head.headers),
+        streams: session.is_some() && events,
+        events,
         request: message.id().cloned(),
         limits: endpoint.line.answer_limits,
         patience: endpoint.limits.answer_timeout,

@@ -31,6 +31,8 @@ pub(super) struct HttpVoice {
 pub(super) struct Manner {
     /// The client takes events, and whatever it says in between finds its way back to this conversation.
     pub(super) streams: bool,
+    /// The client takes events.
+    pub(super) events: bool,
     /// What is answered; absent for what is no request.
     pub(super) request: Option<RawId>,
     /// Bounds of an answer.
@@ -71,10 +73,15 @@ impl HttpVoice {
         };
         let manner = self.manner;
         let taking = async move {
-            if let Some((stream, response)) = later
-                && let Ok(response) = response.await
-            {
-                manner.pour(response, &stream).await;
+            let Some((stream, response)) = later else { return };
+            tokio::select! {
+                // Nobody listens any more, and whoever answers learns of it when there is nowhere to put the answer.
+                () = stream.closed() => {}
+                response = response => {
+                    if let Ok(response) = response {
+                        manner.pour(response, &stream).await;
+                    }
+                }
             }
         };
         (direct, taking)
@@ -84,6 +91,10 @@ impl HttpVoice {
 impl Voice for HttpVoice {
     fn reaches(&self) -> bool {
         self.manner.streams
+    }
+
+    fn hears(&self) -> bool {
+        self.manner.events
     }
 
     async fn say(&mut self, message: Bytes) -> bool {

@@ -10,7 +10,8 @@
 //! A page is offered where there is a console, a form only where policy says that the client's user may confirm (`@confirm`). That a user
 //! agreed to open a page says nothing; a form counts as a ruling of the person the agent acts for, if policy lets them rule.
 //!
-//! Nobody waits longer than [`Asking::hold`], because clients give up. A client that leaves, or cancels, gets nothing executed behind its
+//! Nobody waits longer than [`Asking::hold`], because clients give up. Who gave a token for progress hears now and then that people are
+//! still being waited for: some clients then wait on, and for these [`Asking::hold_with_progress`] is the longest. A client that leaves, or cancels, gets nothing executed behind its
 //! back: the ticket stays, and the same call again goes on with it. [`leg`] is what stateless clients bring back, [`question`] what users are
 //! asked.
 
@@ -18,6 +19,7 @@ mod leg;
 mod question;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -38,6 +40,9 @@ use question::Posed;
 
 /// How often a modern client is asked to try again: clients give up after ten rounds.
 const LEGS: u32 = 9;
+/// How often a client hears that people are waited for; more often when it does not wait long.
+const PACE: Duration = Duration::from_secs(10);
+const FASTEST: Duration = Duration::from_millis(250);
 /// The revision from which clients can be asked to open a page, and that from which they can be asked by a form.
 const URLS_SINCE: &str = "2025-11-25";
 const FORMS_SINCE: &str = "2025-06-18";
@@ -47,6 +52,8 @@ const FORMS_SINCE: &str = "2025-06-18";
 pub struct Asking {
     /// How long a client waits for its answer before it is told to come back.
     pub hold: Duration,
+    /// The same for a client that hears meanwhile that people are waited for.
+    pub hold_with_progress: Duration,
     /// Where people find the console; `None` when there is none.
     pub console: Option<Arc<str>>,
 }
@@ -97,6 +104,10 @@ struct Waiting<'a> {
     refusal: Refusal,
     pending: Pending,
     deadline: Instant,
+    /// Under which token the client hears how it goes, if it does.
+    progress: Option<&'a RawId>,
+    /// How often they have heard.
+    heard: AtomicU32,
 }
 
 impl Line {
@@ -127,8 +138,22 @@ impl Line {
         if leg.is_none() && self.unknown_state(caller, message) {
             return Err(Answer { decision: Some(refusal.id()), ..Answer::new(StatusCode::OK, refused::unknown_state(id)) });
         }
-        let deadline = Instant::now() + self.asking.hold;
-        let waiting = Waiting { line: self, with, caller, id, message, action, refusal, pending, deadline };
+        let progress = message.progress_token().filter(|_| voice.hears());
+        let hold = if progress.is_some() { self.asking.hold_with_progress } else { self.asking.hold };
+        let deadline = Instant::now() + hold;
+        let waiting = Waiting {
+            line: self,
+            with,
+            caller,
+            id,
+            message,
+            action,
+            refusal,
+            pending,
+            deadline,
+            progress,
+            heard: AtomicU32::new(0),
+        };
         let Some(_held) = self.holds.begin(pending.ticket) else { return Err(waiting.pending()) };
         waiting.ruled(leg, voice).await?;
         if waiting.is_unwanted() || has_left(voice).await {
@@ -178,8 +203,8 @@ impl Waiting<'_> {
 
     /// Waits for people, as long as the client waits.
     async fn hold<V: Voice>(&self, voice: &mut V) -> Held {
-        let ticket = self.pending.ticket;
-        let ruling = self.line.gate.ruling(ticket, self.deadline.saturating_duration_since(Instant::now()));
+        let (ticket, left) = (self.pending.ticket, self.deadline.saturating_duration_since(Instant::now()));
+        let ruling = self.line.gate.ruling(ticket, left);
         let unwanted = async {
             loop {
                 let cancelled = self.with.cancelled.notified();
@@ -189,12 +214,26 @@ impl Waiting<'_> {
                 cancelled.await;
             }
         };
-        tokio::select! {
-            biased;
-            () = voice.gone() => Held::Unwanted,
-            () = unwanted => Held::Unwanted,
-            stands = ruling => Held::Stands(stands.unwrap_or(TicketState::Expired)),
-            () = self.line.stopping.wait() => Held::Stopping,
+        let (mut ruling, mut unwanted) = (std::pin::pin!(ruling), std::pin::pin!(unwanted));
+        let pace = (left / 4).clamp(FASTEST, PACE);
+        loop {
+            tokio::select! {
+                biased;
+                () = voice.gone() => return Held::Unwanted,
+                () = unwanted.as_mut() => return Held::Unwanted,
+                stands = ruling.as_mut() => return Held::Stands(stands.unwrap_or(TicketState::Expired)),
+                () = self.line.stopping.wait() => return Held::Stopping,
+                () = tokio::time::sleep(pace), if self.progress.is_some() => {}
+            }
+            // Less than nothing is done, and ever less of that is missing: what the server says later with the same token is more.
+            let heard = self.heard.fetch_add(1, Ordering::Relaxed).saturating_add(1);
+            let progress = -1.0 / f64::from(heard);
+            let news = self.progress.map(|token| reply::progress(token, progress, "Waiting for a person to approve this call."));
+            if let Some(news) = news
+                && !voice.say(news).await
+            {
+                return Held::Unwanted;
+            }
         }
     }
 

@@ -63,6 +63,10 @@ impl Voice for Output {
         true
     }
 
+    fn hears(&self) -> bool {
+        true
+    }
+
     async fn say(&mut self, message: Bytes) -> bool {
         self.queue.send(on_one_line(message)).await.is_ok()
     }

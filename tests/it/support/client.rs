@@ -251,7 +251,9 @@ impl Mcp {
 
     fn body(&self, id: &str, method: &str, mut params: Value) -> String {
         if self.era == Era::Modern {
-            params["_meta"] = modern_meta();
+            for (key, value) in modern_meta().as_object().unwrap() {
+                params["_meta"][key] = value.clone();
+            }
         }
         json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}).to_string()
     }
