@@ -14,6 +14,10 @@ use super::stream::{AHEAD, Over, Teller, Watched, Watchers, Why};
 use super::{convert, pb};
 use crate::domain::Timestamp;
 
+/// The kinds of records that hold decisions: about calls, and about a service's own entities.
+const CALL: &str = "decision";
+const ACCESS: &str = "access";
+
 /// A record of the log. All who watch share it.
 #[derive(Debug)]
 pub struct Record {
@@ -60,6 +64,8 @@ pub(super) struct Looked {
     id: String,
     agent: String,
     server: String,
+    /// The service that asked.
+    by: String,
 }
 
 impl Looked {
@@ -78,6 +84,15 @@ impl Looked {
             agent: Option<Text<'a>>,
             #[serde(default)]
             server: &'a str,
+            #[serde(default, borrow)]
+            by: Option<Text<'a>>,
+            #[serde(default, borrow)]
+            check: Option<Check<'a>>,
+        }
+        #[derive(Deserialize)]
+        struct Check<'a> {
+            #[serde(default, borrow)]
+            by: Option<Text<'a>>,
         }
         /// A string, whole or cut.
         #[derive(Deserialize)]
@@ -91,19 +106,23 @@ impl Looked {
         }
         let raw: Raw<'_> = serde_json::from_str(json).ok()?;
         let decision = match (raw.t, raw.decision) {
-            ("decision", "allow") => Some(pb::Decision::Allow),
-            ("decision", "deny") => Some(pb::Decision::Deny),
-            ("decision", "require_approval") => Some(pb::Decision::RequireApproval),
+            (CALL | ACCESS, "allow") => Some(pb::Decision::Allow),
+            (CALL | ACCESS, "deny") => Some(pb::Decision::Deny),
+            (CALL, "require_approval") => Some(pb::Decision::RequireApproval),
             _ => None,
         };
         let time = raw.ts.parse::<jiff::Timestamp>().ok();
+        let owned = |text: Option<Text<'_>>| {
+            text.map(|(Text::Whole(text) | Text::Cut { cut: text })| text.into_owned()).unwrap_or_default()
+        };
         Some(Self {
             kind: raw.t.to_owned(),
             time: time.map(|at| convert::time(Timestamp::from_micros(at.as_microsecond()))),
             decision,
             id: raw.id.to_owned(),
-            agent: raw.agent.map(|(Text::Whole(text) | Text::Cut { cut: text })| text.into_owned()).unwrap_or_default(),
+            agent: owned(raw.agent),
             server: raw.server.to_owned(),
+            by: owned(raw.by.or_else(|| raw.check?.by)),
         })
     }
 }
@@ -126,24 +145,36 @@ impl Whose {
 pub(super) struct Decisions {
     from: Option<u64>,
     decisions: Vec<pb::Decision>,
+    /// Of calls, and of a service's own entities.
+    kinds: Vec<String>,
+    /// Only what this service asked, when it is one.
+    by: String,
     whose: Whose,
 }
 
 impl Decisions {
     pub(super) fn of(request: pb::WatchDecisionsRequest) -> Result<Self, BadField> {
-        let pb::WatchDecisionsRequest { from_seq, decisions, agent, server } = request;
+        let pb::WatchDecisionsRequest { from_seq, decisions, agent, server, mut kinds, by } = request;
+        if kinds.iter().any(|kind| kind != CALL && kind != ACCESS) {
+            return Err(BadField::new("kinds", "has one that is neither `decision` nor `access`"));
+        }
+        // Whoever says nothing was built when there were no others.
+        if kinds.is_empty() {
+            kinds.push(CALL.to_owned());
+        }
         let read = |decision: i32| match pb::Decision::try_from(decision) {
             Ok(pb::Decision::Unspecified) | Err(_) => Err(BadField::new("decisions", "has one that this version does not know")),
             Ok(decision) => Ok(decision),
         };
         let decisions = decisions.into_iter().map(read).collect::<Result<_, _>>()?;
-        Ok(Self { from: from_seq, decisions, whose: Whose { agent, server } })
+        Ok(Self { from: from_seq, decisions, kinds, by, whose: Whose { agent, server } })
     }
 
     fn wants(&self, record: &Record) -> bool {
         let Some(looked) = record.looked() else { return false };
         let wanted = |decision| self.decisions.is_empty() || self.decisions.contains(&decision);
-        looked.decision.is_some_and(wanted) && self.whose.fits(looked)
+        let of_kind = self.kinds.contains(&looked.kind) && (self.by.is_empty() || looked.by == self.by);
+        of_kind && looked.decision.is_some_and(wanted) && self.whose.fits(looked)
     }
 }
 
@@ -156,6 +187,7 @@ fn decision(record: &Record) -> pb::WatchDecisionsResponse {
         decision_id: looked.map(|looked| looked.id.clone()).unwrap_or_default(),
         time: looked.and_then(|looked| looked.time),
         record_json: record.json.clone(),
+        kind: looked.map(|looked| looked.kind.clone()).unwrap_or_default(),
     }
 }
 

@@ -106,3 +106,36 @@ async fn who_leaves_gives_their_place_back_and_the_log_is_not_read_for_them() {
     assert_eq!(watchers.free(), 1);
     tokio::time::timeout(Duration::from_secs(1), send.closed()).await.unwrap();
 }
+
+#[tokio::test(start_paused = true)]
+async fn decisions_about_a_services_own_entities_are_for_whoever_asks_for_them() {
+    let records = [
+        r#"{"t":"decision","decision":"allow","id":"call","agent":"bot","server":"lab"}"#,
+        r#"{"t":"decision","decision":"deny","id":"checked","agent":"bot","check":{"by":"till"},"server":"lab"}"#,
+        r#"{"t":"access","by":"till","decision":"deny","id":"access","subject":"alice"}"#,
+        r#"{"t":"access","by":"other","decision":"allow","id":"others"}"#,
+        r#"{"t":"access","by":"till","found":3,"id":"search","search":"resource"}"#,
+        r#"{"t":"outcome","outcome":"ok","id":"call"}"#,
+    ];
+    let seen = |request: pb::WatchDecisionsRequest| {
+        let wanted = Decisions::of(request).unwrap();
+        let all = (0..).zip(records).map(|(seq, json)| Record::new(seq, json.to_owned()));
+        all.filter(|record| wanted.wants(record))
+            .map(|record| decision(&record))
+            .map(|told| format!("{} {}", told.kind, told.decision_id))
+            .collect::<Vec<_>>()
+    };
+    let of = |kinds: &[&str]| pb::WatchDecisionsRequest {
+        kinds: kinds.iter().map(|kind| (*kind).to_owned()).collect(),
+        ..Default::default()
+    };
+    assert_eq!(seen(of(&[])), ["decision call", "decision checked"], "as before there were others");
+    assert_eq!(seen(of(&["access"])), ["access access", "access others"]);
+    let both = of(&["decision", "access"]);
+    assert_eq!(seen(both.clone()).len(), 4);
+    assert_eq!(seen(pb::WatchDecisionsRequest { by: "till".to_owned(), ..both.clone() }), ["decision checked", "access access"]);
+    assert_eq!(seen(pb::WatchDecisionsRequest { agent: "bot".to_owned(), ..both.clone() }).len(), 2, "an access has no agent");
+    let denied = vec![pb::Decision::Deny.into()];
+    assert_eq!(seen(pb::WatchDecisionsRequest { decisions: denied, ..both }), ["decision checked", "access access"]);
+    assert!(Decisions::of(of(&["decision", "outcome"])).is_err());
+}

@@ -18,6 +18,7 @@ mod mcp;
 mod requests;
 mod search;
 mod todo;
+mod watched;
 
 /// The policies, schema and entities of `examples/authzen`.
 const RECORDS: [(&str, &str); 3] = [

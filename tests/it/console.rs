@@ -8,7 +8,7 @@ use std::time::Duration;
 use http::{HeaderMap, Method};
 use serde_json::json;
 
-use crate::support::{Desk, Era, Mcp, Reply, Served, Upstream, cedarpost};
+use crate::support::{Connection, Desk, Era, Mcp, Reply, Served, Upstream, cedarpost};
 use browser::Browser;
 
 /// Calls of `echo` wait for a person, and the operator rules.
@@ -234,6 +234,33 @@ async fn the_sandbox_keeps_nothing_and_the_log_verifies() {
     }
     assert!(text(&browser.get("/decisions?verdict=require_approval").await).contains("lab/echo"));
     assert!(text(&browser.get("/decisions?agent=nobody").await).contains("no such records"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn decisions_about_a_services_own_questions_are_shown_beside_those_about_calls() {
+    let upstream = Upstream::start().await;
+    let run = Run::start(&upstream, "authzen.address = '127.0.0.1:0'").await;
+    let mut browser = run.operator().await;
+    let question = json!({
+        "subject": { "type": "identity", "id": "olga<b>" },
+        "action": { "name": "tasks/list" },
+        "resource": { "type": "mcp_server", "id": "lab" },
+        "context": { "agent": "helper" },
+    });
+    let address = run.served.listening("authzen").unwrap();
+    let headers = [("host", "localhost"), ("content-type", "application/json")];
+    let headers: HeaderMap =
+        headers.iter().map(|(name, value)| (name.parse::<http::HeaderName>().unwrap(), value.parse().unwrap())).collect();
+    let mut connection = Connection::open(address).await.unwrap();
+    let body = question.to_string();
+    let answer = connection.send(Method::POST, "/access/v1/evaluation", &headers, body.as_bytes()).await.unwrap();
+    assert_eq!((answer.status, &answer.json()["decision"]), (200, &json!(false)), "{}", text(&answer));
+    let page = text(&browser.get("/decisions?kind=access").await);
+    assert!(page.contains("olga&lt;b&gt;") && page.contains("tasks/list lab") && page.contains("badge bad\">deny"), "{page}");
+    let calls = text(&browser.get("/decisions").await);
+    assert!(!calls.contains("tasks/list") && calls.contains("questions of services"), "{calls}");
+    assert!(text(&browser.get("/decisions?kind=access&verdict=allow").await).contains("no such records"));
+    assert!(!text(&browser.get("/decisions?kind=gossip").await).contains("tasks/list"), "any other kind is that of calls");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -194,6 +194,7 @@ async fn decisions_are_watched_from_any_place_on_and_only_those_that_are_wanted(
         decisions: vec![pb::Decision::Deny.into(), pb::Decision::RequireApproval.into()],
         agent: "assistant".to_owned(),
         server: "lab".to_owned(),
+        ..pb::WatchDecisionsRequest::default()
     };
     let mut stream = lab.client.watch_decisions(watch).await.unwrap().into_inner();
     let denied = lab.check(question("no-such-tool")).await.unwrap();

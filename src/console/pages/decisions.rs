@@ -20,15 +20,21 @@ const AT_ONCE: usize = 100;
 /// The words of decisions.
 const VERDICTS: [(&str, &str); 4] = [("", "any"), ("allow", "allow"), ("deny", "deny"), ("require_approval", "require approval")];
 
+/// The kinds of decisions.
+const KINDS: [(&str, &str); 2] = [("decision", "calls"), (ACCESS, "questions of services")];
+const ACCESS: &str = "access";
+
 /// The page.
 pub(in crate::console) async fn show(State(shown): State<Arc<Shown>>, visitor: Visitor, fields: Fields) -> Response {
-    let wanted = Wanted { kind: Some("decision".to_owned()), outcomes: false, ..wanted(&fields) };
+    let kind = fields.get("kind").filter(|kind| *kind == ACCESS).unwrap_or("decision");
+    let wanted = Wanted { kind: Some(kind.to_owned()), outcomes: false, ..wanted(&fields) };
     let found = found(&shown, wanted).await;
     let verdict = fields.get("verdict").unwrap_or_default();
     let filter = el("form").class("filter").attr("method", "get").attr("action", "/decisions").attr("role", "search").with((
         input("Agent", "agent", fields.get("agent").unwrap_or_default(), "any, or begin*"),
         input("For", "actor", fields.get("actor").unwrap_or_default(), "any"),
         input("Tool", "target", fields.get("target").unwrap_or_default(), "any, or begin*"),
+        choice("About", "kind", kind, &KINDS),
         choice("Decision", "verdict", verdict, &VERDICTS),
         el("button").class("primary").with("Show"),
     ));
@@ -93,7 +99,12 @@ fn row(row: &Row) -> Html {
         (false, true) => seen(&row.agent),
         (false, false) => html((seen(&row.agent), span("meta").with((" for ", seen(&row.actor))))),
     };
-    let what = if row.target.is_empty() { row.action.clone() } else { format!("{}/{}", row.server, row.target) };
+    let what = match (row.server.is_empty(), row.target.is_empty()) {
+        (_, true) => row.action.clone(),
+        // A service's own action and resource.
+        (true, false) => format!("{} {}", row.action, row.target),
+        (false, false) => format!("{}/{}", row.server, row.target),
+    };
     let number = link(&format!("/records/{}", row.seq)).with(row.seq.to_string());
     let verdict = (!row.verdict.is_empty()).then(|| badge(&row.verdict));
     el("tr").with([

@@ -93,6 +93,11 @@ impl Served {
         text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ').map(str::to_owned))
     }
 
+    /// Where a face listens, once it has said so.
+    pub(crate) fn listening(&self, face: &str) -> Option<SocketAddr> {
+        listening(&self.log.lock(), face)
+    }
+
     pub(crate) fn pid(&self) -> Pid {
         Pid::from_raw(i32::try_from(self.process.id().unwrap()).unwrap()).unwrap()
     }
