@@ -29,7 +29,7 @@ mod wish;
 pub mod yaml;
 
 pub use image::Image;
-pub use names::{POD_LABEL, STATUS};
+pub use names::{INJECTED_LABEL, POD_LABEL, STATUS};
 pub use pass::{Outcome, Patch, inject, remove};
 pub use patch::{Op, apply};
 pub use quantity::Quantity;

@@ -4,6 +4,10 @@
 pub(super) const PREFIX: &str = "cedarpost.dev/";
 /// A pod with this label and the value `"false"` is left alone.
 pub const POD_LABEL: &str = "cedarpost.dev/inject";
+/// The label of pods that have the sidecar, for selectors: network policies, monitors, admission policies. Nobody else gives it to a pod.
+pub const INJECTED_LABEL: &str = "cedarpost.dev/injected";
+/// Its value.
+pub(super) const INJECTED: &str = "true";
 /// The annotation with what was done.
 pub const STATUS: &str = "cedarpost.dev/status";
 /// Which container `kubectl logs` and `exec` are about.

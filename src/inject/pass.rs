@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use super::names::{
-    BIN, BIN_DIRECTORY, BIN_THERE, CONTAINERS, DEFAULT_CONTAINER, MIRROR, POD_LABEL, RUN, RUN_DIRECTORY, STDIO_SOCKET,
+    BIN, BIN_DIRECTORY, BIN_THERE, CONTAINERS, DEFAULT_CONTAINER, INJECTED, INJECTED_LABEL, MIRROR, POD_LABEL, RUN,
+    RUN_DIRECTORY, STDIO_SOCKET,
 };
 use super::patch::{Draft, Misfit, Op, object, word};
 use super::pod::{Pod, object as object_of};
@@ -134,7 +135,7 @@ fn fill(draft: &mut Draft, pod: &Pod<'_>, wish: &Wish, settings: &Settings) -> R
     let volumes = sidecar::volumes(wish, settings);
     let digest = status::digest(&json!([container, copier, volumes, touched]));
     place(draft, container, copier, volumes, &mut notes).map_err(Refused::from)?;
-    annotate(draft, pod, wish.mode.word(), &digest, notes).map_err(Refused::from)?;
+    mark(draft, pod, wish.mode.word(), &digest, notes).map_err(Refused::from)?;
     warnings.extend(advice(pod, wish));
     Ok(warnings)
 }
@@ -150,6 +151,11 @@ fn advice(pod: &Pod<'_>, wish: &Wish) -> Vec<String> {
         advice.push("spec.securityContext.fsGroup is not set: the sidecar may not be able to write to its volume".to_owned());
     }
     advice
+}
+
+/// The pointer to the label.
+pub(super) fn label() -> String {
+    format!("/metadata/labels/{}", word(INJECTED_LABEL))
 }
 
 fn redirect(draft: &mut Draft, redirected: Vec<Redirect>, notes: &mut Notes) -> Result<Vec<String>, Misfit> {
@@ -221,10 +227,15 @@ fn place(
     Ok(())
 }
 
-fn annotate(draft: &mut Draft, pod: &Pod<'_>, mode: &str, digest: &str, mut notes: Notes) -> Result<(), Misfit> {
+/// The label by which others select the pod, and the annotations that say what was done to it.
+fn mark(draft: &mut Draft, pod: &Pod<'_>, mode: &str, digest: &str, mut notes: Notes) -> Result<(), Misfit> {
     if draft.ensure("/metadata", object())? {
         notes.made("metadata");
     }
+    if draft.ensure("/metadata/labels", object())? {
+        notes.made("labels");
+    }
+    draft.add(label(), INJECTED.into())?;
     if draft.ensure("/metadata/annotations", object())? {
         notes.made("annotations");
     }

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::env;
 use super::names::{BIN_THERE, CONTAINERS, DEFAULT_CONTAINER, VOLUMES};
+use super::pass::label;
 use super::patch::{Draft, Misfit, word};
 use super::probes;
 use super::status::{self, Noted};
@@ -22,6 +23,10 @@ pub(super) fn strip(draft: &mut Draft) -> Result<(), Misfit> {
     remove_named(draft, "/spec/volumes", &VOLUMES)?;
     for list in ["initContainers", "volumes"] {
         remove_made(draft, &noted, list, &format!("/spec/{list}"))?;
+    }
+    if draft.at(&label()).is_some() {
+        draft.remove(label())?;
+        remove_made(draft, &noted, "labels", "/metadata/labels")?;
     }
     if annotated {
         draft.remove(status::pointer())?;

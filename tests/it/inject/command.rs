@@ -76,6 +76,14 @@ fn a_manifest_is_injected_verified_and_put_back() {
     assert_eq!(spec["initContainers"][0]["image"], IMAGE);
     assert_eq!(spec["containers"], values(MANIFEST)[1]["spec"]["template"]["spec"]["containers"]);
     assert_eq!(spec["volumes"][0]["secret"]["defaultMode"], 256);
+    let (before, after) = (&values(MANIFEST)[1], &documents[1]);
+    let template = &after["spec"]["template"]["metadata"]["labels"];
+    assert_eq!(template, &json!({"app": "web", "on": "yes", "cedarpost.dev/injected": "true"}));
+    assert_eq!(
+        (&after["spec"]["selector"], &after["metadata"]),
+        (&before["spec"]["selector"], &before["metadata"]),
+        "the label is on pods alone, and nothing selects by it that did not"
+    );
     for word in ["\"on\"", "\"0o17\"", "\"1e3\"", "\"no\"", "\"null\"", "\"yes\""] {
         assert!(out(&injected).contains(word), "{word}\n{}", out(&injected));
     }
@@ -84,6 +92,11 @@ fn a_manifest_is_injected_verified_and_put_back() {
     assert_eq!(verify(&out(&injected)).status.code(), Some(0));
     assert_eq!(out(&verify(&out(&injected))), "injected       Deployment shop/web\n");
     assert_eq!(verify(MANIFEST).status.code(), Some(3));
+    for other in ["cedarpost.dev/injected: \"false\"", "another: \"true\""] {
+        let changed = out(&injected).replace("cedarpost.dev/injected: \"true\"", other);
+        assert_ne!(changed, out(&injected));
+        assert_eq!(verify(&changed).status.code(), Some(3), "{other}");
+    }
     let other = run(&["--image", "registry.example/cedarpost:0.2", "-f", "-", "--verify"], &out(&injected));
     assert_eq!((other.status.code(), out(&other).as_str()), (Some(3), "not injected   Deployment shop/web\n"));
 

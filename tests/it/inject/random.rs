@@ -218,6 +218,9 @@ proptest! {
         prop_assert!(again.ops.is_empty() && again.pod == done.pod, "{:?}", again.ops);
         prop_assert_eq!(&remove(&done.pod).unwrap().pod, &pod);
 
+        let mut labels = pod["metadata"]["labels"].as_object().unwrap().clone();
+        labels.insert("cedarpost.dev/injected".to_owned(), "true".into());
+        prop_assert_eq!(done.pod["metadata"]["labels"].as_object().unwrap(), &labels);
         let all = named(&done.pod);
         prop_assert_eq!(&all[0]["name"], "cedarpost");
         let theirs: Vec<&Value> = all.iter().copied().filter(|container| !container["name"].as_str().unwrap().starts_with("cedarpost")).collect();
@@ -247,6 +250,7 @@ proptest! {
         let fake = json!({"name": "cedarpost", "image": image, "restartPolicy": "Always", "command": ["sleep", "1d"]});
         let list = spoofed["spec"].as_object_mut().unwrap().entry("initContainers").or_insert(json!([])).as_array_mut().unwrap();
         list.insert(place.min(list.len()), fake);
+        spoofed["metadata"]["labels"]["cedarpost.dev/injected"] = status.clone().into();
         spoofed["metadata"]["annotations"]["cedarpost.dev/status"] = status.into();
         spoofed["spec"].as_object_mut().unwrap().entry("volumes").or_insert(json!([])).as_array_mut().unwrap()
             .push(json!({"name": "cedarpost-policies", "emptyDir": {}}));
@@ -256,6 +260,7 @@ proptest! {
         }
         let Ok(Outcome::Injected(done)) = inject(&spoofed, &settings()) else { panic!("{:?}", inject(&spoofed, &settings())) };
         prop_assert_eq!(&done.pod["spec"]["initContainers"][0], &honest.pod["spec"]["initContainers"][0]);
+        prop_assert_eq!(&done.pod["metadata"]["labels"], &honest.pod["metadata"]["labels"]);
         let twice = named(&done.pod).iter().filter(|container| container["name"] == "cedarpost").count();
         prop_assert_eq!(twice, 1);
         let of = |pod: &Value, name: &str| pod["spec"]["volumes"].as_array().unwrap().iter().filter(|volume| volume["name"] == name).cloned().collect::<Vec<_>>();
