@@ -1,25 +1,25 @@
 //! The certificate that the webhook makes for itself: on disk for its listener, and in the bundle that API servers believe.
 //!
 //! The listener serves what the files say. A new certificate gets there only when API servers believe its authority, and reviews are asked for
-//! (`/readyz`) only as long as they do.
+//! (`/readyz`) only as long as they do: while the bundle is without our authority, because somebody has put another one there and does
+//! not let us mend it, another replica that is believed had better be asked.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Context;
+use parking_lot::Mutex;
 
 use crate::clock::Clock;
 use crate::config::OwnCertificate;
 use crate::domain::Timestamp;
-use crate::injector::{Authority, Cluster};
+use crate::injector::{Api, ApiError, Authority, Cluster, Metrics};
 use crate::lifecycle::Stop;
 use crate::listen::tls::TlsSettings;
-use crate::outbound::{Outbound, Settings};
 
 /// How often the bundle is looked at: somebody may put back an older one.
 const LOOK_EVERY: Duration = Duration::from_secs(15);
@@ -31,26 +31,51 @@ pub(super) struct Maker {
     settings: OwnCertificate,
     cluster: Cluster,
     current: Authority,
-    believed: Arc<AtomicBool>,
+    standing: Standing,
+    metrics: Metrics,
+}
+
+/// Whether API servers believe the webhook. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Standing(Arc<Mutex<Known>>);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Known {
+    NotYet,
+    Believed,
+    /// The bundle is without our authority.
+    Lost,
+    /// There is no registration, so nobody asks.
+    Gone,
+}
+
+impl Standing {
+    /// Why reviews had better not be asked for here; `None` when they can be.
+    pub(super) fn problem(&self) -> Option<String> {
+        let problem = match *self.0.lock() {
+            Known::Believed => return None,
+            Known::NotYet => "API servers do not know the webhook's authority yet",
+            Known::Lost => "the caBundle of the webhook's registration is without its authority, and could not be mended yet",
+            Known::Gone => "the webhook's registration is gone",
+        };
+        Some(problem.to_owned())
+    }
 }
 
 impl Maker {
     /// Makes the first certificate and writes it where the listener reads it.
-    pub(super) fn begin(settings: OwnCertificate) -> anyhow::Result<(Self, TlsSettings, Arc<AtomicBool>)> {
+    pub(super) fn begin(settings: OwnCertificate, api: Api, metrics: Metrics) -> anyhow::Result<(Self, TlsSettings)> {
         let current = make(&settings)?;
         write(&settings.directory, &current)?;
-        let ca_file = Some(settings.account.join("ca.crt")).filter(|_| settings.api.starts_with("https://"));
-        let outbound =
-            Outbound::new(Settings { ca_file, ..Settings::default() }).context("failed to prepare for asking the API server")?;
-        let cluster = Cluster {
-            outbound,
-            api: settings.api.clone(),
-            token_file: settings.account.join("token"),
-            configuration: settings.configuration.clone(),
-        };
+        let cluster = Cluster { api, configuration: settings.configuration.clone() };
         let tls = TlsSettings { certificate: settings.directory.join("tls.crt"), key: settings.directory.join("tls.key") };
-        let believed = Arc::new(AtomicBool::new(false));
-        Ok((Self { settings, cluster, current, believed: Arc::clone(&believed) }, tls, believed))
+        let standing = Standing(Arc::new(Mutex::new(Known::NotYet)));
+        Ok((Self { settings, cluster, current, standing, metrics }, tls))
+    }
+
+    /// Whether API servers believe the webhook.
+    pub(super) fn standing(&self) -> Standing {
+        self.standing.clone()
     }
 
     /// Keeps certificate and bundle right until the stop.
@@ -70,30 +95,61 @@ impl Maker {
         if let Err(error) = self.renew().await {
             tracing::warn!(event = "certificate_not_renewed", "the webhook's certificate could not be renewed: {error:#}");
         }
-        let believed = match self.cluster.ensure(&self.current.ca, now()).await {
-            Ok(changed) => {
-                if changed {
-                    tracing::info!(
-                        event = "bundle_changed",
-                        configuration = self.settings.configuration,
-                        "API servers were told of the webhook's authority"
-                    );
+        let repair = match self.cluster.look(&self.current.ca, now()).await {
+            Ok(repair) => repair,
+            Err(error) => {
+                if error.is_missing() {
+                    self.stands(Known::Gone);
                 }
+                // An API server that cannot be asked may still ask, as long as it believed before.
+                unknown(error);
+                return false;
+            }
+        };
+        let Some(repair) = repair else {
+            self.stands(Known::Believed);
+            return true;
+        };
+        let is_lost = repair.is_lost;
+        if is_lost {
+            self.lost();
+        }
+        match self.cluster.repair(repair).await {
+            Ok(()) => {
+                tracing::info!(
+                    event = "bundle_changed",
+                    configuration = self.settings.configuration,
+                    "API servers were told of the webhook's authority"
+                );
+                self.stands(Known::Believed);
                 true
             }
             // Another replica was faster.
             Err(error) if error.is_conflict() => false,
             Err(error) => {
-                let error = anyhow::Error::new(error);
-                tracing::warn!(event = "bundle_unknown", "whether API servers believe the webhook is not known: {error:#}");
-                // An API server that cannot be asked may still ask, as long as it believed before.
-                return false;
+                if !is_lost {
+                    self.stands(Known::Believed);
+                }
+                unknown(error);
+                false
             }
-        };
-        if believed {
-            self.believed.store(true, Ordering::Relaxed);
         }
-        believed
+    }
+
+    fn lost(&self) {
+        if matches!(*self.standing.0.lock(), Known::Believed | Known::Gone) {
+            tracing::warn!(
+                event = "bundle_lost",
+                configuration = self.settings.configuration,
+                "somebody has taken the webhook's authority out of its registration: until it is back, API servers do not believe the webhook"
+            );
+            self.stands(Known::Lost);
+        }
+    }
+
+    fn stands(&self, known: Known) {
+        *self.standing.0.lock() = known;
+        self.metrics.believed(known == Known::Believed);
     }
 
     async fn renew(&mut self) -> anyhow::Result<()> {
@@ -108,6 +164,11 @@ impl Maker {
         self.current = next;
         Ok(())
     }
+}
+
+fn unknown(error: ApiError) {
+    let error = anyhow::Error::new(error);
+    tracing::warn!(event = "bundle_unknown", "whether API servers believe the webhook is not known: {error:#}");
 }
 
 fn now() -> Timestamp {

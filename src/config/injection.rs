@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::raw::Given;
 use super::reader::{Reader, text};
 use super::report::Problem;
-use super::settings::{LogSettings, OwnCertificate, WebhookSettings};
+use super::settings::{ApiAccess, LogSettings, OwnCertificate, WebhookSettings};
 use crate::inject::{Binary, Image, Quantity, Settings};
 use crate::listen;
 use crate::listen::tls::TlsSettings;
@@ -101,6 +101,8 @@ pub(super) struct Webhook {
 }
 
 /// Reads `[webhook]`. An API server speaks TLS and nothing else.
+    events: bool,
+    api: ApiAccess,
 pub(super) fn webhook(reader: &mut Reader<'_>) -> Option<Webhook> {
     let address = reader.read("webhook.address", |given| {
         let text = text(given)?;
@@ -116,20 +118,19 @@ pub(super) fn webhook(reader: &mut Reader<'_>) -> Option<Webhook> {
     let lifetime = reader.duration("webhook.lifetime", Duration::from_secs(10)..=Duration::from_secs(366 * 86_400));
     let api = reader.read("webhook.api", |given| super::servers::url(&text(given)?).map(|url| url.to_string()));
     let account = reader.optional_path("webhook.account");
+    let events = reader.flag("webhook.events");
     let tls = match (certificate?, key?) {
         (Some(certificate), Some(key)) => Some(TlsSettings { certificate, key }),
         _ => None,
     };
     let (configuration, directory, lifetime) = (configuration?, directory??, lifetime?);
-    let (api, account) = (api?, account??);
+    let api = ApiAccess { url: api?, account: account?? };
     let own = match (service?, namespace?) {
-        (Some(service), Some(namespace)) => {
-            Some(OwnCertificate { service, namespace, configuration, directory, api, account, lifetime })
-        }
+        (Some(service), Some(namespace)) => Some(OwnCertificate { service, namespace, configuration, directory, lifetime }),
         _ => None,
     };
     let listener = listen::Settings { tls, ..listen::Settings::plain(address?) };
-    Some(Webhook { listener, max_connections: max_connections?, own })
+    Some(Webhook { listener, max_connections: max_connections?, own, events: events?, api })
 }
 
 /// All that `webhook` needs.
@@ -137,7 +138,7 @@ pub(super) fn served(reader: &mut Reader<'_>) -> Option<WebhookSettings> {
     let injection = needed(reader);
     let webhook = webhook(reader);
     let log: Option<LogSettings> = super::parts::log(reader);
-    let Webhook { listener, max_connections, own } = webhook?;
+    let Webhook { listener, max_connections, own, events, api } = webhook?;
     if listener.tls.is_some() == own.is_some() {
         let message = if own.is_some() {
             "`webhook.tls_cert_file` and `webhook.service` exclude each other: one certificate is served"
@@ -148,7 +149,7 @@ pub(super) fn served(reader: &mut Reader<'_>) -> Option<WebhookSettings> {
         reader.problem(problem.help("files are what cert-manager keeps; without them the webhook makes its own certificate"));
         return None;
     }
-    Some(WebhookSettings { listener, own_certificate: own, max_connections, injection: injection?, log: log? })
+    Some(WebhookSettings { listener, own_certificate: own, events, api, max_connections, injection: injection?, log: log? })
 }
 
 fn parsed<T: FromStr<Err: std::fmt::Display>>(given: &Given) -> Result<T, String> {

@@ -217,6 +217,7 @@ pub(super) const KEYS: &[Key] = &[
     key("webhook.directory", Kind::Text, "/run/cedarpost"),
     key("webhook.lifetime", Kind::Text, "720h"),
     key("webhook.api", Kind::Text, "https://kubernetes.default.svc"),
+    key("webhook.events", Kind::Bool, "false"),
     key("webhook.account", Kind::Text, "/var/run/secrets/kubernetes.io/serviceaccount"),
     key("outbound.connect_timeout", Kind::Text, "5s"),
     open("outbound.ca_file", Kind::Text),

@@ -41,8 +41,9 @@ pub use report::{ConfigReport, Origin, Place, Problem};
 pub use resolve::{PolicyCheck, Sources};
 pub use servers::{AskedServers, CommandLineServer};
 pub use settings::{
-    ActorTokenSource, AdminSettings, ApprovalsSettings, AuditSettings, AuthzenSettings, CallerSettings, CatalogSettings,
-    ClientCertificates, Config, ConsoleSettings, GatewayLists, GatewaySettings, GatewayStates, GrpcSettings, IdentitySettings,
+    ActorTokenSource, AdminSettings, ApiAccess, ApprovalsSettings, AuditSettings, AuthzenSettings, CallerSettings,
+    CatalogSettings, ClientCertificates, Config, ConsoleSettings, GatewayLists, GatewaySettings, GatewayStates, GrpcSettings,
+    IdentitySettings,
     LimitSettings, ListenSettings, LogFormat, LogSettings, MetaToolSettings, OwnCertificate, PolicyServer, PolicySettings,
     ServerSettings, ServerTarget, ShipSettings, WebhookSettings, WitnessServerSettings,
 };

@@ -19,7 +19,7 @@ pub use listeners::{
 pub use log::{AuditSettings, LogFormat, LogSettings, ShipSettings, WitnessServerSettings};
 pub use people::{ActorTokenSource, ApprovalsSettings, BearerSettings, CallerSettings, IdentitySettings};
 pub use servers::{CatalogSettings, MetaToolSettings, PolicyServer, PolicySettings, ServerSettings, ServerTarget};
-pub use webhook::{OwnCertificate, WebhookSettings};
+pub use webhook::{ApiAccess, OwnCertificate, WebhookSettings};
 
 /// Everything the sidecar is told at the start.
 #[derive(Debug, Clone)]

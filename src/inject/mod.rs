@@ -25,6 +25,7 @@ mod settings;
 mod sidecar;
 mod status;
 mod strip;
+mod subject;
 mod wish;
 pub mod yaml;
 
@@ -35,4 +36,5 @@ pub use patch::{Op, apply};
 pub use quantity::Quantity;
 pub use refused::Refused;
 pub use settings::{Binary, Settings};
+pub use subject::Subject;
 pub use wish::is_object_name;

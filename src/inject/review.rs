@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use super::names::STATUS;
 use super::pass::{Outcome, inject};
 use super::settings::Settings;
+use super::subject::Subject;
 
 const VERSION: &str = "admission.k8s.io/v1";
 /// How deep a review may be nested: an object of Kubernetes stays far below.
@@ -36,6 +37,8 @@ pub struct Answer {
     pub pod: String,
     /// What became of it.
     pub verdict: Verdict,
+    /// What an event about it would be about. None in a dry run, which leaves no trace, and when no pod is being made.
+    pub subject: Option<Subject>,
 }
 
 /// What became of a pod that was asked about.
@@ -77,11 +80,19 @@ pub fn answer(body: &[u8], settings: &Settings) -> Result<Answer, BadReview> {
     let operation = text("operation").ok_or(BadReview::Shape("`request.operation` is missing"))?;
     let resource = request.get("resource").ok_or(BadReview::Shape("`request.resource` is missing"))?;
     let object = request.get("object").unwrap_or(&Value::Null);
+    let dry = match request.get("dryRun") {
+        None | Some(Value::Null) => false,
+        Some(Value::Bool(dry)) => *dry,
+        Some(_) => return Err(BadReview::Shape("`request.dryRun` is neither true nor false")),
+    };
     let pod = name(object, text("namespace"));
+    let mut subject = text("namespace").filter(|_| !dry).and_then(|namespace| Subject::of(object, namespace));
     let of_pods = json!({ "group": "", "version": "v1", "resource": "pods" });
     let response = if *resource != of_pods || text("subResource").is_some() {
+        subject = None;
         skip("this webhook is about pods")
     } else if operation != "CREATE" {
+        subject = None;
         skip("this webhook is about pods that are made")
     } else {
         decide(object, settings)
@@ -103,7 +114,7 @@ pub fn answer(body: &[u8], settings: &Settings) -> Result<Answer, BadReview> {
     }
     answer.insert("auditAnnotations".to_owned(), Value::Object(annotations));
     let body = json!({ "apiVersion": VERSION, "kind": "AdmissionReview", "response": answer });
-    Ok(Answer { body, pod, verdict })
+    Ok(Answer { body, pod, verdict, subject })
 }
 
 struct Response {

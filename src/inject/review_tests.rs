@@ -58,6 +58,24 @@ fn a_pod_that_is_left_alone_is_let_in_with_a_warning() {
 }
 
 #[test]
+fn an_event_would_be_about_pods_that_are_really_made() {
+    let subject = |change: &dyn Fn(&mut Value)| {
+        let mut review = review(&pod());
+        change(&mut review["request"]);
+        ask(&review).subject.map(|subject| format!("{}/{} {}", subject.namespace, subject.kind, subject.name))
+    };
+    assert_eq!(subject(&|_| {}).unwrap(), "shop/Pod weather");
+    assert_eq!(subject(&|request| drop(request.as_object_mut().unwrap().remove("dryRun"))).unwrap(), "shop/Pod weather");
+    assert_eq!(subject(&|request| request["dryRun"] = true.into()), None);
+    assert_eq!(subject(&|request| request["operation"] = "UPDATE".into()), None);
+    assert_eq!(subject(&|request| request["subResource"] = "status".into()), None);
+    assert_eq!(subject(&|request| request["resource"]["resource"] = "deployments".into()), None);
+    assert_eq!(subject(&|request| request["namespace"] = "../kube-system".into()), None);
+    let strange = review(&pod()).to_string().replace("\"dryRun\":false", "\"dryRun\":\"no\"");
+    assert!(strange.contains("\"no\"") && answer(strange.as_bytes(), &settings()).is_err());
+}
+
+#[test]
 fn what_is_no_review_is_an_error() {
     let good = review(&pod());
     let without = |pointer: &str, key: &str| {

@@ -38,6 +38,11 @@ pub(super) fn with(bundle: &str, ours: &str, now: Timestamp) -> Option<String> {
     (before != after).then_some(text)
 }
 
+/// Whether this authority is in the bundle.
+pub(super) fn holds(bundle: &str, ours: &str) -> bool {
+    certificates(ours).first().is_some_and(|ours| certificates(bundle).contains(ours))
+}
+
 /// The certificates of a PEM text, DER; what is no certificate is left out.
 fn certificates(text: &str) -> Vec<Vec<u8>> {
     let body = |piece: &str| {
@@ -67,6 +72,7 @@ mod tests {
     fn a_bundle_gets_what_is_missing_and_loses_what_has_ended() {
         let (ours, other) = (ca(24), ca(24));
         assert_eq!(with("", &ours, NOW).unwrap(), ours);
+        assert!(holds(&(other.clone() + &ours), &ours) && !holds(&other, &ours) && !holds("", &ours) && !holds("x", ""));
         assert_eq!(with("\n", &ours, NOW).unwrap(), ours);
         assert_eq!(with(&ours, &ours, NOW), None);
         assert_eq!(with(&other, &ours, NOW).unwrap(), other.clone() + &ours);

@@ -15,9 +15,10 @@ use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 use tokio::sync::Semaphore;
 
-use super::Metrics;
+use super::events::Reason;
+use super::{Events, Metrics};
 use crate::inject::Settings;
-use crate::inject::review::{self, Verdict};
+use crate::inject::review::{self, Answer, Verdict};
 
 /// The longest body, in bytes: what an API server takes of a client is 3 MiB, and a review holds it at most twice.
 const MAX_BODY: usize = 7 << 20;
@@ -35,6 +36,8 @@ pub struct Injector {
     pub settings: Settings,
     /// What `/readyz` says.
     pub ready: ReadySource,
+    /// Where people are told of pods without a sidecar, if they are.
+    pub events: Option<Events>,
     /// What is counted here.
     pub metrics: Metrics,
     /// What `/metrics` prints.
@@ -106,7 +109,22 @@ async fn mutate(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bod
         Verdict::Skipped(reason) => tracing::warn!(event = "skipped", pod, reason, "a pod gets no sidecar"),
         Verdict::Refused(reason) => tracing::warn!(event = "refused", pod, reason, "a pod is refused"),
     }
+    note(shared.injector.events.as_ref(), &answer);
     ([(header::CONTENT_TYPE, "application/json")], answer.body.to_string()).into_response()
+}
+
+/// Tells people, when there is something to tell.
+fn note(events: Option<&Events>, answer: &Answer) {
+    let (Some(events), Some(subject)) = (events, answer.subject.clone()) else { return };
+    match &answer.verdict {
+        Verdict::Injected => {}
+        Verdict::Skipped(reason) => {
+            events.note(subject, Reason::Skipped, &format!("pod {} gets no cedarpost sidecar: {reason}", answer.pod));
+        }
+        Verdict::Refused(reason) => {
+            events.note(subject, Reason::Refused, &format!("pod {} is refused by cedarpost: {reason}", answer.pod));
+        }
+    }
 }
 
 fn is_json(headers: &HeaderMap) -> bool {

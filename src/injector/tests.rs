@@ -14,7 +14,7 @@ use crate::inject::fixture;
 async fn ask(request: Request<Body>) -> (StatusCode, String) {
     let mut registry = Registry::default();
     let metrics = Metrics::new(&mut registry);
-    let routes = router(Injector { settings: fixture::settings(), ready: Box::new(|| None), metrics, registry });
+    let routes = router(Injector { settings: fixture::settings(), ready: Box::new(|| None), events: None, metrics, registry });
     let answer = TowerToHyperService::new(routes).call(request).await.unwrap();
     let status = answer.status();
     let body = answer.into_body().collect().await.unwrap().to_bytes();

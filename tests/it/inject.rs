@@ -2,6 +2,7 @@
 
 mod bridge;
 mod command;
+mod events;
 mod golden;
 mod own_certificate;
 mod random;

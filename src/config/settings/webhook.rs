@@ -18,12 +18,17 @@ pub struct OwnCertificate {
     pub configuration: String,
     /// Where the certificate and its key are written.
     pub directory: PathBuf,
-    /// Where the API server is.
-    pub api: String,
-    /// The directory with `token` and `ca.crt` of the service account.
-    pub account: PathBuf,
     /// How long a certificate is good for; another one follows after two thirds of it.
     pub lifetime: Duration,
+}
+
+/// How the webhook of injection asks an API server for something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiAccess {
+    /// Where the API server is.
+    pub url: String,
+    /// The directory with `token` and `ca.crt` of the service account.
+    pub account: PathBuf,
 }
 
 /// What the webhook of injection is told at the start.
@@ -33,6 +38,10 @@ pub struct WebhookSettings {
     pub listener: listen::Settings,
     /// The certificate that it makes for itself, when the listener has none from files.
     pub own_certificate: Option<OwnCertificate>,
+    /// Whether it writes events about pods that get no sidecar.
+    pub events: bool,
+    /// The way to the API server, for those two.
+    pub api: ApiAccess,
     /// Connections open at the same time; more wait in the system's queue.
     pub max_connections: usize,
     /// What pods get.

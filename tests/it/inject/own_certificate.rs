@@ -35,6 +35,10 @@ struct Believed {
     /// How many of the next patches somebody else is faster than.
     conflicts: usize,
     refused: usize,
+    /// Nobody may change the configuration.
+    is_locked: bool,
+    /// There is no configuration.
+    is_gone: bool,
 }
 
 impl Api {
@@ -42,7 +46,9 @@ impl Api {
         let configuration = json!({"kind": "MutatingWebhookConfiguration", "metadata": {"name": "cedarpost", "resourceVersion": "1"},
             "webhooks": [{"name": "inject.cedarpost.dev", "clientConfig": {"service": {"name": "cedarpost-webhook"}}},
                 {"name": "other.cedarpost.dev", "clientConfig": {"caBundle": "Cg=="}}]});
-        let believed = Believed { configuration, version: 1, token: "first".to_owned(), patches: 0, conflicts: 1, refused: 0 };
+        let token = "first".to_owned();
+        let believed =
+            Believed { configuration, version: 1, token, patches: 0, conflicts: 1, refused: 0, is_locked: false, is_gone: false };
         let api = Self(Arc::new(Mutex::new(believed)));
         let routes = Router::new().route(PATH, get(read).patch(patch)).with_state(api.clone());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -84,6 +90,9 @@ impl Api {
 
 async fn read(State(api): State<Api>, headers: HeaderMap) -> Result<String, StatusCode> {
     api.authorize(&headers)?;
+    if api.0.lock().is_gone {
+        return Err(StatusCode::NOT_FOUND);
+    }
     Ok(api.0.lock().configuration.to_string())
 }
 
@@ -92,6 +101,9 @@ async fn patch(State(api): State<Api>, headers: HeaderMap, body: String) -> Resu
     assert_eq!(headers["content-type"], "application/json-patch+json");
     let ops: Value = serde_json::from_str(&body).unwrap();
     let mut believed = api.0.lock();
+    if believed.is_locked {
+        return Err(StatusCode::FORBIDDEN);
+    }
     if believed.conflicts > 0 {
         believed.conflicts -= 1;
         return Err(StatusCode::CONFLICT);
@@ -219,4 +231,40 @@ async fn a_certificate_is_renewed_without_a_moment_in_which_it_is_not_believed()
     }
     assert_ne!(std::fs::read(directory.path().join("own/tls.crt")).unwrap(), first);
     assert!(api.bundle(0).len() <= 3, "what has ended is gone: {}", api.bundle(0).len());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reviews_are_not_asked_for_where_nobody_believes_the_answers() {
+    let (api, at) = Api::start().await;
+    let directory = tempfile::tempdir().unwrap();
+    let (_process, address) = start(at, &directory, "90s").await;
+    let says = async |word: &str, bundle: &[CertificateDer<'static>]| {
+        readyz(address, bundle.to_vec()).await.is_ok_and(|answer| answer.contains(word))
+    };
+    soon("the webhook is believed", async || says("HTTP/1.1 200", &api.bundle(0)).await).await;
+    let ours = api.bundle(0);
+
+    // Somebody puts back an older manifest, and takes the right away to mend it.
+    api.0.lock().is_locked = true;
+    api.forget();
+    soon("it is lost", async || says("is without its authority, and could not be mended yet", &ours).await).await;
+    assert!(readyz(address, ours.clone()).await.unwrap().starts_with("HTTP/1.1 503"));
+    api.0.lock().is_locked = false;
+    soon("it is mended", async || says("HTTP/1.1 200", &ours).await).await;
+    assert_eq!(api.bundle(0), ours);
+
+    // An API server that cannot be asked may go on asking.
+    "another".clone_into(&mut api.0.lock().token);
+    let refused = api.0.lock().refused;
+    soon("it was asked", async || api.0.lock().refused > refused + 1).await;
+    assert!(says("HTTP/1.1 200", &ours).await);
+    "first".clone_into(&mut api.0.lock().token);
+
+    // The registration is taken away, and comes back as it was made once.
+    api.0.lock().is_gone = true;
+    soon("nobody asks", async || says("the webhook's registration is gone", &ours).await).await;
+    api.forget();
+    api.0.lock().is_gone = false;
+    soon("it is mended again", async || says("HTTP/1.1 200", &ours).await).await;
+    assert_eq!(api.bundle(0), ours);
 }

@@ -18,7 +18,7 @@ use tokio::process::{Child, Command};
 use super::settings;
 use crate::support::{Ca, Connection, Reply, Wish, tls_client, tls_connect};
 
-struct Webhook {
+pub(super) struct Webhook {
     ca: Ca,
     directory: tempfile::TempDir,
     address: SocketAddr,
@@ -27,6 +27,11 @@ struct Webhook {
 
 impl Webhook {
     async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// The same with more variables.
+    pub(super) async fn start_with(variables: &[(String, String)]) -> Self {
         let (ca, directory) = (Ca::new("cluster"), tempfile::tempdir().unwrap());
         ca.sign(&Wish::server()).write(directory.path(), "tls");
         let file = |name: &str| directory.path().join(name).display().to_string();
@@ -35,6 +40,7 @@ impl Webhook {
             .env_clear()
             .env("CEDARPOST_INJECT_IMAGE", "registry.example/cedarpost:0.1")
             .env("CEDARPOST_INJECT_ALLOWED_IMAGES", "registry.example/cedarpost:0.2")
+            .envs(variables.iter().cloned())
             .stdin(Stdio::null())
             .stderr(Stdio::piped())
             .kill_on_drop(true)
@@ -60,17 +66,17 @@ impl Webhook {
         Connection::over(stream).await?.send(method, path, &headers, body).await
     }
 
-    async fn post(&self, body: &[u8]) -> Reply {
+    pub(super) async fn post(&self, body: &[u8]) -> Reply {
         self.send(Method::POST, "/mutate?timeout=5s", "application/json", body).await.unwrap()
     }
 
-    async fn get(&self, path: &str) -> String {
+    pub(super) async fn get(&self, path: &str) -> String {
         let reply = self.send(Method::GET, path, "text/plain", b"").await.unwrap();
         String::from_utf8(reply.body.to_vec()).unwrap()
     }
 }
 
-fn pod() -> Value {
+pub(super) fn pod() -> Value {
     json!({
         "apiVersion": "v1", "kind": "Pod",
         "metadata": {"generateName": "weather-7d9c-", "annotations": {"cedarpost.dev/services": "weather"}},
@@ -84,7 +90,7 @@ fn pod() -> Value {
 }
 
 /// As API servers send it, with members that nobody here reads.
-fn review(pod: &Value) -> Value {
+pub(super) fn review(pod: &Value) -> Value {
     json!({
         "kind": "AdmissionReview", "apiVersion": "admission.k8s.io/v1",
         "request": {
@@ -102,7 +108,7 @@ fn review(pod: &Value) -> Value {
     })
 }
 
-fn response(reply: &Reply) -> Value {
+pub(super) fn response(reply: &Reply) -> Value {
     let answer: Value = serde_json::from_slice(&reply.body).unwrap();
     assert_eq!((&answer["kind"], &answer["apiVersion"]), (&json!("AdmissionReview"), &json!("admission.k8s.io/v1")));
     assert_eq!(answer["response"]["uid"], "705ab4f5-6393-11e8-b7cc-42010a800002");
