@@ -98,6 +98,16 @@ fn what_cannot_be_believed_side_by_side_is_refused() {
             "is another machine: use https, or name it in `plain_http_hosts`",
         ),
         (format!("{OAUTH}\n{IDP}\njwks_url = \"https://a/\"\njwks_file = \"b\""), "keys come from one place"),
+        (format!("{OAUTH}\n{IDP}\njwks_token_file = \"t\""), "`jwks_token_file` is shown to `jwks_url`, which is not set"),
+        (format!("{OAUTH}\n{IDP}\njwks_file = \"b\"\njwks_token_file = \"t\""), "which is not set"),
+        (
+            format!("{OAUTH}\n{IDP}\njwks_url = \"http://127.0.0.1/\"\njwks_token_file = \"t\""),
+            "holds a token, which goes to an https `jwks_url` and no other",
+        ),
+        (
+            format!("{OAUTH}\n{IDP}\nplain_http_hosts = [\"a\"]\njwks_url = \"http://a/\"\njwks_token_file = \"t\""),
+            "holds a token, which goes to an https `jwks_url` and no other",
+        ),
         (format!("{OAUTH}\n{IDP}\nreview_url = \"https://a/\"\nreview_token_file = \"t\""), "is for `preset = \"kubernetes\"`"),
         (
             format!("{OAUTH}\n{IDP}\npreset = \"kubernetes\"\nreview_url = \"https://a/\"\nreview_token_file = \"t\"\n{secret}"),
@@ -120,6 +130,31 @@ fn what_cannot_be_believed_side_by_side_is_refused() {
         let seen = problems(serve(&with(&identity)));
         assert!(seen.contains(expected), "{identity}: {seen}");
     }
+}
+
+#[test]
+fn keys_of_the_cluster_that_we_are_in_need_no_more_than_its_name() {
+    let keys = |issuer: &str, more: &str| {
+        let table = format!("[[identity.issuer]]\nissuer = \"{issuer}\"\naudiences = [\"cedarpost\"]\n{more}");
+        let preset = if more.contains("preset") { "" } else { "\npreset = \"kubernetes\"" };
+        let accept = if more.contains("preset") { OAUTH } else { "accept = [\"kubernetes\"]" };
+        config(&format!("{accept}\n{table}{preset}")).callers.ways.issuers.remove(0).keys
+    };
+    for (issuer, url) in [
+        ("https://kubernetes.default.svc.cluster.local", "https://kubernetes.default.svc.cluster.local/openid/v1/jwks"),
+        ("https://kubernetes.default.svc", "https://kubernetes.default.svc/openid/v1/jwks"),
+        ("https://kubernetes.default.svc:6443/", "https://kubernetes.default.svc:6443/openid/v1/jwks"),
+    ] {
+        assert_eq!(keys(issuer, ""), KeySource::Cluster(url.parse().unwrap()));
+    }
+    let here = "https://kubernetes.default.svc.cluster.local";
+    for issuer in ["https://oidc.eks.example/id/1", "https://kubernetes.default.svc.example", "https://kubernetes.default.svc/a"]
+    {
+        assert_eq!(keys(issuer, ""), KeySource::Discovery, "{issuer}");
+    }
+    assert_eq!(keys(here, "preset = \"rfc9068\""), KeySource::Discovery);
+    let named = keys(here, "jwks_url = \"https://keys.example/\"\njwks_token_file = \"/t\"");
+    assert_eq!(named, KeySource::Url("https://keys.example/".parse().unwrap(), Some("/t".into())));
 }
 
 #[test]

@@ -29,6 +29,7 @@ pub(super) fn injection(reader: &mut Reader<'_>) -> Option<Option<Settings>> {
     let admin_port = reader.count("inject.admin_port", 1024..=65_535);
     let agent_port = reader.count("inject.agent_port", 1024..=65_535);
     let user = reader.count("inject.user", 1..=2_147_483_647);
+    let api_token = reader.flag("inject.api_token");
     let cpu_request = reader.read("inject.cpu_request", parsed::<Quantity>);
     let memory_request = reader.read("inject.memory_request", parsed::<Quantity>);
     let cpu_limit = reader.read("inject.cpu_limit", parsed::<Quantity>);
@@ -62,6 +63,7 @@ pub(super) fn injection(reader: &mut Reader<'_>) -> Option<Option<Settings>> {
     let (allowed_images, pull_policy, config_map, policy_config_map) =
         (allowed_images?, pull_policy?, config_map?, policy_config_map?);
     let (audience, user, state_size, binary) = (audience?, u32::try_from(user?).ok()?, state_size?, binary?);
+    let api_token = api_token?;
     Some(image?.map(|image| Settings {
         image,
         allowed_images,
@@ -69,6 +71,7 @@ pub(super) fn injection(reader: &mut Reader<'_>) -> Option<Option<Settings>> {
         config_map,
         policy_config_map,
         audience,
+        api_token,
         admin_port,
         agent_port,
         user,
@@ -98,11 +101,11 @@ pub(super) struct Webhook {
     listener: listen::Settings,
     max_connections: usize,
     own: Option<OwnCertificate>,
+    events: bool,
+    api: ApiAccess,
 }
 
 /// Reads `[webhook]`. An API server speaks TLS and nothing else.
-    events: bool,
-    api: ApiAccess,
 pub(super) fn webhook(reader: &mut Reader<'_>) -> Option<Webhook> {
     let address = reader.read("webhook.address", |given| {
         let text = text(given)?;
@@ -115,10 +118,10 @@ pub(super) fn webhook(reader: &mut Reader<'_>) -> Option<Webhook> {
     let namespace = reader.optional("webhook.namespace", object_name);
     let configuration = reader.read("webhook.configuration", object_name);
     let directory = reader.optional_path("webhook.directory");
+    let events = reader.flag("webhook.events");
     let lifetime = reader.duration("webhook.lifetime", Duration::from_secs(10)..=Duration::from_secs(366 * 86_400));
     let api = reader.read("webhook.api", |given| super::servers::url(&text(given)?).map(|url| url.to_string()));
     let account = reader.optional_path("webhook.account");
-    let events = reader.flag("webhook.events");
     let tls = match (certificate?, key?) {
         (Some(certificate), Some(key)) => Some(TlsSettings { certificate, key }),
         _ => None,

@@ -17,7 +17,7 @@ use tokio::time::Instant;
 
 use super::jwt::{KeySet, NoKey};
 
-pub(super) use fetch::{FetchError, Source, discover};
+pub(super) use fetch::{FetchError, OwnToken, Source, discover};
 pub(super) use keeper::Keeper;
 
 /// How long a request waits for keys at most.

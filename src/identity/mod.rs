@@ -8,6 +8,7 @@
 //! between requests), `mtls` (client certificates), `bearers` (people who rule), `protected` (what those are told who are not let in), `own` (the other way round:
 //! who we are for others).
 
+mod account;
 mod actor;
 mod authenticate;
 mod authorization;

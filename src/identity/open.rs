@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use tokio::sync::OnceCell;
 
+use super::account::Account;
 use super::authenticate::{Identity, Issuer, Room};
 use super::deny::{Denied, DenyWatch};
 use super::dpop::Proofs;
-use super::keyring::{Keeper, Keyring, Source};
+use super::keyring::{Keeper, Keyring, OwnToken, Source};
 use super::metrics::Metrics;
 use super::mtls::{Authorities, AuthoritiesWatch, BundleError};
 use super::prefixes::Prefixes;
@@ -140,12 +141,21 @@ impl Upkeep {
 fn prepare(settings: &IssuerSettings, metrics: &Metrics) -> Result<(Issuer, Option<Keeper>), SetupError> {
     let plain_http =
         if settings.plain_hosts.is_empty() { PlainHttp::Loopback } else { PlainHttp::Also(settings.plain_hosts.clone()) };
-    let outbound = Outbound::new(outbound::Settings { ca_file: settings.ca_file.clone(), plain_http, ..Default::default() })?;
+    let account = matches!(settings.keys, KeySource::Cluster(_)).then(Account::find).unwrap_or_default();
+    let ca_file = settings.ca_file.clone().or(account.ca_file);
+    let outbound = Outbound::new(outbound::Settings { ca_file, plain_http, ..Default::default() })?;
     let keyring = Keyring::new();
     let issuer = Arc::clone(&settings.issuer);
     let (source, mut remote) = match &settings.keys {
         KeySource::Discovery => (Some(Source::discovery(issuer, outbound.clone())), None),
-        KeySource::Url(url) => (Some(Source::Url(url.clone(), Box::new(outbound.clone()))), None),
+        KeySource::Url(url, own) => {
+            let own = own.clone().map(|path| OwnToken { path, is_needed: true });
+            (Some(Source::Url(url.clone(), own, Box::new(outbound.clone()))), None)
+        }
+        KeySource::Cluster(url) => {
+            let own = account.token_file.map(|path| OwnToken { path, is_needed: false });
+            (Some(Source::Url(url.clone(), own, Box::new(outbound.clone()))), None)
+        }
         KeySource::File(path) => (Some(Source::File(path.clone())), None),
         KeySource::Review(url, own_token) => {
             let (url, own_token, outbound) = (url.clone(), own_token.clone(), outbound.clone());

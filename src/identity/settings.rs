@@ -200,8 +200,11 @@ pub enum IssuerKind {
 pub enum KeySource {
     /// Where its metadata says (RFC 8414, OpenID Connect Discovery).
     Discovery,
-    /// At this URL.
-    Url(Uri),
+    /// At this URL, which is shown our own token from this file, if there is one to be shown.
+    Url(Uri, Option<PathBuf>),
+    /// At this URL of the API server of the cluster that this pod is in: with its authority and with our own token, where injected pods have
+    /// them, and with what the pod itself has otherwise.
+    Cluster(Uri),
     /// In this file, which is looked at again and again.
     File(PathBuf),
     /// Nowhere: the cluster is asked about each token (TokenReview) at this URL, with our own token from this file.

@@ -5,27 +5,10 @@ use serde_json::{Value, json};
 use super::Settings;
 use super::settings::Binary;
 
-pub(crate) fn settings() -> Settings {
-    Settings {
-        image: "registry.example/cedarpost:0.1".parse().unwrap(),
-        allowed_images: vec!["registry.example/cedarpost:0.2".parse().unwrap()],
-        pull_policy: "IfNotPresent".to_owned(),
-        config_map: "cedarpost-config".to_owned(),
-        policy_config_map: "cedarpost-policies".to_owned(),
-        audience: "cedarpost".to_owned(),
-        admin_port: 15020,
-        agent_port: 15001,
-        user: 65532,
-        cpu_request: "10m".parse().unwrap(),
-        memory_request: "32Mi".parse().unwrap(),
-        cpu_limit: "1".parse().unwrap(),
-        memory_limit: "128Mi".parse().unwrap(),
-        max_cpu: "2".parse().unwrap(),
-        max_memory: "1Gi".parse().unwrap(),
-        state_size: "1Gi".parse().unwrap(),
-        binary: Binary::Copy,
-    }
-}
+#[path = "fixture/settings.rs"]
+mod administrator;
+
+pub(crate) use administrator::settings;
 
 /// A pod with one port.
 pub(crate) fn pod() -> Value {

@@ -18,6 +18,9 @@ pub struct Settings {
     pub policy_config_map: String,
     /// For whom the sidecar's token is.
     pub audience: String,
+    /// Whether the sidecar gets a second token, with which an API server knows it as the pod's service account: whoever may read the
+    /// cluster's keys only when it is known can do so then.
+    pub api_token: bool,
     /// Where probes, metrics and status are, at the address of the pod.
     pub admin_port: u16,
     /// Where agents find their servers, at the pod's loopback address.

@@ -174,16 +174,15 @@ pub(super) fn volumes(wish: &Wish, settings: &Settings) -> Vec<Value> {
         Some(claim) => json!({ "name": STATE, "persistentVolumeClaim": { "claimName": claim } }),
         None => json!({ "name": STATE, "emptyDir": { "sizeLimit": settings.state_size.as_str() } }),
     };
-    let token = json!({
-        "name": TOKEN,
-        "projected": {
-            "defaultMode": MODE,
-            "sources": [
-                { "serviceAccountToken": { "audience": settings.audience, "expirationSeconds": TOKEN_SECONDS, "path": "token" } },
-                { "configMap": { "name": "kube-root-ca.crt", "items": [{ "key": "ca.crt", "path": "ca.crt" }] } },
-            ],
-        },
-    });
+    let mut sources = vec![
+        json!({ "serviceAccountToken": { "audience": settings.audience, "expirationSeconds": TOKEN_SECONDS, "path": "token" } }),
+        json!({ "configMap": { "name": "kube-root-ca.crt", "items": [{ "key": "ca.crt", "path": "ca.crt" }] } }),
+    ];
+    if settings.api_token {
+        // Without an audience it is for the API server.
+        sources.push(json!({ "serviceAccountToken": { "expirationSeconds": TOKEN_SECONDS, "path": "api-token" } }));
+    }
+    let token = json!({ "name": TOKEN, "projected": { "defaultMode": MODE, "sources": sources } });
     let mut volumes = vec![config_map(CONFIG, &wish.config_map), config_map(POLICIES, &wish.policy_config_map), state, token];
     if let Mode::Stdio(stdio) = &wish.mode {
         volumes.push(json!({ "name": RUN, "emptyDir": { "medium": "Memory", "sizeLimit": "1Mi" } }));

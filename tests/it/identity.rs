@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Answer, Ear, Era, Home, Idp, Mcp, Scripted, Seen, Sidecar, entries};
 
+mod account;
 mod actor;
 mod binding;
 mod deny;

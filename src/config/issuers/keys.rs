@@ -8,6 +8,9 @@ use super::super::servers::url;
 use super::{MINUTE, SECOND};
 use crate::identity::{ClientSecret, IntrospectionSettings, KeySource, Preset};
 
+/// What an API server is called in its own cluster, as everybody can resolve it and its certificate says it.
+const IN_CLUSTER: [&str; 2] = ["kubernetes.default.svc", "kubernetes.default.svc.cluster.local"];
+
 /// Where the keys are. Without any word about it they are where the issuer itself says.
 pub(super) fn source(
     reader: &mut Reader<'_>,
@@ -16,22 +19,36 @@ pub(super) fn source(
     plain: &[String],
 ) -> Option<KeySource> {
     let jwks_url = reader.optional("jwks_url", |given| secure(&text(given)?, plain));
+    let jwks_token = reader.optional_path("jwks_token_file");
     let jwks_file = reader.optional_path("jwks_file");
     let review_url = reader.optional("review_url", |given| secure(&text(given)?, plain));
     let review_token = reader.optional_path("review_token_file");
-    let (jwks_url, jwks_file, review_url, review_token) = (jwks_url?, jwks_file?, review_url?, review_token?);
+    let (jwks_url, jwks_token) = (jwks_url?, jwks_token?);
+    let (jwks_file, review_url, review_token) = (jwks_file?, review_url?, review_token?);
     let at = reader.at.clone();
     let mut wrong = |message: &str| {
         reader.problem(Problem::new(&at, message));
         None
     };
+    match &jwks_url {
+        None if jwks_token.is_some() => return wrong("`jwks_token_file` is shown to `jwks_url`, which is not set"),
+        Some(url) if jwks_token.is_some() && url.scheme_str() != Some("https") => {
+            return wrong("`jwks_token_file` holds a token, which goes to an https `jwks_url` and no other");
+        }
+        _ => {}
+    }
     match (jwks_url, jwks_file, review_url, review_token) {
-        (Some(url), None, None, None) => Some(KeySource::Url(url)),
+        (Some(url), None, None, None) => Some(KeySource::Url(url, jwks_token)),
         (None, Some(path), None, None) => Some(KeySource::File(path)),
         (None, None, Some(_), Some(_)) if preset.is_some_and(|preset| preset != Preset::Kubernetes) => {
             wrong("`review_url` is for `preset = \"kubernetes\"`")
         }
         (None, None, Some(url), Some(token)) => Some(KeySource::Review(url, token)),
+        (None, None, None, None)
+            if preset == Some(Preset::Kubernetes) && issuer.is_some_and(|issuer| cluster(issuer).is_some()) =>
+        {
+            issuer.and_then(cluster).map(KeySource::Cluster)
+        }
         (None, None, None, None) => match issuer.map(|issuer| secure(issuer, plain)) {
             Some(Ok(_)) | None => Some(KeySource::Discovery),
             Some(Err(_)) => wrong("the issuer is no https URL, so its keys cannot be discovered: set `jwks_url` or `jwks_file`"),
@@ -39,6 +56,14 @@ pub(super) fn source(
         (None, None, Some(_), None) | (None, None, None, Some(_)) => wrong("`review_url` and `review_token_file` go together"),
         _ => wrong("keys come from one place: `jwks_url`, `jwks_file`, or a cluster's `review_url`"),
     }
+}
+
+/// Where the API server of the cluster that we are in has its keys, when this is what that calls itself. Its metadata would lead to an
+/// address for others, and it tells neither to whom it does not know.
+fn cluster(issuer: &str) -> Option<Uri> {
+    let uri = url(issuer).ok()?;
+    let is_here = uri.scheme_str() == Some("https") && IN_CLUSTER.contains(&uri.host()?) && uri.path() == "/";
+    is_here.then(|| format!("{}/openid/v1/jwks", issuer.trim_end_matches('/')).parse().ok()).flatten()
 }
 
 /// `Some(None)` when nobody is asked.

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode, Uri, header};
+use http::{HeaderValue, Request, Response, StatusCode, Uri, header};
 use tokio::time::Instant;
+use zeroize::Zeroizing;
 
 use super::discovery::{MAX_METADATA, Metadata, places};
 use crate::identity::jwt::{BadKeySet, KeySet, MAX_SET};
@@ -14,6 +15,8 @@ use crate::outbound::{Limits, Outbound, OutboundError};
 
 /// How long one request of ours may take.
 const DEADLINE: Duration = Duration::from_secs(5);
+/// The longest token of ours, in bytes.
+const MAX_TOKEN: usize = 16 * 1024;
 /// How long metadata is believed.
 const METADATA_FOR: Duration = Duration::from_secs(3600);
 
@@ -44,14 +47,45 @@ pub(in crate::identity) enum FetchError {
     /// The file cannot be read.
     #[error("failed to read `{0}`")]
     File(PathBuf, #[source] std::io::Error),
+    /// Our own token is none.
+    #[error("`{0}` holds nothing that could be shown as a token")]
+    Token(PathBuf),
 }
 
 /// Where keys come from.
 #[derive(Debug)]
 pub(in crate::identity) enum Source {
     Discovery(Box<Discovery>),
-    Url(Uri, Box<Outbound>),
+    Url(Uri, Option<OwnToken>, Box<Outbound>),
     File(PathBuf),
+}
+
+/// Our own token, for whoever has the keys and gives them to nobody else. It is read anew each time, since it is renewed in its file, and goes
+/// to the one URL that it is for: redirections are not followed.
+#[derive(Debug, Clone)]
+pub(in crate::identity) struct OwnToken {
+    pub(in crate::identity) path: PathBuf,
+    /// Without the file nothing is asked; else it is asked without a token.
+    pub(in crate::identity) is_needed: bool,
+}
+
+impl OwnToken {
+    async fn bearer(&self) -> Result<Option<HeaderValue>, FetchError> {
+        let text = match read(self.path.clone(), MAX_TOKEN).await {
+            Err(FetchError::File(_, error)) if !self.is_needed && error.kind() == std::io::ErrorKind::NotFound => {
+                return Ok(None);
+            }
+            text => Zeroizing::new(Vec::from(text?)),
+        };
+        let wrong = || FetchError::Token(self.path.clone());
+        let token = std::str::from_utf8(&text).map_err(|_| wrong())?.trim();
+        if token.is_empty() || text.len() > MAX_TOKEN || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(wrong());
+        }
+        let mut bearer = HeaderValue::from_str(&format!("Bearer {token}")).map_err(|_| wrong())?;
+        bearer.set_sensitive(true);
+        Ok(Some(bearer))
+    }
 }
 
 /// An issuer that says itself where its keys are.
@@ -69,7 +103,7 @@ impl Discovery {
             _ => (discover(&self.outbound, &self.issuer).await?, Instant::now()),
         };
         let url = metadata.jwks.clone().ok_or(FetchError::NoKeys)?;
-        let text = get(&self.outbound, &url, MAX_SET).await;
+        let text = get(&self.outbound, &url, None, MAX_SET).await;
         // Keys that are not where they were may be somewhere else now.
         self.known = text.is_ok().then_some((metadata, since));
         text
@@ -85,8 +119,14 @@ impl Source {
     /// Fetches the keys.
     pub(super) async fn keys(&mut self) -> Result<KeySet, FetchError> {
         let text = match self {
-            Self::File(path) => read(path.clone()).await?,
-            Self::Url(url, outbound) => get(outbound, url, MAX_SET).await?,
+            Self::File(path) => read(path.clone(), MAX_SET).await?,
+            Self::Url(url, own, outbound) => {
+                let bearer = match own {
+                    Some(own) => own.bearer().await?,
+                    None => None,
+                };
+                get(outbound, url, bearer, MAX_SET).await?
+            }
             Self::Discovery(discovery) => discovery.keys().await?,
         };
         KeySet::parse(&text).map_err(FetchError::Keys)
@@ -102,7 +142,7 @@ impl Source {
 pub(in crate::identity) async fn discover(outbound: &Outbound, issuer: &str) -> Result<Metadata, FetchError> {
     let mut first = None;
     for place in places(issuer).ok_or(FetchError::NoPlace)? {
-        match get(outbound, &place, MAX_METADATA).await {
+        match get(outbound, &place, None, MAX_METADATA).await {
             Ok(text) => return Metadata::parse(&text, issuer),
             Err(error @ FetchError::Status(..)) => drop(first.get_or_insert(error)),
             Err(error) => return Err(error),
@@ -111,10 +151,11 @@ pub(in crate::identity) async fn discover(outbound: &Outbound, issuer: &str) -> 
     Err(first.unwrap_or(FetchError::NoPlace))
 }
 
-async fn get(outbound: &Outbound, url: &Uri, max_body: usize) -> Result<Bytes, FetchError> {
+async fn get(outbound: &Outbound, url: &Uri, bearer: Option<HeaderValue>, max_body: usize) -> Result<Bytes, FetchError> {
     let mut request = Request::new(Bytes::new());
     *request.uri_mut() = url.clone();
-    request.headers_mut().insert(header::ACCEPT, header::HeaderValue::from_static("application/json"));
+    request.headers_mut().insert(header::ACCEPT, HeaderValue::from_static("application/json"));
+    request.headers_mut().extend(bearer.map(|bearer| (header::AUTHORIZATION, bearer)));
     let answer = outbound.request(request, Limits { deadline: DEADLINE, max_body }).await;
     match answer.map(Response::into_parts) {
         Ok((head, body)) if head.status == StatusCode::OK => Ok(body),
@@ -124,13 +165,13 @@ async fn get(outbound: &Outbound, url: &Uri, max_body: usize) -> Result<Bytes, F
 }
 
 /// Reads a file that is not endless.
-async fn read(path: PathBuf) -> Result<Bytes, FetchError> {
+async fn read(path: PathBuf, most: usize) -> Result<Bytes, FetchError> {
     use std::io::Read as _;
     let failed = |path: PathBuf| |error| FetchError::File(path, error);
     let named = path.clone();
     let reading = tokio::task::spawn_blocking(move || {
         let mut text = Vec::new();
-        let limit = u64::try_from(MAX_SET).unwrap_or(u64::MAX).saturating_add(1);
+        let limit = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
         std::fs::File::open(&path)?.take(limit).read_to_end(&mut text)?;
         Ok(Bytes::from(text))
     });

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use cedarpost::inject::{Op, Outcome, apply, inject, remove, yaml};
+use cedarpost::inject::{Op, Outcome, Settings, apply, inject, remove, yaml};
 use serde_json::Value;
 
 use super::{restricted, settings};
@@ -61,6 +61,22 @@ fn golden_pods_come_out_as_they_did() {
         hold(&format!("{name}.patch.json"), patch);
         hold(&format!("{name}.no.txt"), no);
     }
+}
+
+#[test]
+fn a_token_for_the_api_server_is_there_when_an_administrator_says_so() {
+    let (_, pod) = &pods().into_iter().find(|(name, _)| name == "minimal").unwrap();
+    let sources = |api_token: bool| {
+        let Ok(Outcome::Injected(done)) = inject(pod, &Settings { api_token, ..settings() }) else { panic!() };
+        let volumes = done.pod["spec"]["volumes"].as_array().unwrap().clone();
+        let token = volumes.iter().find(|volume| volume["name"] == "cedarpost-token").unwrap();
+        token["projected"]["sources"].as_array().unwrap().clone()
+    };
+    assert_eq!(sources(false).len(), 2);
+    let with = sources(true);
+    assert_eq!(with[..2], sources(false)[..]);
+    let token = serde_json::json!({"serviceAccountToken": {"expirationSeconds": 600, "path": "api-token"}});
+    assert_eq!(with[2..], [token], "without an audience it is for the API server");
 }
 
 /// What holds of every pod that is injected.
