@@ -14,7 +14,7 @@ from cel_expr_python import cel
 
 import chart
 
-POLICIES = ("sidecar", "access")
+POLICIES = ("sidecar", "label", "access")
 NAMES = ("object", "oldObject", "request", "params", "variables", "authorizer")
 
 
@@ -161,8 +161,20 @@ def patched(document, operations):
     return document
 
 
-def matches(policy, request):
-    """Whether the rules of a policy are about a request at all."""
+def labelled(selector, *objects):
+    """Whether one of the objects, as it is or as it was, has the labels that are asked for; here only whether they exist."""
+    keys = [expression["key"] for expression in selector.get("matchExpressions", []) if expression["operator"] == "Exists"]
+    assert len(keys) == len(selector.get("matchExpressions", [])) and "matchLabels" not in selector, "this is not known here"
+    return any(all(key in one["metadata"].get("labels", {}) for key in keys) for one in objects if one)
+
+
+def matches(policy, request, outside, *objects):
+    """Whether a policy is about a request at all. `outside`: the namespace does not take part."""
+    constraints = policy["spec"]["matchConstraints"]
+    if outside and constraints.get("namespaceSelector"):
+        return False
+    if "objectSelector" in constraints and not labelled(constraints["objectSelector"], *objects):
+        return False
     resource = request["resource"]["resource"] + (f"/{request['subResource']}" if request.get("subResource") else "")
     rules = policy["spec"]["matchConstraints"]["resourceRules"]
     return any(request["operation"] in rule["operations"] and resource in rule["resources"] for rule in rules)
@@ -193,7 +205,7 @@ def check(engine, policies, params, suite, heard):
         data = {"object": new, "oldObject": old, "request": request, "params": params, "authorizer": asked}
         said = []
         for policy in policies:
-            if matches(policy, request):
+            if matches(policy, request, case.get("outside", False), *([old, new] if "options" not in case else [])):
                 said += verdict(engine, policy, data)
         heard.update(said)
         wanted = case.get("denied", [])

@@ -16,6 +16,7 @@ import chart
 VERSIONS = ("1.33", "1.34", "1.35", "1.36", "1.37")
 # Kinds that belong to no Kubernetes: foreign.mjs is about those.
 FOREIGN = ("cert-manager.io", "monitoring.coreos.com", "kustomize.config.k8s.io")
+LABEL = "cedarpost.dev/injected"
 RECOMMENDED = ("name", "instance", "version", "component", "part-of", "managed-by")
 
 
@@ -54,6 +55,8 @@ def promises(where, values, documents):
     problems = []
     kinds = {}
     own = values.get("certificates", {}).get("mode") == "self"
+    events = values.get("webhook", {}).get("events", True)
+    asks = own or events
     for document in documents:
         kinds.setdefault(document["kind"], []).append(document)
         labels = document["metadata"].get("labels", {})
@@ -64,6 +67,12 @@ def promises(where, values, documents):
     # One selector: what the webhook is asked about is what the check demands a sidecar of.
     [webhook] = kinds["MutatingWebhookConfiguration"][0]["webhooks"]
     for policy in kinds.get("ValidatingAdmissionPolicy", []):
+        # One is about a label, wherever that is, and about no pod without it.
+        constraints = policy["spec"]["matchConstraints"]
+        if policy["metadata"]["name"].endswith("-label"):
+            if constraints["namespaceSelector"] or constraints["objectSelector"] != {"matchExpressions": [{"key": LABEL, "operator": "Exists"}]}:
+                say("the policy about the label is about something else")
+            continue
         if policy["spec"]["matchConstraints"]["namespaceSelector"] != webhook["namespaceSelector"]:
             say(f"{policy['metadata']['name']} and the webhook are about different namespaces")
     expressions = webhook["namespaceSelector"]["matchExpressions"]
@@ -98,23 +107,37 @@ def promises(where, values, documents):
         ):
             say("the webhook is not confined")
         mounts = {mount["mountPath"] for mount in container["volumeMounts"]}
-        if spec["automountServiceAccountToken"] is not False or (own is False and any("serviceaccount" in path for path in mounts)):
+        if spec["automountServiceAccountToken"] is not False or (not asks and any("serviceaccount" in path for path in mounts)):
             say("the webhook has a token that it does not need")
         if spec["enableServiceLinks"] is not False:
             say("the webhook gets variables of services, some of which begin like its settings")
     bindings = [d for kind in ("ClusterRoleBinding", "RoleBinding", "Role") for d in kinds.get(kind, [])]
-    if own:
+    discovery = [b for b in bindings if b["roleRef"]["name"] == "system:service-account-issuer-discovery"]
+    if len(discovery) != int(values.get("issuerDiscovery", {}).get("enabled", False)):
+        say("the cluster's keys are given to other than was said")
+    bindings = [binding for binding in bindings if binding not in discovery]
+    registration = {
+        "apiGroups": ["admissionregistration.k8s.io"],
+        "resources": ["mutatingwebhookconfigurations"],
+        "resourceNames": [kinds["MutatingWebhookConfiguration"][0]["metadata"]["name"]],
+        "verbs": ["get", "patch"],
+    }
+    event = {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create"]}
+    rules = [rule for rule, wanted in ((registration, own), (event, events)) if wanted]
+    if asks:
         role = chart.one(documents, "ClusterRole", bindings[0]["roleRef"]["name"]) if len(bindings) == 1 else {}
-        rule = {
-            "apiGroups": ["admissionregistration.k8s.io"],
-            "resources": ["mutatingwebhookconfigurations"],
-            "resourceNames": [kinds["MutatingWebhookConfiguration"][0]["metadata"]["name"]],
-            "verbs": ["get", "patch"],
-        }
-        if role.get("rules") != [rule]:
-            say("the webhook may do more than keep its registration right")
+        if role.get("rules") != rules:
+            say("the webhook may do more than it needs, or less")
     elif bindings:
         say("somebody is given rights")
+    if webhook["sideEffects"] != ("NoneOnDryRun" if events else "None"):
+        say("the registration does not say what else the webhook does")
+    for policy in kinds.get("NetworkPolicy", []):
+        if bool(policy["spec"]["egress"]) is not asks:
+            say("the webhook reaches somebody whom it does not need, or not whom it needs")
+    for monitor in kinds.get("PodMonitor", []):
+        if monitor["spec"]["selector"] != {"matchLabels": {LABEL: "true"}}:
+            say("more pods are watched than have a sidecar")
 
     # The certificate is for the name that the API server asks for.
     service = webhook["clientConfig"]["service"]

@@ -9,6 +9,7 @@ import http.server
 import json
 import os
 import pathlib
+import re
 import signal
 import ssl
 import subprocess
@@ -30,10 +31,11 @@ NAME = "cedarpost-webhook.cedarpost.svc"
 
 
 class Cluster(http.server.BaseHTTPRequestHandler):
-    """As much of an API server as a webhook needs that makes its own certificate: one object, which it may read and patch."""
+    """As much of an API server as a webhook needs: one object, which it may read and patch, and events, which it may create."""
 
     path_of = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/cedarpost"
-    registration, strange = None, []
+    events_of = re.compile("/apis/events[.]k8s[.]io/v1/namespaces/([a-z0-9-]+)/events")
+    registration, strange, events = None, [], []
 
     def answer(self, change):
         length = int(self.headers.get("Content-Length") or 0)
@@ -57,6 +59,21 @@ class Cluster(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self):
         self.answer(False)
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        namespace = self.events_of.fullmatch(self.path)
+        if not namespace or self.headers.get("Authorization") != "Bearer of the account":
+            self.strange.append(f"{self.command} {self.path}")
+            return self.send_error(403)
+        event = json.loads(body)
+        assert event["metadata"]["namespace"] == event["regarding"]["namespace"] == namespace[1]
+        self.events.append(event)
+        self.send_response(201)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
 
     def do_PATCH(self):
         self.answer(True)
@@ -126,6 +143,7 @@ def start(cedarpost, documents, directory):
     """The container of the Deployment, as a process."""
     [container] = chart.one(documents, "Deployment", "cedarpost-webhook")["spec"]["template"]["spec"]["containers"]
     settings = chart.one(documents, "ConfigMap", "cedarpost-webhook")["data"]["cedarpost.toml"]
+    api = Cluster.serve(chart.one(documents, "MutatingWebhookConfiguration", "cedarpost"), directory)
     port = local.free("127.0.0.1")
     tls = f"{directory}/tls"
     subprocess.run([str(chart.DEPLOY / "certificates.sh"), "--output", tls], check=True, stdout=subprocess.DEVNULL)
@@ -134,6 +152,8 @@ def start(cedarpost, documents, directory):
     file.write_text(settings)
     arguments = [argument.replace("/etc/cedarpost/webhook/cedarpost.toml", str(file)) for argument in container["args"]]
     environment = {"PATH": os.environ["PATH"]} | {variable["name"]: variable["value"] for variable in container["env"]}
+    # Where they are in a pod is the default.
+    environment |= {"CEDARPOST_WEBHOOK_API": api, "CEDARPOST_WEBHOOK_ACCOUNT": f"{directory}/account"}
     log = open(f"{directory}/log", "wb")
     process = subprocess.Popen([cedarpost, *arguments], env=environment, stdout=log, stderr=log)
     for _ in range(200):
@@ -172,6 +192,7 @@ def play(documents, port, authority):
         status, response, made = answered(pod)
         yield f"{name} is answered with a patch", status == 200 and response["allowed"] and made != pod, response
         wrong = manifests.validate(name, [made])
+        yield f"{name} has the label by which others find it", made["metadata"]["labels"].get("cedarpost.dev/injected") == "true", None
         yield f"{name} is a pod of Kubernetes with its sidecar", not wrong, wrong
         said = verdict(made)
         yield f"{name} is let in with its sidecar", not said, said
@@ -184,6 +205,19 @@ def play(documents, port, authority):
     bare = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "bare"}, "spec": {"containers": [{"name": "c", "image": "x"}]}}
     status, response, _ = answered({**bare, "spec": {**bare["spec"], "hostNetwork": True}})
     yield "a pod on the node's network is refused", status == 200 and response["allowed"] is False, response
+    unowned = {**bare, "metadata": {"generateName": "bare-"}, "spec": {**bare["spec"], "os": {"name": "windows"}}}
+    status, response, _ = answered(unowned)
+    yield "a pod for which there is no sidecar is left alone, with a warning", response["allowed"] is True and bool(response.get("warnings")), response
+    for _ in range(100):
+        if len(Cluster.events) >= 2:
+            break
+        time.sleep(0.05)
+    events = {event["reason"]: event for event in Cluster.events}
+    yield "both are told of in events", sorted(events) == ["InjectionRefused", "InjectionSkipped"] and len(Cluster.events) == 2, Cluster.events
+    named = [{**event, "metadata": {**event["metadata"], "name": "cedarpost-x"}} for event in Cluster.events]
+    wrong = manifests.validate("event", named)
+    yield "those are events of every supported Kubernetes", not wrong, wrong
+    yield "an event is about what is known of the pod", events["InjectionSkipped"]["regarding"]["name"] == "bare-", Cluster.events
     status, _ = ask(port, authority, "POST", "/mutate", {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview"})
     yield "what is no review is no yes", status == 400, status
     status, text = ask(port, authority, "GET", "/metrics")
@@ -197,6 +231,7 @@ def own(cedarpost, directory):
     api = Cluster.serve(chart.one(documents, "MutatingWebhookConfiguration", "cedarpost"), directory)
     port, file = local.free("127.0.0.1"), pathlib.Path(directory, "cedarpost.toml")
     settings = chart.one(documents, "ConfigMap", "cedarpost-webhook")["data"]["cedarpost.toml"]
+    Cluster.strange, Cluster.events = [], []
     made = pathlib.Path(directory, "own")
     made.mkdir()
     file.write_text(settings.replace("0.0.0.0:8443", f"127.0.0.1:{port}").replace("/run/cedarpost", str(made)))

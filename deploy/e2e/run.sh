@@ -52,7 +52,7 @@ fresh() {
 }
 
 remove() {
-    local code=$?
+    local code=$? kind
     if [ "$code" -ne 0 ]; then
         kubectl -n "$SYSTEM" get pods -o wide || true
         kubectl -n "$SYSTEM" logs deployment/cedarpost-webhook --tail=30 || true
@@ -68,9 +68,10 @@ remove() {
     say "cleaning up"
     # What refuses pods first: namespaces that end need nothing of it.
     kubectl delete --ignore-not-found mutatingwebhookconfiguration/cedarpost || true
-    kubectl delete --ignore-not-found validatingadmissionpolicybinding/cedarpost-sidecar validatingadmissionpolicybinding/cedarpost-access || true
-    kubectl delete --ignore-not-found validatingadmissionpolicy/cedarpost-sidecar validatingadmissionpolicy/cedarpost-access || true
-    kubectl delete --ignore-not-found clusterrole/cedarpost-operator || true
+    for kind in validatingadmissionpolicybinding validatingadmissionpolicy; do
+        kubectl delete --ignore-not-found "$kind/cedarpost-sidecar" "$kind/cedarpost-label" "$kind/cedarpost-access" || true
+    done
+    kubectl delete --ignore-not-found clusterrole/cedarpost-operator clusterrole/cedarpost-webhook clusterrolebinding/cedarpost-webhook || true
     kubectl delete --ignore-not-found --wait=true --timeout="$TIMEOUT" namespace/"$NAMESPACE" namespace/"$SYSTEM" || true
     exit "$code"
 }
@@ -150,14 +151,59 @@ calls() {
     kubectl -n "$NAMESPACE" exec "$pod" -c cedarpost -- /cedarpost audit verify --quiet --audit-dir /var/lib/cedarpost/audit
 }
 
-# A pod that Pod Security has nothing against, with this in its metadata and in its spec.
+# A pod that Pod Security has nothing against, with this in its metadata and in its spec, and with these words for kubectl.
 pod() {
-    kubectl -n "$NAMESPACE" create -f - <<EOF
+    kubectl -n "$NAMESPACE" create "${@:3}" -f - <<EOF
 {"apiVersion": "v1", "kind": "Pod", "metadata": {"generateName": "attempt-", $1}, "spec": {$2, "restartPolicy": "Never",
  "securityContext": {"runAsNonRoot": true, "runAsUser": 10001, "seccompProfile": {"type": "RuntimeDefault"}},
  "containers": [{"name": "c", "image": "docker.io/library/python:3.13-slim", "command": ["sleep", "60"],
   "securityContext": {"allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]}}}]}}
 EOF
+}
+
+# What selects by the label finds every pod that has a sidecar, and workloads go on selecting as they did.
+labels() {
+    local name selected
+    say "every pod of the example has the label, and no selector does"
+    for name in notes journal assistant; do
+        selected=$(kubectl -n "$NAMESPACE" get pods -l "app.kubernetes.io/name=$name,cedarpost.dev/injected=true" -o name)
+        [ -n "$selected" ] || fail "$name has no pod with the label cedarpost.dev/injected"
+    done
+    if kubectl -n "$NAMESPACE" get deployments -o jsonpath='{.items[*].spec.selector}' | grep -q injected; then
+        fail "a Deployment selects by the label"
+    fi
+    selected=$(kubectl -n "$NAMESPACE" get pods -l app.kubernetes.io/name=notes -o name | head -n 1)
+    refused "is missing, or was changed" kubectl -n "$NAMESPACE" label "$selected" cedarpost.dev/injected-
+    refused "is for pods whose first init container" kubectl -n default run cedarpost-e2e --image=docker.io/library/python:3.13-slim \
+        --labels cedarpost.dev/injected=true --dry-run=server
+}
+
+# An event with this reason and these words, about something in our namespace.
+told() {
+    local reason=$1 words=$2
+    for _ in $(seq 30); do
+        if kubectl -n "$NAMESPACE" get events --field-selector "reason=$reason" -o jsonpath='{.items[*].message}' | grep -qF -- "$words"; then
+            say "told: $reason: $words"
+            return
+        fi
+        sleep 1
+    done
+    fail "no event $reason says \"$words\""
+}
+
+# Whoever looks for a pod that is missing, or has no sidecar, reads why.
+events() {
+    local before after
+    say "pods that are skipped or refused"
+    before=$(kubectl -n "$NAMESPACE" get events --field-selector reason=InjectionRefused -o name | wc -l)
+    refused "is not one of" pod '"annotations": {"cedarpost.dev/mode": "tried"}' '"hostNetwork": false' --dry-run=server
+    refused "is not one of" pod '"annotations": {"cedarpost.dev/mode": "magic"}' '"hostNetwork": false'
+    told InjectionRefused "cedarpost.dev/mode"
+    after=$(kubectl -n "$NAMESPACE" get events --field-selector reason=InjectionRefused -o name | wc -l)
+    [ "$after" -eq $((before + 1)) ] || fail "$((after - before)) events instead of one: a request that only tries leaves none"
+    # It is let through by the webhook, and refused by what comes after it.
+    if pod '"labels": {}' '"os": {"name": "windows"}' >/dev/null 2>&1; then fail "a Windows pod was not refused"; fi
+    told InjectionSkipped "it is a Windows pod"
 }
 
 # Each of these would be a way around.
@@ -187,5 +233,7 @@ install_system
 say "the example, in namespace $NAMESPACE"
 install_example
 calls
+labels
+events
 attacks
 say "all of it is as it must be"

@@ -74,3 +74,8 @@ matchExpressions:
 {{- include "cedarpost.webhook" . }}-tls
 {{- end }}
 {{- end }}
+
+{{/* Not empty when the webhook asks API servers for something. */}}
+{{- define "cedarpost.asks" -}}
+{{- if or .Values.webhook.events (eq .Values.certificates.mode "self") }}yes{{ end }}
+{{- end }}
