@@ -1,9 +1,11 @@
 //! Reads all files of an author in one pass, with a digest of their names and contents. Understands nothing of what they say.
 //!
 //! A Kubernetes ConfigMap or projected volume shows its files as links through `..data`, which is swapped as a whole. Such a
-//! directory is resolved once and read from where `..data` pointed, so that one load never mixes two versions. A plain directory
-//! has no such guarantee: [`super::Watch`] waits until it has settled.
+//! directory is resolved once in a pass and read from where `..data` pointed, so that one load never mixes two versions: neither of two
+//! kinds of files, nor of files that are configured one by one. A plain directory has no such guarantee: [`super::Watch`] waits until it
+//! has settled.
 
+use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -37,7 +39,9 @@ pub(super) struct SourceFile {
 }
 
 /// All files of one pass, sorted by name within each kind, and the digest of them.
-#[derive(Debug, Clone, PartialEq, Eq)]
+///
+/// The default is no files at all.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PolicyFiles {
     pub(super) policies: Vec<SourceFile>,
     pub(super) schema: Vec<SourceFile>,
@@ -99,7 +103,8 @@ pub fn read(settings: &Settings) -> Result<PolicyFiles, LoadError> {
 }
 
 fn pass(settings: &Settings) -> Result<PolicyFiles, LoadError> {
-    let mut reader = Reader { digest: Sha256::new(&SHA256), files: 0, bytes: 0, problems: Vec::new() };
+    let mut reader =
+        Reader { digest: Sha256::new(&SHA256), files: 0, bytes: 0, problems: Vec::new(), volumes: Volumes::default() };
     let policies = reader.kind(&settings.policies, Kind::Policies)?;
     let schema = reader.kind(&settings.schema, Kind::Schema)?;
     let entities = reader.kind(&settings.entities, Kind::Entities)?;
@@ -163,6 +168,7 @@ struct Reader {
     files: usize,
     bytes: u64,
     problems: Vec<Problem>,
+    volumes: Volumes,
 }
 
 impl Reader {
@@ -170,7 +176,7 @@ impl Reader {
         let mut found = Vec::new();
         for root in roots {
             let prefix = if roots.len() > 1 { format!("{}/", root.display()) } else { String::new() };
-            find(root, kind, &prefix, &mut found)?;
+            find(root, &self.volumes.anchored(root)?, kind, &prefix, &mut found)?;
         }
         found.sort_by(|a, b| a.name.cmp(&b.name));
         self.hash(&[kind as u8]);
@@ -208,27 +214,54 @@ impl Reader {
     }
 }
 
-/// Lists the files of a kind under a configured path; a path that is itself a file counts whatever its name is.
-fn find(root: &Path, kind: Kind, prefix: &str, found: &mut Vec<Found>) -> Result<(), LoadError> {
-    let metadata = fs::metadata(root).map_err(|source| LoadError::Read { path: root.to_owned(), source })?;
+/// Lists the files of a kind under a configured path, which is read `at` another; a path that is itself a file counts whatever its name is.
+fn find(root: &Path, at: &Path, kind: Kind, prefix: &str, found: &mut Vec<Found>) -> Result<(), LoadError> {
+    let metadata = fs::metadata(at).map_err(|source| LoadError::Read { path: at.to_owned(), source })?;
     if metadata.is_dir() {
-        return walk(&resolve(root)?, kind, prefix, MAX_DEPTH, found);
+        return walk(at, kind, prefix, MAX_DEPTH, found);
     }
     let name = root.file_name().map_or_else(|| root.display().to_string(), |name| name.to_string_lossy().into_owned());
     if kind.accepts(&name) {
-        found.push(Found { name: format!("{prefix}{name}"), path: root.to_owned() });
+        found.push(Found { name: format!("{prefix}{name}"), path: at.to_owned() });
     }
     Ok(())
 }
 
-/// The directory to read: where `..data` points to now, if there is one, else the directory itself.
-fn resolve(directory: &Path) -> Result<PathBuf, LoadError> {
-    let data = directory.join("..data");
-    match fs::canonicalize(&data) {
-        Ok(real) => Ok(real),
-        // A dangling `..data` is a volume that is just being swapped: let the caller look again.
-        Err(source) if fs::symlink_metadata(&data).is_ok() => Err(LoadError::Read { path: data, source }),
-        Err(_) => Ok(directory.to_owned()),
+/// The link that is exchanged when a volume changes.
+const DATA: &str = "..data";
+
+/// Where the volumes among the directories pointed when this pass first looked at each: it looks once.
+#[derive(Default)]
+struct Volumes(HashMap<PathBuf, PathBuf>);
+
+impl Volumes {
+    /// The path to read for a configured one: where its volume points, when it is one or stands in one, else the path itself.
+    fn anchored(&mut self, root: &Path) -> Result<PathBuf, LoadError> {
+        let own = self.resolve(root)?;
+        let (Some(above), Some(name)) = (root.parent(), root.file_name()) else { return Ok(own) };
+        if own != root {
+            return Ok(own);
+        }
+        // A volume shows what it has as links. By them we go, and not by what is there: of a version that is being removed some files are
+        // gone already, and the link leads to the next one.
+        let is_shown = fs::read_link(root).is_ok_and(|to| to.starts_with(DATA));
+        Ok(if is_shown { self.resolve(above)?.join(name) } else { own })
+    }
+
+    /// The directory to read: where `..data` points to, if there is one, else the directory itself.
+    fn resolve(&mut self, directory: &Path) -> Result<PathBuf, LoadError> {
+        if let Some(known) = self.0.get(directory) {
+            return Ok(known.clone());
+        }
+        let data = directory.join(DATA);
+        let real = match fs::canonicalize(&data) {
+            Ok(real) => real,
+            // A dangling `..data` is a volume that is just being swapped: let the caller look again.
+            Err(source) if fs::symlink_metadata(&data).is_ok() => return Err(LoadError::Read { path: data, source }),
+            Err(_) => directory.to_owned(),
+        };
+        self.0.insert(directory.to_owned(), real.clone());
+        Ok(real)
     }
 }
 

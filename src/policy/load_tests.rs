@@ -7,7 +7,7 @@ use std::path::Path;
 use tempfile::TempDir;
 
 use super::super::{LoadError, Settings};
-use super::{MAX_FILE_BYTES, read};
+use super::{MAX_FILE_BYTES, Volumes, read};
 
 fn write(directory: &TempDir, name: &str, text: &str) {
     let path = directory.path().join(name);
@@ -100,6 +100,83 @@ fn a_kubernetes_volume_is_read_from_where_it_points_to_at_that_moment() {
     symlink("..data/gone.cedar", mount.path().join("gone.cedar")).unwrap();
     let files = read(&Settings::new(vec![mount.path().to_owned()])).unwrap();
     assert_eq!(files.policies.iter().map(|file| (&*file.name, &*file.text)).collect::<Vec<_>>(), [("p.cedar", "new")]);
+}
+
+/// Another version takes the place of the one that is there, as the kubelet does it.
+fn exchange(mount: &Path, version: u32) {
+    let name = format!("..{version}");
+    fs::create_dir(mount.join(&name)).unwrap();
+    for file in ["p.cedar", "s.cedarschema", "e.json", "catalog.lock.json", "sub/q.cedar"] {
+        let path = mount.join(&name).join(file);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, version.to_string()).unwrap();
+        let first = file.split('/').next().unwrap();
+        let _ = symlink(format!("..data/{first}"), mount.join(first));
+    }
+    let old = fs::read_link(mount.join("..data"));
+    symlink(&name, mount.join("..data_tmp")).unwrap();
+    fs::rename(mount.join("..data_tmp"), mount.join("..data")).unwrap();
+    if let Ok(old) = old {
+        fs::remove_dir_all(mount.join(old)).unwrap();
+    }
+}
+
+#[test]
+fn a_pass_stays_with_the_version_that_a_volume_had_when_it_first_looked() {
+    let mount = TempDir::new().unwrap();
+    exchange(mount.path(), 1);
+    fs::write(mount.path().join("beside.cedar"), "").unwrap();
+    let mut volumes = Volumes::default();
+    let first = volumes.anchored(mount.path()).unwrap();
+    exchange(mount.path(), 2);
+    let at = |path: &Path| path.strip_prefix(fs::canonicalize(mount.path()).unwrap()).unwrap().to_owned();
+    assert_eq!(at(&first), Path::new("..1"));
+    assert_eq!(at(&volumes.anchored(mount.path()).unwrap()), Path::new("..1"), "of another kind of files");
+    let mut later = Volumes::default();
+    for name in ["p.cedar", "catalog.lock.json", "sub"] {
+        assert_eq!(at(&later.anchored(&mount.path().join(name)).unwrap()), Path::new("..2").join(name), "{name}");
+    }
+    let beside = mount.path().join("beside.cedar");
+    assert_eq!(later.anchored(&beside).unwrap(), beside, "what is no part of the volume is where it is");
+}
+
+#[test]
+fn a_volume_that_is_exchanged_all_the_time_is_never_read_in_part() {
+    let mount = TempDir::new().unwrap();
+    exchange(mount.path(), 0);
+    let path = mount.path().to_owned();
+    let file = |name: &str| vec![path.join(name)];
+    let whole = Settings { lock: Some(path.join("catalog.lock.json")), ..everything(&path) };
+    let each = Settings {
+        schema: file("s.cedarschema"),
+        entities: file("e.json"),
+        lock: whole.lock.clone(),
+        ..Settings::new(["p.cedar", "sub"].map(|name| path.join(name)).to_vec())
+    };
+    let over = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for version in 1..400 {
+                exchange(mount.path(), version);
+                std::thread::sleep(std::time::Duration::from_micros(300));
+            }
+            over.store(true, std::sync::atomic::Ordering::Relaxed);
+        });
+        let mut passes = [0, 0];
+        while !over.load(std::sync::atomic::Ordering::Relaxed) {
+            for (settings, passes) in [&whole, &each].into_iter().zip(&mut passes) {
+                // A pass that comes too late five times in a row is begun anew by the watch.
+                let Ok(files) = read(settings) else { continue };
+                let all = [&files.policies, &files.schema, &files.entities].into_iter().flatten().chain(&files.lock);
+                let mut versions: Vec<&str> = all.map(|file| &*file.text).collect();
+                assert_eq!(versions.len(), 5);
+                versions.dedup();
+                assert_eq!(versions.len(), 1, "{versions:?}");
+                *passes += 1;
+            }
+        }
+        assert!(passes.iter().all(|passes| *passes > 20), "{passes:?}");
+    });
 }
 
 #[test]
