@@ -10,6 +10,7 @@ use anyhow::Context;
 use self::gateways::gateways;
 use self::look::{LogBook, PolicyLab};
 use super::people::{asking, keep, people, services};
+use super::status::has_policies;
 use super::tail;
 use crate::audit::{AuditReader, Health};
 use crate::clock::Clock;
@@ -91,7 +92,7 @@ impl GrpcFace {
             people,
             services,
             gateways: gateways(config, identity, endpoints, clock),
-            ready: Arc::new(move || matches!(health.audit_health(), Health::Writable)),
+            ready: Arc::new(move || matches!(health.audit_health(), Health::Writable) && has_policies(&health)),
         };
         let limits = Limits {
             max_message: config.limits.max_message_bytes,

@@ -1,6 +1,7 @@
 //! The rooms and the gate before them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use prometheus_client::registry::Registry;
@@ -14,7 +15,7 @@ use crate::domain::AttributeKind;
 use crate::gate::{self, AdoptError, ApprovalSettings, Books, Gate};
 use crate::identity::{self, Identity, Upkeep};
 use crate::lifecycle::{Reload, Stop};
-use crate::policy::{self, DeclaredPrincipal, MetaTool, PrincipalKind, Watch};
+use crate::policy::{self, DeclaredPrincipal, LoadError, MetaTool, PolicyFiles, PrincipalKind, Watch};
 use crate::storage::LocalDisk;
 
 /// What is open once a sidecar runs.
@@ -26,6 +27,8 @@ pub(super) struct Rooms {
     pub(super) log: Log,
     pub(super) watch: Watch,
     pub(super) clock: Clock,
+    /// Why no policies are in force, if none are.
+    pub(super) refused: Option<LoadError>,
 }
 
 impl Rooms {
@@ -42,10 +45,10 @@ impl Rooms {
     async fn open_gate(config: &Config, log: Log, clock: Clock, registry: &mut Registry) -> anyhow::Result<Self> {
         let servers = config.servers.iter().map(Into::into).collect();
         let settings = policy_settings(&config.policy, config.identity.as_ref(), config.callers.ways.attributes(), servers);
-        let files = policy::read(&settings).map_err(AdoptError::Invalid).context("failed to load the policies")?;
-        let watch = Watch::new(&settings, &files);
+        let read = policy::read(&settings);
+        let watch = Watch::new(&settings, read.as_ref());
         let metrics = (gate::Metrics::new(registry), policy::Metrics::new(registry));
-        let gate = Gate::open(settings, files, books(config, &log)?, clock.clone(), metrics.0, metrics.1)
+        let (gate, refused) = Gate::open(settings, read, books(config, &log)?, clock.clone(), metrics.0, metrics.1)
             .await
             .context("failed to load the policies")?;
         gate.register_rulers(registry);
@@ -55,7 +58,7 @@ impl Rooms {
         let metrics = identity::Metrics::new(registry);
         let (identity, upkeep) = Identity::open(config.callers.ways.clone(), clock.clone(), metrics)
             .context("failed to prepare how callers are identified")?;
-        Ok(Self { gate, identity, upkeep, log, watch, clock })
+        Ok(Self { gate, identity, upkeep, log, watch, clock, refused })
     }
 }
 
@@ -70,26 +73,44 @@ fn books(config: &Config, log: &Log) -> anyhow::Result<Books> {
     Ok(Books { audit: log.writer.clone(), detail: Detail::new(&config.audit.detail), tickets, approvals })
 }
 
+/// How long after a change that could not be recorded it is tried again: nobody changes files a second time for our sake.
+const AGAIN: Duration = Duration::from_secs(2);
+
 /// Puts every change of the policy files in force, or says why not, until told to stop.
 pub(super) async fn keep_policies(gate: Gate, settings: Arc<policy::Settings>, mut watch: Watch, mut reload: Reload, stop: Stop) {
+    let mut unrecorded = false;
     loop {
-        tokio::select! {
+        let read = tokio::select! {
             () = stop.wait() => return,
-            () = watch.changed() => {}
-            () = reload.requested() => {}
-        }
-        let settings = Arc::clone(&settings);
-        let Ok(read) = tokio::task::spawn_blocking(move || policy::read(&settings)).await else { return };
+            read = watch.changed() => read,
+            () = reload.requested() => read(&settings).await,
+            () = tokio::time::sleep(AGAIN), if unrecorded => read(&settings).await,
+        };
+        unrecorded = false;
         match gate.adopt(read).await {
             Ok(fingerprint) => tracing::info!(%fingerprint, "new policies are in force"),
-            Err(AdoptError::Invalid(error)) => {
-                for problem in error.problems() {
-                    tracing::error!("{problem}");
-                }
-                tracing::error!("the policies are not valid; those before stay in force");
+            Err(AdoptError::Invalid(error)) => tell_refused(&error, gate.snapshot().in_force().is_some()),
+            Err(error) => {
+                unrecorded = matches!(error, AdoptError::NotRecorded(_));
+                tracing::error!(error = &error as &dyn std::error::Error, "new policies did not take effect");
             }
-            Err(error) => tracing::error!(error = &error as &dyn std::error::Error, "new policies did not take effect"),
         }
+    }
+}
+
+async fn read(settings: &Arc<policy::Settings>) -> Result<PolicyFiles, LoadError> {
+    let settings = Arc::clone(settings);
+    tokio::task::spawn_blocking(move || policy::read(&settings)).await.unwrap_or(Err(LoadError::BrokeOff))
+}
+
+/// Tells operators and authors why policies do not take effect, and what that means.
+pub(super) fn tell_refused(error: &LoadError, others_are_in_force: bool) {
+    for problem in error.problems() {
+        tracing::error!("{problem}");
+    }
+    match others_are_in_force {
+        true => tracing::error!("the policies are not valid; those before stay in force"),
+        false => tracing::error!("the policies are not valid; none are in force, and every call is denied until they are"),
     }
 }
 

@@ -16,7 +16,7 @@ use super::control;
 use super::grpc::{self, GrpcFace};
 use super::hooks;
 use super::log::{self, Log};
-use super::rooms::{Rooms, keep_policies, policy_settings};
+use super::rooms::{Rooms, keep_policies, policy_settings, tell_refused};
 use super::servers;
 use super::status::{self, Running};
 use super::witness::WitnessFace;
@@ -52,6 +52,10 @@ pub async fn serve(config: Config, stop: Stop, ready: impl FnOnce(&Address)) -> 
     let log = Log::open(&config, &clock, &mut registry)?;
     let carriers = Carriers::start(&config, &log, &clock, &mut registry).await?;
     let rooms = Rooms::open(&config, log, clock, &mut registry).await?;
+    if let Some(error) = &rooms.refused {
+        // Whoever restarts us would only restart us again, and what stands beside us with it. So we run, and say no.
+        tell_refused(error, false);
+    }
     let (gate, writer, reader) = (rooms.gate.clone(), rooms.log.writer.clone(), rooms.log.reader.clone());
     let (reload, requested) = Reload::channel();
     let signals = Signals::catch().context("failed to catch signals")?;

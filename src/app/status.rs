@@ -10,7 +10,7 @@ use crate::audit::ship::Board;
 use crate::audit::{AuditReader, Health};
 use crate::config::AdminSettings;
 use crate::domain::Timestamp;
-use crate::gate::Gate;
+use crate::gate::{Gate, PolicyStatus};
 use crate::lifecycle::Stop;
 use crate::listen::tls::{Served, ServedState};
 use crate::mcp;
@@ -64,11 +64,11 @@ fn explain(gate: &Gate) -> ExplainSource {
 
 /// Ready with policies in force and a log that can be written and that nothing contradicts.
 fn readiness(gate: &Gate, board: Board) -> Readiness {
-    let (policies, log) = (gate.clone(), gate.clone());
+    let (policies, details, log) = (gate.clone(), gate.clone(), gate.clone());
     Readiness::new(vec![
-        Check::new("policies", move || {
-            let snapshot = policies.snapshot();
-            Verdict::Holds(format!("{} policies in force, {}", snapshot.policy_count(), snapshot.fingerprint()))
+        Check::new("policies", move || judged(&policies.policy_status())).with_details(move || {
+            let last = details.policy_status().last_report;
+            strings(&last.problems)
         }),
         Check::new("audit_log", move || match log.audit_health() {
             Health::Writable => Verdict::Holds("writable".to_owned()),
@@ -76,6 +76,26 @@ fn readiness(gate: &Gate, board: Board) -> Readiness {
         }),
         Check::new("audit_anchors", move || carriers::verdict(&board)),
     ])
+}
+
+/// Whether there is anything to decide by, in words that are for anybody who asks.
+fn judged(status: &PolicyStatus) -> Verdict {
+    let last = &status.last_report;
+    let at = time(last.at).unwrap_or_default();
+    match (status.in_force, status.policies) {
+        (None, _) => Verdict::Fails(format!("none are in force: those read at {at} were refused, and every call is denied")),
+        (Some(_), 0) => Verdict::Fails("there are none: every call is denied".to_owned()),
+        (Some(fingerprint), count) if last.accepted => Verdict::Holds(format!("{count} policies in force, {fingerprint}")),
+        (Some(fingerprint), count) => Verdict::Holds(format!(
+            "{count} policies in force, {fingerprint}: the last good ones, since those read at {at} were refused"
+        )),
+    }
+}
+
+/// Whether calls can be decided: there are policies to decide by.
+pub(super) fn has_policies(gate: &Gate) -> bool {
+    let snapshot = gate.snapshot();
+    snapshot.in_force().is_some() && snapshot.policy_count() > 0
 }
 
 fn status(gate: &Gate, reader: &AuditReader, board: &Board, running: &Running) -> Value {
@@ -89,7 +109,8 @@ fn status(gate: &Gate, reader: &AuditReader, board: &Board, running: &Running) -
     json!({
         "version": env!("CARGO_PKG_VERSION"),
         "policy": {
-            "fingerprint": policy.fingerprint.to_string(),
+            "fingerprint": policy.in_force.map(|fingerprint| fingerprint.to_string()),
+            "since": time(policy.since),
             "policies": policy.policies,
             "warnings": strings(&policy.warnings),
             "last_load": {

@@ -20,7 +20,7 @@ use super::status::{self, Running};
 use crate::clock::Clock;
 use crate::config::{ActorTokenSource, Config, ServerSettings};
 use crate::domain::Transport;
-use crate::gate::{Gate, TurnedAway};
+use crate::gate::{AdoptError, Gate, TurnedAway};
 use crate::identity::{Credentials, Identified, Identity, Unidentified};
 use crate::lifecycle::{Reload, Signals, Stop, Tasks};
 use crate::listen;
@@ -40,7 +40,14 @@ pub async fn stdio(config: Config) -> anyhow::Result<Ended> {
     let (sessions, links) = console.links();
     let log = Log::open_free(&config, &clock, &mut registry)?;
     let carriers = Carriers::start(&config, &log, &clock, &mut registry).await?;
-    let rooms = Rooms::open(&config, log, clock, &mut registry).await?;
+    let mut rooms = Rooms::open(&config, log, clock, &mut registry).await?;
+    if let Some(error) = rooms.refused.take() {
+        // The one client that there is has started us, knows no probes, and shows to a person that we do not start. A server without
+        // tools it would show as one that is well.
+        log::close(rooms.log.writer).await;
+        carriers.end().await;
+        return Err(AdoptError::Invalid(error)).context("failed to load the policies");
+    }
     let metrics = Metrics::new(&mut registry);
     let stop = Stop::new();
     let endpoint =

@@ -11,7 +11,7 @@ pub enum Exit {
     Failed,
     /// 2: the command line cannot be understood.
     Usage,
-    /// 3: the answer is no: policies are invalid (also at the start of a sidecar), the log does not verify, tools differ from the lock.
+    /// 3: the answer is no: policies are invalid (also at the start of `stdio`), the log does not verify, tools differ from the lock.
     Invalid,
     /// 78 (`EX_CONFIG` of sysexits): the configuration is wrong.
     Config,

@@ -113,6 +113,8 @@ pub enum Cause {
     UnknownPrincipal,
     /// The request does not fit the schema; how, for the record.
     InvalidRequest(Arc<str>),
+    /// No policies are in force: none there were could be loaded since the start.
+    NoPoliciesInForce,
 }
 
 impl Cause {
@@ -130,6 +132,7 @@ impl Cause {
             Self::Drifted => "drifted",
             Self::UnknownPrincipal => "unknown_principal",
             Self::InvalidRequest(_) => "invalid_request",
+            Self::NoPoliciesInForce => "no_policies_in_force",
         }
     }
 }
@@ -198,7 +201,8 @@ impl Decision {
             | Cause::UnknownTool
             | Cause::Drifted
             | Cause::UnknownPrincipal
-            | Cause::InvalidRequest(_) => 0,
+            | Cause::InvalidRequest(_)
+            | Cause::NoPoliciesInForce => 0,
         }
     }
 

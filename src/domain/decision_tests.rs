@@ -38,6 +38,7 @@ fn every_doubt_denies() {
         Cause::Drifted,
         Cause::UnknownPrincipal,
         Cause::InvalidRequest("x".into()),
+        Cause::NoPoliciesInForce,
     ] {
         assert_eq!(decide(&[Cause::Permitted, cause.clone()]), "deny", "{cause:?}");
     }

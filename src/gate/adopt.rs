@@ -1,4 +1,5 @@
-//! New policies take effect: built off to the side, recorded, then put in force in one step. A bad set never takes effect.
+//! New policies take effect: built off to the side, recorded, then put in force in one step. A bad set never takes effect: the one before
+//! stays in force, and at the start, when there is none before, one that says no to everything.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,6 +12,9 @@ use crate::audit::{self, AppendError, AuditWriter, Detail, PolicyRecord, Record}
 use crate::clock::Clock;
 use crate::domain::{Fingerprint, ServerName, Timestamp};
 use crate::policy::{self, Catalog, Change, LoadError, PolicyFiles, PolicySnapshot, PolicyStore, Problem, Settings};
+
+/// The stack on which policies are built, in bytes. It is taken as far as it is used.
+const BUILD_STACK: usize = 64 << 20;
 
 /// What it takes to build the next snapshot.
 pub(super) struct World {
@@ -35,7 +39,7 @@ pub struct Books {
 pub struct PolicyReport {
     /// When it was made.
     pub at: Timestamp,
-    /// Whether the set took effect; otherwise the one before it is still in force.
+    /// Whether the set took effect; otherwise what was in force before it is still so.
     pub accepted: bool,
     /// What is wrong with it, for its author.
     pub problems: Vec<Problem>,
@@ -54,8 +58,8 @@ pub(super) struct Reports {
 /// The policies in force, and the newest report.
 #[derive(Debug, Clone)]
 pub struct PolicyStatus {
-    /// What is in force.
-    pub fingerprint: Fingerprint,
+    /// What is in force; `None` while nothing is, and every call is denied.
+    pub in_force: Option<Fingerprint>,
     /// Since when.
     pub since: Timestamp,
     /// How many policies that is.
@@ -89,27 +93,41 @@ pub enum AdoptError {
 }
 
 impl Gate {
-    /// Opens the gate with the first policies, which must be valid: a sidecar without policies in force has nothing to say.
+    /// Opens the gate with the first policies. When they cannot be put in force nothing is, every call is denied until
+    /// [`Gate::adopt`] has others, and the reason is returned besides: whether that is good enough is for the caller to say.
     ///
     /// # Errors
     ///
-    /// When the policies are not valid, or that they take effect could not be recorded.
+    /// When the settings are wrong that policies depend on, whatever is in files; or what came of the policies could not be recorded.
     pub async fn open(
         settings: Settings,
-        files: PolicyFiles,
+        read: Result<PolicyFiles, LoadError>,
         books: Books,
         clock: Clock,
         metrics: super::Metrics,
         policy_metrics: policy::Metrics,
-    ) -> Result<Self, AdoptError> {
+    ) -> Result<(Self, Option<LoadError>), AdoptError> {
         let Books { audit, detail, tickets, approvals } = books;
-        let (settings, files) = (Arc::new(settings), Arc::new(files));
-        let snapshot = build(&settings, &files, Catalog::default()).await?;
+        let settings = Arc::new(settings);
+        let (snapshot, refused) = match build(&settings, read, Catalog::default()).await {
+            Ok(snapshot) => (snapshot, None),
+            Err(AdoptError::Invalid(error)) => {
+                let closed = PolicySnapshot::closed(&settings, &Catalog::default()).map_err(AdoptError::Invalid)?;
+                (closed, Some(error))
+            }
+            Err(error) => return Err(error),
+        };
         let at = clock.now();
-        audit.append(Record::Policy(accepted(&snapshot))).await.map_err(AdoptError::NotRecorded)?;
-        policy_metrics.observe(Ok(&snapshot));
+        let problems = refused.as_ref().map(LoadError::problems);
+        match &problems {
+            None => audit.append(Record::Policy(accepted(&snapshot))).await.map(drop).map_err(AdoptError::NotRecorded)?,
+            Some(problems) => record_refused(&audit, None, problems).await?,
+        }
+        policy_metrics.observe(refused.as_ref().map_or(Ok(&snapshot), Err));
         drift::tell(None, &snapshot, &policy_metrics);
-        Ok(Self {
+        let refusal = problems.map(|problems| PolicyReport { at, accepted: false, problems });
+        let last = refusal.clone().unwrap_or_else(|| PolicyReport::accepted(at));
+        let gate = Self {
             shared: Arc::new(Shared {
                 policies: PolicyStore::new(snapshot),
                 audit,
@@ -121,12 +139,13 @@ impl Gate {
                 count: 0.into(),
                 metrics,
                 world: tokio::sync::Mutex::new(World { settings, metrics: policy_metrics }),
-                reports: parking_lot::Mutex::new(Reports { last: PolicyReport::accepted(at), refused: None, since: at }),
+                reports: parking_lot::Mutex::new(Reports { last, refused: refusal, since: at }),
                 adopted: tokio::sync::watch::Sender::new(0),
                 told: tokio::sync::watch::Sender::new(0),
                 unrecorded: super::unidentified::Unrecorded::default(),
             }),
-        })
+        };
+        Ok((gate, refused))
     }
 
     /// Puts a newly read set of files in force, or keeps the old one and says why. Either way it is recorded.
@@ -136,13 +155,7 @@ impl Gate {
     /// When the files could not be read or are not a valid set, or when the change could not be recorded.
     pub async fn adopt(&self, read: Result<PolicyFiles, LoadError>) -> Result<Fingerprint, AdoptError> {
         let world = self.shared.world.lock().await;
-        let built = match read {
-            Ok(files) => {
-                let catalog = self.snapshot().catalog().clone();
-                build(&world.settings, &Arc::new(files), catalog).await
-            }
-            Err(error) => Err(AdoptError::Invalid(error)),
-        };
+        let built = build(&world.settings, read, self.snapshot().catalog().clone()).await;
         let at = self.shared.clock.now();
         match built {
             Ok(snapshot) => {
@@ -170,24 +183,10 @@ impl Gate {
                 if let AdoptError::Invalid(error) = &error {
                     world.metrics.observe(Err(error));
                 }
-                self.record_refused(&problems).await?;
+                record_refused(&self.shared.audit, self.snapshot().in_force(), &problems).await?;
                 Err(error)
             }
         }
-    }
-
-    async fn record_refused(&self, problems: &[Problem]) -> Result<(), AdoptError> {
-        let problems: Vec<audit::Problem<'_>> = problems
-            .iter()
-            .map(|problem| audit::Problem {
-                file: &problem.file,
-                line: problem.line.into(),
-                column: problem.column.into(),
-                message: &problem.message,
-            })
-            .collect();
-        let record = PolicyRecord::Refused { in_force: Some(self.snapshot().fingerprint()), problems: &problems };
-        self.shared.audit.append(Record::Policy(record)).await.map(drop).map_err(AdoptError::NotRecorded)
     }
 
     /// The policies in force, and how the newest attempt to change them went.
@@ -203,7 +202,7 @@ impl Gate {
             (reports.since, reports.last.clone(), reports.refused.clone())
         };
         PolicyStatus {
-            fingerprint: snapshot.fingerprint(),
+            in_force: snapshot.in_force(),
             since,
             files: snapshot.policy_files(),
             policies: snapshot.policy_count(),
@@ -222,13 +221,38 @@ impl PolicyReport {
     }
 }
 
-/// Builds a snapshot on a thread that may block: thousands of policies take a good part of a second.
-async fn build(settings: &Arc<Settings>, files: &Arc<PolicyFiles>, catalog: Catalog) -> Result<PolicySnapshot, AdoptError> {
-    let (settings, files) = (Arc::clone(settings), Arc::clone(files));
-    tokio::task::spawn_blocking(move || PolicySnapshot::build(&settings, &files, &catalog))
-        .await
-        .map_err(|_| AdoptError::Interrupted)?
-        .map_err(AdoptError::Invalid)
+/// Builds a snapshot of what was read on a thread that may block: thousands of policies take a good part of a second.
+async fn build(
+    settings: &Arc<Settings>,
+    read: Result<PolicyFiles, LoadError>,
+    catalog: Catalog,
+) -> Result<PolicySnapshot, AdoptError> {
+    let (settings, files) = (Arc::clone(settings), read.map_err(AdoptError::Invalid)?);
+    let build = move || {
+        // Parsers call themselves, as deep as an expression is nested.
+        std::thread::scope(|scope| {
+            let building = std::thread::Builder::new().name("policy-build".to_owned()).stack_size(BUILD_STACK);
+            let building = building.spawn_scoped(scope, || PolicySnapshot::build(&settings, &files, &catalog));
+            // Files that bring out a defect of ours are bad files: they must not end what runs, nor keep it from starting.
+            building.ok().and_then(|building| building.join().ok()).unwrap_or(Err(LoadError::BrokeOff))
+        })
+    };
+    let built = tokio::task::spawn_blocking(build).await.map_err(|_| AdoptError::Interrupted)?;
+    built.map_err(AdoptError::Invalid)
+}
+
+async fn record_refused(audit: &AuditWriter, in_force: Option<Fingerprint>, problems: &[Problem]) -> Result<(), AdoptError> {
+    let problems: Vec<audit::Problem<'_>> = problems
+        .iter()
+        .map(|problem| audit::Problem {
+            file: &problem.file,
+            line: problem.line.into(),
+            column: problem.column.into(),
+            message: &problem.message,
+        })
+        .collect();
+    let record = PolicyRecord::Refused { in_force, problems: &problems };
+    audit.append(Record::Policy(record)).await.map(drop).map_err(AdoptError::NotRecorded)
 }
 
 fn accepted(snapshot: &PolicySnapshot) -> PolicyRecord<'static> {

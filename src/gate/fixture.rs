@@ -31,7 +31,7 @@ pub(crate) async fn gate_under(directory: &Path, text: &str) -> Gate {
         servers: vec![shop.clone()],
         ..policy::Settings::new(vec![policies])
     };
-    let files = policy::read(&settings).unwrap();
+    let files = Ok(policy::read(&settings).unwrap());
     let mut registry = Registry::default();
     let log = audit::Settings { low_water: 1, ..audit::Settings::new(directory.join("audit")) };
     let (writer, _reader) = audit::open(&log, &Clock::System, &mut registry).unwrap();
@@ -39,7 +39,7 @@ pub(crate) async fn gate_under(directory: &Path, text: &str) -> Gate {
     let metrics = (Metrics::new(&mut registry), policy::Metrics::new(&mut registry));
     let tickets = tickets(directory, Limits { waiting: 100, waiting_per_caller: 10 });
     let books = Books { audit: writer, detail, tickets, approvals: ApprovalSettings::default() };
-    let gate = Gate::open(settings, files, books, Clock::System, metrics.0, metrics.1).await.unwrap();
+    let gate = Gate::open(settings, files, books, Clock::System, metrics.0, metrics.1).await.unwrap().0;
     let (annotations, definition) = (Annotations::default(), Bytes::from_static(b"pay"));
     let pay = ToolDefinition { name: "pay".into(), annotations, input_schema: None, definition };
     gate.learn(&shop, false, vec![pay]).await;

@@ -22,6 +22,8 @@ pub enum Doubt {
     UnknownTool,
     /// The tool is not as it was reviewed.
     Drifted,
+    /// There are no policies to decide by.
+    NoPolicies,
     /// The decision could not be recorded.
     NotRecorded,
 }
@@ -92,7 +94,7 @@ impl Refusal {
     /// Whether the same call may succeed later without anything about it being changed.
     #[must_use]
     pub const fn retryable(&self) -> bool {
-        matches!(self.doubt, Doubt::NotRecorded | Doubt::ApprovalRequired)
+        matches!(self.doubt, Doubt::NotRecorded | Doubt::NoPolicies | Doubt::ApprovalRequired)
     }
 
     /// The word for machines: `deny`, `require_approval` or `error`.
@@ -106,7 +108,8 @@ impl Refusal {
             | Doubt::Undecidable
             | Doubt::ArgumentsUnclear
             | Doubt::UnknownTool
-            | Doubt::Drifted => "deny",
+            | Doubt::Drifted
+            | Doubt::NoPolicies => "deny",
         }
     }
 
@@ -122,6 +125,7 @@ impl Refusal {
             Doubt::ArgumentsUnclear => "Denied: the arguments do not have the form that policy can judge.",
             Doubt::UnknownTool => "Denied: there is no such tool.",
             Doubt::Drifted => "Denied: the tool has changed since it was reviewed.",
+            Doubt::NoPolicies => "Denied: no policies are in force, so nothing is allowed now.",
             Doubt::NotRecorded => "Not executed: the decision could not be recorded. Try again later.",
         };
         let reason = self.reason.as_ref().map(|reason| format!(" Reason: {reason}")).unwrap_or_default();
@@ -129,7 +133,7 @@ impl Refusal {
             (Doubt::ApprovalRequired, Some(Pending { ticket, .. })) => {
                 format!(" Ticket {ticket}. Once it is approved, make the same call again with identical arguments.")
             }
-            (Doubt::ApprovalRequired, None) => " Try again later.".to_owned(),
+            (Doubt::ApprovalRequired, None) | (Doubt::NoPolicies, _) => " Try again later.".to_owned(),
             (Doubt::NotRecorded, _) => String::new(),
             _ => " Do not retry unchanged.".to_owned(),
         };
@@ -145,6 +149,7 @@ const fn doubt(cause: &Cause) -> Doubt {
         Cause::NotRepresentable(_) => Doubt::ArgumentsUnclear,
         Cause::UnknownTool => Doubt::UnknownTool,
         Cause::Drifted => Doubt::Drifted,
+        Cause::NoPoliciesInForce => Doubt::NoPolicies,
         // `Permitted` never reaches a refusal; if it did, saying "could not be established" is the safe lie.
         Cause::NotEvaluable | Cause::UnknownPrincipal | Cause::InvalidRequest(_) | Cause::Permitted => Doubt::Undecidable,
     }

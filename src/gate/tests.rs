@@ -70,13 +70,13 @@ impl House {
         let mut registry = Registry::default();
         let log = audit::Settings { low_water, ..audit::Settings::new(home.path().join("audit")) };
         let (writer, reader) = audit::open(&log, &Clock::System, &mut registry).unwrap();
-        let files = policy::read(&settings).unwrap();
+        let files = policy::read(&settings);
         let metrics = (Metrics::new(&mut registry), policy::Metrics::new(&mut registry));
         let detail = audit::Detail::new(&detail);
         let tickets = tickets(home.path(), Limits { waiting: 100, waiting_per_caller: 10 });
         let books = Books { audit: writer, detail, tickets, approvals: ApprovalSettings::default() };
         let clock = Clock::manual(Clock::System.now());
-        let gate = Gate::open(settings.clone(), files, books, clock.clone(), metrics.0, metrics.1).await.unwrap();
+        let gate = Gate::open(settings.clone(), files, books, clock.clone(), metrics.0, metrics.1).await.unwrap().0;
         for (name, read_only) in [("look", true), ("drop", false), ("pay", false), ("move", false)] {
             gate.learn(&server(), false, vec![tool(name, read_only)]).await;
         }
@@ -217,7 +217,7 @@ async fn a_bad_set_changes_nothing_but_the_report_and_the_log() {
         Err(AdoptError::Invalid(_))
     ));
     let after = house.gate.policy_status();
-    assert_eq!(after.fingerprint, before.fingerprint);
+    assert!(after.in_force.is_some() && after.in_force == before.in_force);
     assert!(!after.last_report.accepted);
     assert_eq!(after.last_report.problems[0].line, 1);
     assert!(!adoptions.has_changed().unwrap());
@@ -228,6 +228,77 @@ async fn a_bad_set_changes_nothing_but_the_report_and_the_log() {
     adoptions.mark_unchanged();
     assert!(house.gate.policy_status().last_report.accepted);
     drop(house.gate.admit(&caller(), call("move")).await.unwrap());
+}
+
+#[tokio::test]
+async fn without_policies_at_the_start_everything_is_refused_and_recorded_until_there_are_some() {
+    let house = House::open("permit (", 0).await;
+    let status = house.gate.policy_status();
+    assert_eq!((status.in_force, status.policies, status.last_report.accepted), (None, 0, false));
+    assert!(status.last_refused.is_some_and(|report| report.problems[0].line == 1));
+    assert_eq!(status.tools[&server()], 4, "what the server lists is learned all the same");
+    for tool in ["look", "drop", "nobody-knows-me"] {
+        let refusal = house.gate.admit(&caller(), call(tool)).await.unwrap_err();
+        assert_eq!((refusal.doubt(), refusal.effect(), refusal.retryable()), (Doubt::NoPolicies, "deny", true), "{tool}");
+    }
+    let (caller_, name) = (caller(), server());
+    let source = call("look").source;
+    assert!(!house.gate.view(&caller_, &name, &source).shows(Action::ToolsCall, &Target::Tool("look".into())));
+    house.adopt("forbid (").await.unwrap_err();
+    let mut adoptions = house.gate.adoptions();
+    house.adopt(PERMIT_READS).await.unwrap();
+    assert!(adoptions.has_changed().unwrap(), "clients are told that lists may have changed");
+    adoptions.mark_unchanged();
+    drop(house.gate.admit(&caller(), call("look")).await.unwrap());
+    let changes = house.records("policy", 3).await;
+    let told: Vec<_> = changes.iter().map(|record| (&record["change"], record["policy"].is_string())).collect();
+    assert_eq!(told, [(&"refused".into(), false), (&"refused".into(), false), (&"accepted".into(), true)]);
+    let decisions = house.records("decision", 4).await;
+    assert_eq!(decisions[0]["judgements"][0]["cause"], "no_policies_in_force");
+    assert_eq!(decisions[3]["policy"], changes[2]["policy"]);
+}
+
+#[tokio::test]
+async fn policies_as_intricate_as_may_be_are_adopted_and_more_intricate_ones_are_refused() {
+    let house = House::open(PERMIT_READS, 0).await;
+    let deep = |levels: usize| {
+        format!("permit (principal, action, resource) when {{ {}true{} }};", "(".repeat(levels), ")".repeat(levels))
+    };
+    let not = |levels: usize| {
+        let (open, close) = ("!(".repeat(levels), ")".repeat(levels));
+        format!("forbid (principal, action, resource) when {{ {open}context.source.transport == \"http\"{close} }};")
+    };
+    let long = |operators: usize, with: &str| {
+        let one = "resource == Mcp::Tool::\"shop/x\"";
+        format!("forbid (principal, action, resource) when {{ {} }};", vec![one; operators / 2].join(with))
+    };
+    for good in [deep(120), not(120), long(998, " || "), long(998, " && ")] {
+        house.adopt(&good).await.unwrap_or_else(|error| panic!("{error:?}: {good:.80}"));
+        // It is decided, one way or the other, and the process is still there.
+        drop(house.gate.admit(&caller(), call("move")).await);
+        let _ =
+            house.gate.view(&caller(), &server(), &call("move").source).shows(Action::ToolsCall, &Target::Tool("move".into()));
+    }
+    let before = house.gate.policy_status().in_force;
+    for bad in [deep(129), deep(100_000), not(100_000), long(1_100, " || "), long(100_000, " && "), "-".repeat(1_000_000)] {
+        assert!(matches!(house.adopt(&bad).await, Err(AdoptError::Invalid(_))), "{bad:.80}");
+        assert_eq!(house.gate.policy_status().in_force, before);
+    }
+}
+
+#[tokio::test]
+async fn settings_that_no_policies_can_mend_do_not_open_the_gate() {
+    let home = tempfile::tempdir().unwrap();
+    let mut registry = Registry::default();
+    let (writer, _reader) = audit::open(&audit::Settings::new(home.path().join("audit")), &Clock::System, &mut registry).unwrap();
+    let tickets = tickets(home.path(), Limits { waiting: 1, waiting_per_caller: 1 });
+    let detail = audit::Detail::new(&audit::DetailSettings::default());
+    let books = Books { audit: writer, detail, tickets, approvals: ApprovalSettings::default() };
+    let settings = policy::Settings { timezone: "Mars/Base".to_owned(), ..policy::Settings::new(vec![]) };
+    let metrics = (Metrics::new(&mut registry), policy::Metrics::new(&mut registry));
+    let read = policy::read(&settings);
+    let opened = Gate::open(settings, read, books, Clock::System, metrics.0, metrics.1).await;
+    assert!(matches!(opened, Err(AdoptError::Invalid(_))));
 }
 
 #[tokio::test]

@@ -109,7 +109,7 @@ fn status(status: PolicyStatus) -> pb::PolicyStatus {
     let server =
         |(server, tools): (crate::domain::ServerName, usize)| pb::ServerTools { server: server.to_string(), tools: count(tools) };
     pb::PolicyStatus {
-        fingerprint: status.fingerprint.to_string(),
+        fingerprint: status.in_force.map(|fingerprint| fingerprint.to_string()).unwrap_or_default(),
         policies: count(status.policies),
         files: status.files.iter().map(ToString::to_string).collect(),
         since: Some(time(status.since)),

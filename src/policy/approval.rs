@@ -95,6 +95,9 @@ impl PolicySnapshot {
 
     fn judge_ruler(&self, asking: &Asking<'_>) -> Result<Judgement, Cause> {
         let invalid = |message: String| Cause::InvalidRequest(message.into());
+        if self.in_force().is_none() {
+            return Err(Cause::NoPoliciesInForce);
+        }
         if let Target::Tool(tool) = asking.target {
             match () {
                 () if !self.knows_tool(asking.server, tool) => return Err(Cause::UnknownTool),

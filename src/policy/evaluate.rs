@@ -53,6 +53,9 @@ impl PolicySnapshot {
     /// Decides about a call; about that of a meta-tool as the call that it comes to (see [`PolicySnapshot::inner`]).
     #[must_use]
     pub fn decide(&self, request: &Request<'_>) -> Decision {
+        if self.in_force().is_none() {
+            return self.deny(request.caller, &Cause::NoPoliciesInForce);
+        }
         match self.inner(request.call) {
             Ok(None) => self.decide_named(request),
             Ok(Some(inner)) => self.decide_named(&Request { call: &inner, ..*request }),
@@ -211,7 +214,7 @@ impl PolicySnapshot {
     }
 }
 
-const fn judgement(principal: Principal, cause: Cause) -> Judgement {
+pub(super) const fn judgement(principal: Principal, cause: Cause) -> Judgement {
     Judgement { principal, cause, policies: Vec::new(), faults: Vec::new() }
 }
 

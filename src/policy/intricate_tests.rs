@@ -45,3 +45,26 @@ fn what_could_end_the_process_or_take_minutes_is_told_with_its_place() {
     let told = intricate(&many);
     assert!(told.len() == 1 && &*told[0].file == "b" && told[0].message.contains("1000 policies"));
 }
+
+#[test]
+fn an_author_has_more_room_and_no_room_without_end() {
+    let file = |text: String| [SourceFile { name: "a.cedar".into(), text: text.into() }];
+    let told = |text: String| beyond(&file(text)).map(|problem| problem.to_string()).collect::<Vec<_>>();
+    let nested = |levels: usize| {
+        format!("permit (principal, action, resource) when {{ {}true{} }};", "(".repeat(levels), ")".repeat(levels))
+    };
+    assert_eq!(told(nested(120)), [] as [String; 0]);
+    assert_eq!(
+        told("permit (principal, action, resource) when { a && b };".repeat(20_000)),
+        [] as [String; 0],
+        "many are no trouble"
+    );
+    assert!(told(nested(1_000))[0].contains("nested more than 128 deep"));
+    assert!(
+        told(format!("permit (principal, action, resource) when {{ true{} }};", " || true".repeat(2_000)))[0]
+            .contains("1000 operators")
+    );
+    assert!(
+        told(format!("entity A = {}Long{};", "{ a: ".repeat(1_000), "}".repeat(1_000)))[0].contains("nested more than 128 deep")
+    );
+}

@@ -14,6 +14,8 @@ use super::snapshot::PolicySnapshot;
 pub struct Metrics {
     reloads: Family<ReloadLabels, Counter>,
     policies: Gauge,
+    in_force: Gauge,
+    last_accepted: Gauge,
     drifted: Family<ServerLabels, Gauge>,
     mismatches: Counter,
 }
@@ -29,17 +31,25 @@ struct ReloadLabels {
 }
 
 impl Metrics {
-    /// Registers `policy_reloads` (by `result`: `accepted` or `refused`), `policy_count`, `catalog_drifted_tools` (by `server`) and
-    /// `policy_residual_mismatches`.
+    /// Registers `policy_reloads` (by `result`: `accepted` or `refused`), `policy_count`, `policy_in_force`,
+    /// `policy_last_load_accepted`, `catalog_drifted_tools` (by `server`) and `policy_residual_mismatches`.
     pub fn new(registry: &mut Registry) -> Self {
         let metrics = Self {
             reloads: Family::default(),
             policies: Gauge::default(),
+            in_force: Gauge::default(),
+            last_accepted: Gauge::default(),
             drifted: Family::default(),
             mismatches: Counter::default(),
         };
         registry.register("policy_reloads", "Loads of policies, schema and entities, by result", metrics.reloads.clone());
         registry.register("policy_count", "Policies in force", metrics.policies.clone());
+        registry.register("policy_in_force", "1 while policies are in force; 0: every call is denied", metrics.in_force.clone());
+        registry.register(
+            "policy_last_load_accepted",
+            "1 when the newest policies that were read are those in force; 0: they were refused, and older ones or none are",
+            metrics.last_accepted.clone(),
+        );
         let drifted = metrics.drifted.clone();
         registry.register("catalog_drifted_tools", "Tools that are refused because they are not as they were reviewed", drifted);
         registry.register(
@@ -60,10 +70,12 @@ impl Metrics {
             Ok(snapshot) => {
                 snapshot.count_mismatches_in(&self.mismatches);
                 self.policies.set(i64::try_from(snapshot.policy_count()).unwrap_or(i64::MAX));
+                self.in_force.set(1);
                 "accepted"
             }
             Err(_) => "refused",
         };
+        self.last_accepted.set(i64::from(loaded.is_ok()));
         self.reloads.get_or_create(&ReloadLabels { result }).inc();
     }
 

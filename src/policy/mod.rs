@@ -12,7 +12,7 @@
 //! in `schema/cedarpost.cedarschema`.
 //!
 //! Read in this order: [`settings`], [`load`], [`report`]; then `policies`, `syntax`, `alike`, `schema`, `types`, `entities`,
-//! `entity_file`, `input` (text to Cedar's values); [`lock`] (reviewed tools), `json_schema` (their arguments), [`show`] (all of it as text); [`snapshot`], `digests`, [`meta`], `request`,
+//! `entity_file`, `input` (text to Cedar's values); [`lock`] (reviewed tools), `json_schema` (their arguments), [`show`] (all of it as text); [`snapshot`], `closed`, `digests`, [`meta`], `request`,
 //! `approval`, `reach`, `literals`, [`evaluate`], `derive`, `slice`, `residual` (decisions); `plain_action`, `plain` (questions about entities of others); [`explain`] (why they are what they are); [`store`], [`watch`], [`metrics`]
 //! (life).
 
@@ -24,6 +24,7 @@ pub mod catalog;
 #[cfg(test)]
 mod check_docs_tests;
 mod circumstances;
+mod closed;
 mod code;
 mod dependence;
 mod derive;

@@ -12,6 +12,7 @@ use cedar_policy::{Context, EntityId, EntityTypeName, EntityUid, Request as Ceda
 use serde_json::value::RawValue;
 
 use super::entities::{Addition, is_same};
+use super::evaluate::judgement;
 use super::input::{Unfit, object, stated};
 use super::plain_action::{PROPERTIES, PlainAction};
 use super::reach::{Asked, Reach};
@@ -20,7 +21,7 @@ use super::schema::NAMESPACE;
 use super::snapshot::PolicySnapshot;
 use super::ty::{Fields, Others, Record};
 use crate::domain::{
-    Access, AccessFault, Arguments, BadAccess, Decision, Extra, Grounds, PolicyFault, Principal, Thing, nearest,
+    Access, AccessFault, Arguments, BadAccess, Cause, Decision, Extra, Grounds, PolicyFault, Principal, Thing, nearest,
 };
 
 /// Longer names are not compared with those that are known.
@@ -28,12 +29,9 @@ const COMPARED: usize = 128;
 /// How many names a hint lists at most.
 const HINTED: usize = 8;
 
-/// A question in Cedar's terms, which fits the schema.
+/// A question in Cedar's terms, which fits the schema; `None` while no policies are in force, and with them no schema that it could fit.
 #[derive(Debug)]
-pub struct Posed {
-    request: CedarRequest,
-    entities: Reach,
-}
+pub struct Posed(Option<(CedarRequest, Reach)>);
 
 type Said = BTreeMap<String, RestrictedExpression>;
 
@@ -44,6 +42,9 @@ impl PolicySnapshot {
     ///
     /// What is wrong with it, and where: nothing is decided about a question that may mean something else.
     pub fn pose(&self, access: &Access, extra: Extra) -> Result<Posed, BadAccess> {
+        if self.in_force().is_none() {
+            return Ok(Posed(None));
+        }
         let Access { subject, resource, .. } = access;
         let principal = self.thing(subject, "/subject")?;
         let object = self.thing(resource, "/resource")?;
@@ -65,13 +66,16 @@ impl PolicySnapshot {
         };
         let request = CedarRequest::new(principal, action, object, context, Some(&self.core.vocabulary.schema));
         let request = request.map_err(|error| unfit("", format!("does not fit the schema: {error}")))?;
-        Ok(Posed { request, entities })
+        Ok(Posed(Some((request, entities))))
     }
 
     /// Decides about a question: allow or deny. Nobody can be asked for an approval of what is not a call.
     #[must_use]
     pub fn decide_posed(&self, posed: &Posed) -> Decision {
-        let Posed { request, entities } = posed;
+        let decided = |judgement| Decision::from_grounds(Grounds { snapshot: self.fingerprint(), judgements: vec![judgement] });
+        let Posed(Some((request, entities))) = posed else {
+            return decided(judgement(Principal::Subject, Cause::NoPoliciesInForce));
+        };
         let answer = Answer::from(&self.core.concrete.evaluate(request, entities));
         let mut unfit: Vec<PolicyFault> = Vec::new();
         for shard in self.shards.values() {
@@ -80,8 +84,7 @@ impl PolicySnapshot {
                 more.into_iter().filter(|fault| !unfit.iter().any(|known| known.policy == fault.policy)).collect::<Vec<_>>(),
             );
         }
-        let judgement = self.judge(Principal::Subject, &answer, unfit, || None);
-        Decision::from_grounds(Grounds { snapshot: self.fingerprint(), judgements: vec![judgement] })
+        decided(self.judge(Principal::Subject, &answer, unfit, || None))
     }
 
     /// The ids of all entities of a type of the author's that are known, sorted; `None` when there is no such type.

@@ -40,6 +40,9 @@ pub enum LoadError {
     /// The vocabulary that is built into the program does not load: a defect of the program, not of any file.
     #[error("the built-in vocabulary is unusable: {0}")]
     Vocabulary(String),
+    /// The check of the files broke off: a defect of the program that something in them brings out.
+    #[error("the check of the policies broke off; this is a defect: please report it")]
+    BrokeOff,
     /// The files can be read, but something in them is wrong.
     #[error("{0}")]
     Invalid(PolicyReport),
@@ -57,7 +60,7 @@ impl LoadError {
             Self::TooMuch { path, .. } => {
                 vec![Problem::nowhere(&path.display().to_string(), self.to_string()).with_code(Code::File)]
             }
-            Self::TimeZone(_) | Self::Vocabulary(_) => vec![Problem::nowhere("", self.to_string())],
+            Self::TimeZone(_) | Self::Vocabulary(_) | Self::BrokeOff => vec![Problem::nowhere("", self.to_string())],
         }
     }
 }

@@ -64,6 +64,9 @@ impl PolicySnapshot {
     /// Puts a question in Cedar's terms, or says why it cannot be decided.
     pub(super) fn prepare<'a>(&self, question: &Question<'a>) -> Result<Prepared<'a>, Cause> {
         let invalid = |message: String| Cause::InvalidRequest(message.into());
+        if self.in_force().is_none() {
+            return Err(Cause::NoPoliciesInForce);
+        }
         if let Target::Tool(tool) = question.target
             && !self.knows_tool(question.server, tool)
         {

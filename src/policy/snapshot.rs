@@ -19,6 +19,7 @@ use super::digests::Digests;
 use super::entities::{Declared, Names};
 use super::entity_file;
 use super::fit;
+use super::intricate::beyond;
 use super::literals::looked_up;
 use super::load::PolicyFiles;
 use super::lock::{Change, Lock};
@@ -43,8 +44,10 @@ pub struct PolicySnapshot {
     pub(super) entities: Arc<Entities>,
     /// Tools that are not as they were reviewed, and are refused.
     drifted: HashMap<ServerName, HashSet<Arc<str>>>,
-    warnings: Vec<Problem>,
-    fingerprint: Fingerprint,
+    pub(super) warnings: Vec<Problem>,
+    pub(super) fingerprint: Fingerprint,
+    /// No policies are in force: there is nothing to decide by, and every answer is no. See `closed.rs`.
+    pub(super) is_closed: bool,
     /// Small stores for callers and targets that are not in `entities` as they are.
     pub(super) reaches: Reaches,
     pub(super) residuals: Residuals,
@@ -89,7 +92,10 @@ impl PolicySnapshot {
     pub fn build(settings: &Settings, files: &PolicyFiles, catalog: &Catalog) -> Result<Self, LoadError> {
         let zone = TimeZone::get(&settings.timezone).map_err(|_| LoadError::TimeZone(settings.timezone.clone()))?;
         let names = Names::new()?;
-        let mut problems = Vec::new();
+        let mut problems: Vec<Problem> = beyond(&files.policies).chain(beyond(&files.schema)).collect();
+        if !problems.is_empty() {
+            return Err(problems.into());
+        }
         let mut policies = Policies::parse(&files.policies, &mut problems);
         policies.link(&files.links, &mut problems);
         let Some(vocabulary) = schema::build(&files.schema, &settings.token_claims, &mut problems)? else {
@@ -164,7 +170,8 @@ impl PolicySnapshot {
                 if same { Arc::clone(shard) } else { Arc::new(Shard::build(server, listed.cloned(), self.core.authored())?) };
             shards.insert(server.clone(), shard);
         }
-        Self::assemble(Arc::clone(&self.core), catalog, shards)
+        let next = Self::assemble(Arc::clone(&self.core), catalog, shards)?;
+        Ok(if self.is_closed { next.closing() } else { next })
     }
 
     fn assemble(core: Arc<Core>, catalog: &Catalog, shards: BTreeMap<ServerName, Arc<Shard>>) -> Result<Self, LoadError> {
@@ -184,7 +191,8 @@ impl PolicySnapshot {
         let warnings = core.warnings.iter().cloned().chain(fit::warnings(&shards, core.authored())).collect();
         let (catalog, entities) = (catalog.clone(), Arc::new(entities));
         let (reaches, residuals, digests) = (Reaches::default(), Residuals::default(), Digests::default());
-        Ok(Self { core, catalog, shards, entities, drifted, warnings, fingerprint, reaches, residuals, digests })
+        let is_closed = false;
+        Ok(Self { core, catalog, shards, entities, drifted, warnings, fingerprint, is_closed, reaches, residuals, digests })
     }
 
     /// Names this snapshot in records: a digest of everything it was built from.

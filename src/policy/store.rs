@@ -6,6 +6,9 @@ use arc_swap::ArcSwap;
 
 use super::snapshot::PolicySnapshot;
 
+/// The stack of the thread that lets go of a snapshot, in bytes: expressions are let go of as deep as they are nested.
+const REAPER_STACK: usize = 16 << 20;
+
 /// Holds the snapshot in force. Cheap to clone; all clones hold the same.
 #[derive(Debug, Clone)]
 pub struct PolicyStore(Arc<ArcSwap<PolicySnapshot>>);
@@ -29,7 +32,7 @@ impl PolicyStore {
     /// and whoever holds it last would pay. If no thread can be started it is dropped here.
     pub fn replace(&self, next: PolicySnapshot) {
         let old = self.0.swap(Arc::new(next));
-        let reaper = std::thread::Builder::new().name("policy-reaper".to_owned());
+        let reaper = std::thread::Builder::new().name("policy-reaper".to_owned()).stack_size(REAPER_STACK);
         drop(reaper.spawn(move || drop(old)));
     }
 }

@@ -5,7 +5,7 @@
 //! time to time misses nothing but is slower. Events only cause a comparison; what counts is the content.
 //!
 //! Files that are being written are left alone until two looks in a row see the same. Whoever writes several files, or writes
-//! slowly, should write elsewhere and rename.
+//! slowly, should write elsewhere and rename. What is reported are the files of the last of these looks, not of another one.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,15 +18,20 @@ use tokio::sync::Notify;
 use tokio::time::{Interval, MissedTickBehavior};
 
 use super::load::{PolicyFiles, read};
+use super::report::LoadError;
 use super::settings::Settings;
 
 /// How long files must stay the same before they count as written.
 const SETTLE: Duration = Duration::from_millis(40);
-/// How often we wait for files to settle before we take them as they are.
+/// How often we wait for files to settle before we take them as they are. What cannot be read is never taken so: somebody is at work.
 const PATIENCE: u32 = 10;
 
 /// What a look at the files came to: their digest, or the reason why they could not be read.
 type Look = Result<[u8; 32], String>;
+
+fn look_of(read: Result<&PolicyFiles, &LoadError>) -> Look {
+    read.map(PolicyFiles::digest).map_err(ToString::to_string)
+}
 
 /// Watches the configured paths.
 #[derive(Debug)]
@@ -42,11 +47,11 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Watches for anything that differs from `loaded`, which is what was last read, so that no change falls between.
+    /// Watches for anything that differs from `loaded`, which is what came of the last reading, so that no change falls between.
     ///
     /// Must be called inside a tokio runtime. Where the system gives no events, only the poll remains, and the log says so.
     #[must_use]
-    pub fn new(settings: &Settings, loaded: &PolicyFiles) -> Self {
+    pub fn new(settings: &Settings, loaded: Result<&PolicyFiles, &LoadError>) -> Self {
         let wake = Arc::new(Notify::new());
         let mut poll = tokio::time::interval(settings.poll_interval.max(SETTLE));
         poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -54,16 +59,20 @@ impl Watch {
             tracing::warn!(path = %path.display(), "policy file is mounted by itself (subPath): Kubernetes never updates it; mount the directory");
         }
         let watcher = watcher(settings, &wake);
-        Self { settings: Arc::new(settings.clone()), seen: Ok(loaded.digest()), dirty: false, wake, poll, _watcher: watcher }
+        Self { settings: Arc::new(settings.clone()), seen: look_of(loaded), dirty: false, wake, poll, _watcher: watcher }
     }
 
-    /// Waits until the files differ from what was last reported, or from what was loaded at the start. Reading them is up to the
-    /// caller; that they cannot be read any more is a change as well.
+    /// Waits until the files differ from what was last reported, or from what was loaded at the start, and returns them. That they
+    /// cannot be read any more is a change as well.
+    ///
+    /// # Errors
+    ///
+    /// What [`read`] says of files that cannot be read.
     ///
     /// # Cancel safety
     ///
     /// Cancel safe: a change that was noticed before a cancellation is reported by the next call.
-    pub async fn changed(&mut self) {
+    pub async fn changed(&mut self) -> Result<PolicyFiles, LoadError> {
         loop {
             if !self.dirty {
                 tokio::select! {
@@ -72,40 +81,43 @@ impl Watch {
                 }
                 self.dirty = true;
             }
-            let look = self.settled().await;
+            let read = self.settled().await;
             self.dirty = false;
+            let look = look_of(read.as_ref());
             if look != self.seen {
                 self.seen = look;
-                // Directories may have been replaced, and their watches lost with them.
-                self._watcher = watcher(&self.settings, &self.wake);
-                return;
+                // Directories may have been replaced, and their watches lost with them. Where no new watch is to be had, what is
+                // left of the old one is better than nothing.
+                if let Some(watcher) = watcher(&self.settings, &self.wake) {
+                    self._watcher = Some(watcher);
+                }
+                return read;
             }
         }
     }
 
     /// Looks until two looks agree.
-    async fn settled(&self) -> Look {
+    async fn settled(&self) -> Result<PolicyFiles, LoadError> {
         let mut last = look(&self.settings).await;
-        for _ in 0..PATIENCE {
-            if last == self.seen {
-                break;
+        let mut waited = 0;
+        loop {
+            let seen = look_of(last.as_ref());
+            if seen == self.seen || (waited >= PATIENCE && seen.is_ok()) {
+                return last;
             }
             tokio::time::sleep(SETTLE).await;
-            let next = look(&self.settings).await;
-            if next == last {
-                break;
+            waited = waited.saturating_add(1);
+            last = look(&self.settings).await;
+            if look_of(last.as_ref()) == seen {
+                return last;
             }
-            last = next;
         }
-        last
     }
 }
 
-async fn look(settings: &Arc<Settings>) -> Look {
+async fn look(settings: &Arc<Settings>) -> Result<PolicyFiles, LoadError> {
     let settings = Arc::clone(settings);
-    let read =
-        tokio::task::spawn_blocking(move || read(&settings).map(|files| files.digest()).map_err(|error| error.to_string()));
-    read.await.unwrap_or_else(|error| Err(error.to_string()))
+    tokio::task::spawn_blocking(move || read(&settings)).await.unwrap_or(Err(LoadError::BrokeOff))
 }
 
 fn watcher(settings: &Settings, wake: &Arc<Notify>) -> Option<RecommendedWatcher> {

@@ -20,7 +20,7 @@ fn settings(path: &Path, poll: Duration) -> Settings {
 /// Runs `change` on a watched path and says whether it was noticed, and whether within a second.
 async fn noticed(path: &Path, poll: Duration, change: impl FnOnce()) -> bool {
     let settings = settings(path, poll);
-    let mut watch = Watch::new(&settings, &read(&settings).unwrap());
+    let mut watch = Watch::new(&settings, read(&settings).as_ref());
     // Lets the first tick of the poll, which comes at once, pass.
     assert!(tokio::time::timeout(Duration::from_millis(80), watch.changed()).await.is_err(), "nothing has changed yet");
     let start = Instant::now();
@@ -96,13 +96,14 @@ async fn a_directory_that_vanishes_and_comes_back_are_two_changes() {
     fs::create_dir(&policies).unwrap();
     fs::write(policies.join("p.cedar"), FIRST).unwrap();
     let settings = settings(&policies, SOON);
-    let mut watch = Watch::new(&settings, &read(&settings).unwrap());
+    let mut watch = Watch::new(&settings, read(&settings).as_ref());
     fs::remove_dir_all(&policies).unwrap();
-    tokio::time::timeout(Duration::from_secs(2), watch.changed()).await.expect("gone");
-    assert!(read(&settings).is_err());
+    let gone = tokio::time::timeout(Duration::from_secs(2), watch.changed()).await.expect("gone");
+    assert!(gone.is_err());
     fs::create_dir(&policies).unwrap();
     fs::write(policies.join("p.cedar"), SECOND).unwrap();
-    tokio::time::timeout(Duration::from_secs(2), watch.changed()).await.expect("back");
+    let back = tokio::time::timeout(Duration::from_secs(2), watch.changed()).await.expect("back");
+    assert_eq!(back.unwrap(), read(&settings).unwrap());
 }
 
 #[tokio::test]
@@ -111,7 +112,7 @@ async fn touching_or_rewriting_the_same_content_is_not_a_change() {
     let file = directory.path().join("p.cedar");
     fs::write(&file, FIRST).unwrap();
     let settings = settings(directory.path(), SOON);
-    let mut watch = Watch::new(&settings, &read(&settings).unwrap());
+    let mut watch = Watch::new(&settings, read(&settings).as_ref());
     for _ in 0..3 {
         fs::write(&file, FIRST).unwrap();
         fs::write(directory.path().join("README.md"), "not a policy").unwrap();
@@ -120,18 +121,35 @@ async fn touching_or_rewriting_the_same_content_is_not_a_change() {
 }
 
 #[tokio::test]
+async fn what_was_not_there_is_watched_for() {
+    let directory = TempDir::new().unwrap();
+    let policies = directory.path().join("policies");
+    let settings = settings(&policies, NEVER);
+    let mut watch = Watch::new(&settings, read(&settings).as_ref());
+    assert!(tokio::time::timeout(Duration::from_millis(80), watch.changed()).await.is_err(), "it is known to be missing");
+    // Made elsewhere and put there in one step, as a volume is.
+    let made = directory.path().join(".made");
+    fs::create_dir(&made).unwrap();
+    fs::write(made.join("p.cedar"), FIRST).unwrap();
+    fs::rename(&made, &policies).unwrap();
+    let there = tokio::time::timeout(Duration::from_secs(2), watch.changed()).await.expect("there");
+    assert_eq!(there.unwrap(), read(&settings).unwrap());
+}
+
+#[tokio::test]
 async fn a_cancelled_wait_loses_nothing() {
     let directory = TempDir::new().unwrap();
     let file = directory.path().join("p.cedar");
     fs::write(&file, FIRST).unwrap();
     let settings = settings(directory.path(), NEVER);
-    let mut watch = Watch::new(&settings, &read(&settings).unwrap());
+    let mut watch = Watch::new(&settings, read(&settings).as_ref());
     fs::write(&file, SECOND).unwrap();
     for _ in 0..20 {
         // Shorter than files need to settle, so that the wait is cancelled in the middle.
         let _ = tokio::time::timeout(Duration::from_millis(5), watch.changed()).await;
     }
-    tokio::time::timeout(Duration::from_secs(2), watch.changed()).await.expect("the change is still there");
+    let changed = tokio::time::timeout(Duration::from_secs(2), watch.changed()).await.expect("the change is still there");
+    assert_eq!(changed.unwrap(), read(&settings).unwrap());
 }
 
 #[test]

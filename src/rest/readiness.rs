@@ -8,9 +8,10 @@ use serde_json::{Value, json};
 pub struct Check {
     name: &'static str,
     look: Box<dyn Fn() -> Verdict + Send + Sync>,
+    details: Option<Box<dyn Fn() -> Vec<String> + Send + Sync>>,
 }
 
-/// What a check found.
+/// What a check found, in words that anybody may read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
     /// The condition holds; the text says how (`12 policies`).
@@ -22,7 +23,26 @@ pub enum Verdict {
 impl Check {
     /// A check that `look` makes: it must not block, probes run it.
     pub fn new(name: &'static str, look: impl Fn() -> Verdict + Send + Sync + 'static) -> Self {
-        Self { name, look: Box::new(look) }
+        Self { name, look: Box::new(look), details: None }
+    }
+
+    /// With more to say, to those alone who are told details: what is wrong with which file, say.
+    #[must_use]
+    pub fn with_details(self, details: impl Fn() -> Vec<String> + Send + Sync + 'static) -> Self {
+        Self { details: Some(Box::new(details)), ..self }
+    }
+
+    fn told(&self, verdict: &Verdict, near: bool) -> Value {
+        let (ok, text) = match verdict {
+            Verdict::Holds(text) => (true, text),
+            Verdict::Fails(text) => (false, text),
+        };
+        let mut told = json!({ "name": self.name, "ok": ok, "detail": text });
+        let details = self.details.as_ref().filter(|_| near).map(|details| details()).unwrap_or_default();
+        if let (Some(fields), false) = (told.as_object_mut(), details.is_empty()) {
+            fields.insert("problems".to_owned(), details.into());
+        }
+        told
     }
 }
 
@@ -45,20 +65,28 @@ impl Readiness {
         Self { checks }
     }
 
-    /// Makes all checks: whether all hold, and the detail.
+    /// Makes all checks. Those who are `near` are told details.
     #[must_use]
-    pub fn look(&self) -> (bool, Value) {
-        let found: Vec<(&str, Verdict)> = self.checks.iter().map(|check| (check.name, (check.look)())).collect();
-        let ready = !found.is_empty() && found.iter().all(|(_, verdict)| matches!(verdict, Verdict::Holds(_)));
-        let checks: Vec<Value> = found.iter().map(|(name, verdict)| detail(name, verdict)).collect();
-        (ready, json!({ "ready": ready, "checks": checks }))
+    pub fn look(&self, near: bool) -> Found {
+        let found: Vec<(&Check, Verdict)> = self.checks.iter().map(|check| (check, (check.look)())).collect();
+        let failing = found.iter().filter_map(|(check, verdict)| match verdict {
+            Verdict::Holds(_) => None,
+            Verdict::Fails(text) => Some(format!("{}: {text}", check.name)),
+        });
+        let failing: Vec<String> = failing.collect();
+        let ready = !found.is_empty() && failing.is_empty();
+        let checks: Vec<Value> = found.iter().map(|(check, verdict)| check.told(verdict, near)).collect();
+        Found { ready, failing, detail: json!({ "ready": ready, "checks": checks }) }
     }
 }
 
-fn detail(name: &str, verdict: &Verdict) -> Value {
-    let (ok, text) = match verdict {
-        Verdict::Holds(text) => (true, text),
-        Verdict::Fails(text) => (false, text),
-    };
-    json!({ "name": name, "ok": ok, "detail": text })
+/// What all checks found together.
+#[derive(Debug)]
+pub struct Found {
+    /// Whether all hold.
+    pub ready: bool,
+    /// Those that do not, a line each.
+    pub failing: Vec<String>,
+    /// All of it, as JSON.
+    pub detail: Value,
 }

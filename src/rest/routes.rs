@@ -64,17 +64,21 @@ pub fn router(sources: Sources) -> Router {
         .with_state(Arc::new(Shown { sources, explaining: Semaphore::new(1) }))
 }
 
-async fn readyz(State(shown): State<Arc<Shown>>, RawQuery(query): RawQuery) -> Response {
-    let (holds, detail) = shown.sources.readiness.look();
-    let draining = shown.sources.stop.is_requested();
-    let code = if holds && !draining { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+async fn readyz(State(shown): State<Arc<Shown>>, peer: FromPeer, headers: HeaderMap, RawQuery(query): RawQuery) -> Response {
     let verbose = query.is_some_and(|query| query.split('&').any(|word| word == "verbose" || word.starts_with("verbose=")));
-    let short = match (draining, holds) {
-        (true, _) => "stopping\n",
-        (false, true) => "ok\n",
-        (false, false) => "not ready\n",
+    let near = verbose && shown.sources.refuses(peer, &headers).is_none();
+    let found = shown.sources.readiness.look(near);
+    let draining = shown.sources.stop.is_requested();
+    let code = if found.ready && !draining { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    if verbose {
+        return (code, json(&with_draining(found.detail, draining))).into_response();
+    }
+    let short = match (draining, found.ready) {
+        (true, _) => "stopping\n".to_owned(),
+        (false, true) => "ok\n".to_owned(),
+        (false, false) => format!("not ready\n{}\n", found.failing.join("\n")),
     };
-    if verbose { (code, json(&with_draining(detail, draining))).into_response() } else { (code, short).into_response() }
+    (code, short).into_response()
 }
 
 fn with_draining(mut detail: Value, draining: bool) -> Value {

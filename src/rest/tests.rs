@@ -33,7 +33,8 @@ async fn start() -> Running {
     let (draining, end) = (Stop::new(), Stop::new());
     let sources = Sources {
         readiness: Readiness::new(vec![
-            Check::new("policies", || Verdict::Holds("2 policies".to_owned())),
+            Check::new("policies", || Verdict::Holds("2 policies".to_owned()))
+                .with_details(|| vec!["p.cedar:1:1: no".to_owned()]),
             Check::new("log", look),
         ]),
         registry: Registry::with_prefix("cedarpost"),
@@ -85,6 +86,21 @@ async fn it_is_ready_while_all_checks_hold_and_alive_in_any_case() {
 }
 
 #[tokio::test]
+async fn a_no_says_why_and_details_are_for_those_who_are_told_them() {
+    let running = start().await;
+    running.writable.store(false, Ordering::SeqCst);
+    let (_, short) = running.get("/readyz").await;
+    assert!(short.ends_with("\r\n\r\nnot ready\nlog: disk full\n"), "{short}");
+    let (_, near) = running.get("/readyz?verbose").await;
+    assert_eq!(body(&near)["checks"][0]["problems"], json!(["p.cedar:1:1: no"]));
+    for host in ["evil.example", "sidecar.example.evil"] {
+        let (code, far) = running.send(&format!("GET /readyz?verbose HTTP/1.1\r\nHost: {host}\r\n\r\n")).await;
+        assert_eq!((code, &body(&far)["checks"][0]["problems"]), (503, &Value::Null), "{host}");
+        assert_eq!(body(&far)["checks"][1]["detail"], "disk full", "the reason itself is for everybody");
+    }
+}
+
+#[tokio::test]
 async fn it_is_not_ready_once_it_drains() {
     let running = start().await;
     running.draining.request();
@@ -95,7 +111,7 @@ async fn it_is_not_ready_once_it_drains() {
 
 #[test]
 fn without_any_check_nothing_is_ready() {
-    assert!(!Readiness::default().look().0);
+    assert!(!Readiness::default().look(true).ready);
 }
 
 #[tokio::test]

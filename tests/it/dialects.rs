@@ -452,3 +452,25 @@ async fn the_same_question_gets_the_same_verdict_and_reasons_in_every_language()
     }
     lab.sidecar.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_no_policies_are_in_force_the_answer_is_no_in_every_language() {
+    let lab = Lab::with("permit (\n", "", "", &[]).await;
+    let mut said = Vec::new();
+    for mut dialect in lab.dialects().await {
+        for case in CASES.iter().filter(|case| ["echo", "note:1", "greet"].contains(&case.target)) {
+            let answer = dialect.ask(case).await;
+            assert_eq!(answer.verdict, Verdict::Deny, "{}: {}: {answer:?}", dialect.name(), case.name);
+            let sentence = "Denied: no policies are in force, so nothing is allowed now. Decision ULID Try again later.";
+            assert_eq!(answer.sentence, sentence, "{}: {}", dialect.name(), case.name);
+            said.push(answer.decision);
+        }
+    }
+    let records = lab.records().await;
+    for decision in said {
+        let record = records.iter().find(|record| record["id"] == decision.as_str()).expect("every answer is recorded");
+        let causes = record["judgements"].as_array().unwrap().iter().map(|judgement| &judgement["cause"]);
+        assert_eq!(causes.collect::<Vec<_>>(), ["no_policies_in_force"; 2], "{record}");
+    }
+    lab.sidecar.stop().await;
+}

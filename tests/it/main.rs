@@ -70,6 +70,8 @@ mod identity;
 #[cfg(test)]
 mod inject;
 #[cfg(test)]
+mod no_policies;
+#[cfg(test)]
 mod operations;
 #[cfg(test)]
 mod policies;
@@ -83,6 +85,8 @@ mod ship;
 mod stdio;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod swaps;
 #[cfg(test)]
 mod tamper;
 #[cfg(test)]

@@ -102,7 +102,8 @@ pub(super) fn write_judgement(json: &mut Json, judgement: &Judgement) {
         | Cause::NotEvaluable
         | Cause::UnknownTool
         | Cause::Drifted
-        | Cause::UnknownPrincipal => {}
+        | Cause::UnknownPrincipal
+        | Cause::NoPoliciesInForce => {}
     }
     json.key("faults");
     write_list(json, LIST, &judgement.faults, write_fault);

@@ -74,7 +74,7 @@ Exit codes:
     0  done, or stopped as asked
     1  failed while running
     2  the command line cannot be understood
-    3  the answer is no: policies are invalid (also at the start of a sidecar) or fail their
+    3  the answer is no: policies are invalid (also at the start of `stdio`) or fail their
        tests, the log does not verify, tools differ from the lock (catalog diff
        --fail-on-drift), manifests are not injected (inject --verify), `check` says anything but allow, `identity test` lets nobody in, or
        a ruling does not count

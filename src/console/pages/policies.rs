@@ -28,9 +28,13 @@ fn state(status: &PolicyStatus) -> Html {
     let term = |name: &'static str, value: Html| html((el("dt").with(name), el("dd").with(value)));
     let last = &status.last_report;
     let accepted = if last.accepted { badge("accepted") } else { badge("refused") };
+    let (in_force, fingerprint) = match &status.in_force {
+        Some(fingerprint) => (html(format!("{} policies", status.policies)), Some(fingerprint.to_string())),
+        None => (span("badge bad").with("none"), None),
+    };
     let facts = el("dl").class("facts row").with((
-        term("In force", html(format!("{} policies", status.policies))),
-        term("Fingerprint", el("code").class("break").with(status.fingerprint.to_string())),
+        term("In force", in_force),
+        term("Fingerprint", fingerprint.map_or_else(|| span("absent").with("–"), |text| el("code").class("break").with(text))),
         term("Last load", html((accepted, " ", time(last.at)))),
     ));
     el("section").class("panel").attr("aria-label", "State").with(facts)
@@ -42,7 +46,11 @@ fn problems(status: &PolicyStatus) -> Html {
     let list = |items: Vec<Html>| el("ul").class("plain").with(items);
     let refused = (!status.last_report.accepted).then(|| {
         let items = status.last_report.problems.iter().map(|problem| item(problem)).collect();
-        alert("notice bad", (el("p").with("The files on disk were refused; the policies before stay in force."), list(items)))
+        let what = match status.in_force {
+            Some(_) => "The files on disk were refused; the policies before stay in force.",
+            None => "The files on disk were refused and no others are in force: every call is denied.",
+        };
+        alert("notice bad", (el("p").with(what), list(items)))
     });
     let warnings = (!status.warnings.is_empty()).then(|| {
         let items = status.warnings.iter().map(|problem| item(problem)).collect();

@@ -117,6 +117,9 @@ impl PolicySnapshot {
         match &judgement.cause {
             Cause::Drifted => changes::other("a review of the tool's definition: `cedarpost catalog diff` shows what changed"),
             Cause::NotRepresentable(_) => changes::other("arguments that fit the type that policies know of this tool"),
+            Cause::NoPoliciesInForce => changes::other(
+                "policies that can be put in force: `cedarpost policy check` says what is wrong with those there are",
+            ),
             _ => changes::other("another request: this one does not fit the vocabulary that policies are written in"),
         }
     }
@@ -165,7 +168,8 @@ const fn answer(cause: &Cause) -> Answer {
         | Cause::UnknownTool
         | Cause::Drifted
         | Cause::UnknownPrincipal
-        | Cause::InvalidRequest(_) => Answer::Deny,
+        | Cause::InvalidRequest(_)
+        | Cause::NoPoliciesInForce => Answer::Deny,
     }
 }
 
@@ -179,7 +183,8 @@ fn detail(cause: &Cause) -> Option<String> {
         | Cause::NotEvaluable
         | Cause::UnknownTool
         | Cause::Drifted
-        | Cause::UnknownPrincipal => None,
+        | Cause::UnknownPrincipal
+        | Cause::NoPoliciesInForce => None,
     }
 }
 

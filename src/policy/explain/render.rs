@@ -52,6 +52,7 @@ impl Explained {
             "drifted" => "the tool is not as the catalog lock has it".to_owned(),
             "unknown_principal" => "not declared anywhere".to_owned(),
             "invalid_request" => "the request does not fit the vocabulary".to_owned(),
+            "no_policies_in_force" => "no policies could be put in force since the start".to_owned(),
             other => other.replace('_', " "),
         }
     }

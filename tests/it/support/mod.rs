@@ -13,6 +13,7 @@ mod sidecar;
 mod stdio;
 pub(crate) mod tiles;
 mod upstream;
+mod volume;
 
 pub(crate) use asked::{Asked, asked, framed};
 pub(crate) use ca::{Ca, Issued, Wish, client as tls_client, client_of as tls_client_of, connect as tls_connect, self_signed};
@@ -25,3 +26,4 @@ pub(crate) use served::Served;
 pub(crate) use sidecar::{Home, PATH, Sidecar, cedarpost};
 pub(crate) use stdio::{Desk, SERVER, Talk, shown, until};
 pub(crate) use upstream::{Framing, Seen, Upstream};
+pub(crate) use volume::{Files, Volume, files};

@@ -77,6 +77,11 @@ impl Served {
         self.log.lock().clone()
     }
 
+    /// Where another face listens.
+    pub(crate) fn face(&self, name: &str) -> SocketAddr {
+        listening(&self.log(), name).unwrap_or_else(|| panic!("no face {name}: {}", self.log()))
+    }
+
     /// What the admin face answers.
     pub(crate) async fn get(&self, path: &str) -> Reply {
         let headers = HeaderMap::from_iter([(http::header::HOST, "localhost".parse().unwrap())]);

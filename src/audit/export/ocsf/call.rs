@@ -216,7 +216,7 @@ fn disposition(leaf: &Leaf, verdict: Verdict) -> (u64, &'static str) {
         Verdict::Allow => (1, "Allowed"),
         Verdict::Approval => (26, "Unauthorized"),
         Verdict::Deny if any(&["forbidden", "no_permit", "approval_missing", "unknown_principal"]) => (26, "Unauthorized"),
-        Verdict::Deny if any(&["not_evaluable", "not_representable", "invalid_request"]) => (27, "Error"),
+        Verdict::Deny if any(&["not_evaluable", "not_representable", "invalid_request", "no_policies_in_force"]) => (27, "Error"),
         Verdict::Deny => (2, "Blocked"),
         Verdict::Unknown => (0, "Unknown"),
     }

@@ -50,7 +50,8 @@ const fn is_doubt(cause: &Cause) -> bool {
         | Cause::UnknownTool
         | Cause::Drifted
         | Cause::UnknownPrincipal
-        | Cause::InvalidRequest(_) => true,
+        | Cause::InvalidRequest(_)
+        | Cause::NoPoliciesInForce => true,
     }
 }
 
@@ -98,6 +99,7 @@ fn got(case: &Case, decision: &Decision, judgement: &Judgement) -> String {
         Cause::Drifted => format!("tool `{}` is not as it was reviewed", tool(case)),
         Cause::UnknownPrincipal => format!("{who} is not declared, by a file or by roles in the test"),
         Cause::InvalidRequest(why) => format!("the request is invalid: {why}"),
+        Cause::NoPoliciesInForce => "no policies are in force".to_owned(),
     };
     format!("{}: {why}", decision.name())
 }
