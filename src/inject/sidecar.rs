@@ -36,7 +36,9 @@ pub(super) fn container(wish: &Wish, settings: &Settings, probes: &[String], nam
         },
         "securityContext": security(settings),
         // The containers behind it start once it listens, so a server that wants its address fails loudly instead of going around it.
-        "startupProbe": probe("/readyz", settings.admin_port, 1, 60),
+        // Whether there are policies to decide by is asked by the readiness probe alone: were it asked here, bad policies would have the
+        // sidecar killed over and over, and hold up the containers behind it for ever.
+        "startupProbe": probe("/livez", settings.admin_port, 1, 60),
         "readinessProbe": probe("/readyz", settings.admin_port, 5, 2),
         "livenessProbe": probe("/livez", settings.admin_port, 10, 3),
         "terminationMessagePath": "/dev/termination-log",
