@@ -15,6 +15,7 @@ pub mod clock;
 mod json;
 pub mod lifecycle;
 pub mod listen;
+pub mod note;
 pub mod outbound;
 pub mod storage;
 pub mod telemetry;

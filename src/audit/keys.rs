@@ -14,8 +14,6 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use ring::rand::{SecureRandom, SystemRandom};
-use rustls::pki_types::PrivatePkcs8KeyDer;
-use rustls::pki_types::pem::PemObject;
 
 use super::tlog::checkpoint::CheckpointError;
 use super::tlog::key::KeyError;
@@ -279,11 +277,7 @@ fn key_files(keys: &Path, endings: &[&str], name: &KeyName) -> Result<Vec<KeyFil
 fn read_key(path: PathBuf, name: &KeyName) -> Result<KeyFile, KeysError> {
     let long = path.metadata().map_err(KeysError::file("read", &path))?.len() > MAX_FILE;
     let bytes = if long { Vec::new() } else { std::fs::read(&path).map_err(KeysError::file("read", &path))? };
-    let der = match PrivatePkcs8KeyDer::from_pem_slice(&bytes) {
-        Ok(der) => der.secret_pkcs8_der().to_vec(),
-        Err(_) => bytes,
-    };
-    match SigningKey::from_pkcs8(name.clone(), &der) {
+    match SigningKey::from_pkcs8_file(name.clone(), &bytes) {
         Ok(key) => Ok(KeyFile { path, key }),
         Err(source) => Err(KeysError::Key { path, source }),
     }

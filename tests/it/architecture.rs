@@ -16,6 +16,8 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("json", &[]),
     ("lifecycle", &["domain", "clock"]),
     ("listen", &["domain", "clock", "lifecycle"]),
+    // Signed texts, of the log and of policies.
+    ("note", &[]),
     ("outbound", &["domain", "clock", "lifecycle"]),
     ("storage", &["domain", "clock", "lifecycle"]),
     ("telemetry", &["domain", "clock", "lifecycle"]),
@@ -79,6 +81,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "clock",
             "lifecycle",
             "listen",
+            "note",
             "outbound",
             "storage",
             "telemetry",
@@ -89,7 +92,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("demo", ROOF),
 ];
 
-const GROUND: &[&str] = &["domain", "clock", "json", "lifecycle", "listen", "outbound", "storage", "telemetry"];
+const GROUND: &[&str] = &["domain", "clock", "json", "lifecycle", "listen", "note", "outbound", "storage", "telemetry"];
 const ROOF: &[&str] = &["*"];
 
 /// What only some places may write: a text in the source, and its homes, each a module or the beginning of a file's path.
@@ -107,7 +110,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("tracing_subscriber", &["telemetry"]),
     ("object_store::", &["audit/ship"]),
     ("flate2::", &["audit/ship/feed"]),
-    ("rustls::", &["audit", "identity", "listen", "outbound", "proxy/upstream"]),
+    // Notes: only to find a key in a PEM file.
+    ("rustls::", &["audit", "identity", "listen", "note", "outbound", "proxy/upstream"]),
     ("x509_cert::", &["listen"]),
     ("rcgen::", &["injector"]),
     ("peer_cred(", &["listen"]),

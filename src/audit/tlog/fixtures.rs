@@ -1,36 +1,15 @@
-//! What the tests of the transparency log share: keys with known seeds, and trees that keep every hash.
+//! What the tests of the transparency log share: trees that keep every hash.
 
 use std::collections::HashMap;
 
 use super::checkpoint::{Checkpoint, SignedCheckpoint};
-use super::cosignature::Cosigner;
 use super::frontier::Frontier;
 use super::hash::TreeHash;
-use super::key::KeyName;
 use super::merkle::{HashReader, Node};
-use super::note::SigningKey;
+pub(super) use crate::note::fixtures::{cosigner, name, signing_key, some_flips};
 
 /// The log of most tests.
 pub(super) const ORIGIN: &str = "audit.example/sidecar/test";
-
-/// An Ed25519 key in PKCS #8 form (version 1, as `openssl genpkey` writes it) with 32 times the same byte as its seed.
-pub(super) fn pkcs8(seed: u8) -> Vec<u8> {
-    let mut der = vec![0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
-    der.extend_from_slice(&[seed; 32]);
-    der
-}
-
-pub(super) fn name(name: &str) -> KeyName {
-    KeyName::new(name).unwrap()
-}
-
-pub(super) fn signing_key(key_name: &str, seed: u8) -> SigningKey {
-    SigningKey::from_pkcs8(name(key_name), &pkcs8(seed)).unwrap()
-}
-
-pub(super) fn cosigner(key_name: &str, seed: u8) -> Cosigner {
-    Cosigner::from_pkcs8(name(key_name), &pkcs8(seed)).unwrap()
-}
 
 /// A tree whose leaf n is the decimal text of n.
 #[derive(Default)]
@@ -77,19 +56,4 @@ pub(super) fn leaf(index: u64) -> Vec<u8> {
 pub(super) fn hex(text: &str) -> Vec<u8> {
     let digits = text.as_bytes().chunks(2);
     digits.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap()).collect()
-}
-
-/// Every form of `bytes` with one bit changed, and where.
-pub(super) fn flips(bytes: &[u8]) -> impl Iterator<Item = (usize, Vec<u8>)> {
-    (0..bytes.len() * 8).map(|bit| {
-        let mut flipped = bytes.to_vec();
-        flipped[bit / 8] ^= 1 << (bit % 8);
-        (bit / 8, flipped)
-    })
-}
-
-/// One changed bit of each byte, another one from byte to byte, and the one that tells capitals from small letters: for checks that
-/// take a signature each.
-pub(super) fn some_flips(bytes: &[u8]) -> impl Iterator<Item = (usize, Vec<u8>)> {
-    flips(bytes).enumerate().filter(|(bit, (byte, _))| bit % 8 == byte % 8 || bit % 8 == 5).map(|(_, flip)| flip)
 }

@@ -79,6 +79,22 @@ impl fmt::Debug for TreeHash {
     }
 }
 
+/// Reads lines of one hash each up to a blank line, at most `limit` of them; after them is what follows the blank line.
+pub(super) fn split_hashes(text: &str, limit: usize) -> Option<(Vec<TreeHash>, &str)> {
+    let (mut hashes, mut rest) = (Vec::new(), text);
+    loop {
+        let (line, after) = rest.split_once('\n')?;
+        rest = after;
+        if line.is_empty() {
+            return Some((hashes, rest));
+        }
+        if hashes.len() == limit {
+            return None;
+        }
+        hashes.push(TreeHash::parse(line)?);
+    }
+}
+
 #[cfg(test)]
 #[path = "hash_tests.rs"]
 mod tests;

@@ -32,3 +32,14 @@ fn only_canonical_base64_of_32_bytes_is_read() {
         assert_eq!(TreeHash::parse(wrong), None, "{wrong}");
     }
 }
+
+#[test]
+fn hashes_end_with_a_blank_line_and_a_limit() {
+    let hash = TreeHash::EMPTY;
+    let text = format!("{hash}\n{hash}\n\nrest");
+    assert_eq!(split_hashes(&text, 2), Some((vec![hash, hash], "rest")));
+    assert_eq!(split_hashes(&text, 1), None);
+    assert_eq!(split_hashes("\n", 0), Some((Vec::new(), "")));
+    assert_eq!(split_hashes("", 2), None);
+    assert_eq!(split_hashes(&format!("{hash}"), 2), None);
+}

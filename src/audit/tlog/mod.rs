@@ -4,31 +4,26 @@
 //! clock: bytes and times come in, bytes and decisions go out. Whatever comes from outside is refused in doubt, at bounded cost.
 //!
 //! - The tree: [`hash`], [`frontier`] (appending), [`merkle`] (proofs).
-//! - Signed texts: [`key`], [`note`], [`cosignature`], [`checkpoint`].
+//! - Signed texts: [`checkpoint`], over [`crate::note`].
 //! - What to believe: [`rotation`] (keys that follow each other), [`trust`], [`proof`] (receipts).
 //! - Publishing: [`tile`] (the log as files), [`witness`] (others who vouch that there is one log).
 
 pub mod checkpoint;
-pub mod cosignature;
 pub mod frontier;
 pub mod hash;
-pub mod key;
 pub mod merkle;
-pub mod note;
 pub mod proof;
 pub mod rotation;
-mod text;
 pub mod tile;
 pub mod trust;
 pub mod witness;
 
+use crate::note::text;
+pub use crate::note::{self, Algorithm, Cosigner, KeyName, Note, Signature, SigningKey, VerifierKey, cosignature, key};
 pub use checkpoint::{Checkpoint, SignedCheckpoint};
-pub use cosignature::Cosigner;
 pub use frontier::Frontier;
 pub use hash::TreeHash;
-pub use key::{Algorithm, KeyName, VerifierKey};
 pub use merkle::{HashReader, Node};
-pub use note::{Note, Signature, SigningKey};
 pub use proof::Proof;
 pub use rotation::KeySchedule;
 pub use tile::{Tile, TileHashes, TileReader};

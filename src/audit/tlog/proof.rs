@@ -6,10 +6,10 @@
 use std::fmt;
 
 use super::checkpoint::{CheckpointError, SignedCheckpoint};
-use super::hash::TreeHash;
+use super::hash::{TreeHash, split_hashes};
 use super::merkle::{MAX_PROOF, ProofError};
 use super::note::MAX_NOTE;
-use super::text::{base64, parse_base64, parse_decimal, split_hashes};
+use super::text::{base64, parse_base64, parse_decimal};
 use super::trust::{DistrustError, Trust, VerifiedCheckpoint};
 
 /// The most extra data, in bytes.

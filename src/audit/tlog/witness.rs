@@ -9,12 +9,12 @@ use std::fmt;
 
 use super::checkpoint::{Checkpoint, CheckpointError, SignedCheckpoint};
 use super::cosignature::Cosigner;
-use super::hash::TreeHash;
+use super::hash::{TreeHash, split_hashes};
 use super::key::{Algorithm, VerifierKey};
 use super::merkle::{MAX_PROOF, MAX_SIZE, ProofError, verify_consistency};
 use super::note::{MAX_NOTE, Signature, VerifyNoteError, parse_signatures};
 use super::rotation::ScheduleError;
-use super::text::{parse_decimal, split_hashes};
+use super::text::parse_decimal;
 
 /// The longest body, in bytes: a note, 63 hashes and the short lines.
 pub const MAX_BODY: usize = MAX_NOTE + 4 * 1024;

@@ -96,3 +96,33 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_private_key_as_text_is_the_same_key_again_and_has_one_spelling() {
+    let random = ring::rand::SystemRandom::new();
+    let text = NamedPair::generate_text(name("policies.example/shop"), &random).unwrap();
+    let pair = NamedPair::from_text(&text).unwrap();
+    assert_eq!(pair.verifier().name().as_str(), "policies.example/shop");
+    assert!(pair.verifier().has_signed(b"text", pair.sign(b"text").as_ref()));
+    assert!(!format!("{pair:?}").contains(text.rsplit('+').next().unwrap()));
+    for (wrong, error) in [
+        (text.replace("PRIVATE+KEY+", ""), KeyError::PrivateForm),
+        (text.replace("example/shop", "example/shops"), KeyError::Id),
+        (format!("{}\n", *text), KeyError::PrivateForm),
+        (text.get(..text.len() - 4).unwrap().to_owned(), KeyError::PrivateForm),
+        ("PRIVATE+KEY+a+b".to_owned(), KeyError::PrivateForm),
+        (String::new(), KeyError::PrivateForm),
+    ] {
+        assert_eq!(NamedPair::from_text(&wrong).unwrap_err(), error, "{wrong}");
+    }
+}
+
+/// The key in the documentation of Go's `golang.org/x/mod/sumdb/note`.
+#[test]
+fn the_private_key_of_go_is_read() {
+    let text = "PRIVATE+KEY+PeterNeumann+c74f20a3+AYEKFALVFGyNhPJEMzD1QIDr+Y7hfZx09iUvxdXHKDFz";
+    assert_eq!(
+        NamedPair::from_text(text).unwrap().verifier().to_string(),
+        "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW"
+    );
+}

@@ -6,42 +6,24 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::hash::TreeHash;
-
 /// Reads a decimal number: digits only, and no zero before others.
-pub(super) fn parse_decimal(text: &str) -> Option<u64> {
+pub(crate) fn parse_decimal(text: &str) -> Option<u64> {
     let canonical = text == "0" || !text.starts_with('0');
     if canonical && text.bytes().all(|byte| byte.is_ascii_digit()) { text.parse().ok() } else { None }
 }
 
 /// Reads base64 in its canonical form.
-pub(super) fn parse_base64(text: &str) -> Option<Vec<u8>> {
+pub(crate) fn parse_base64(text: &str) -> Option<Vec<u8>> {
     STANDARD.decode(text).ok()
 }
 
 /// Writes base64.
-pub(super) fn base64(bytes: &[u8]) -> String {
+pub(crate) fn base64(bytes: &[u8]) -> String {
     STANDARD.encode(bytes)
 }
 
-/// Reads lines of one hash each up to a blank line, at most `limit` of them; after them is what follows the blank line.
-pub(super) fn split_hashes(text: &str, limit: usize) -> Option<(Vec<TreeHash>, &str)> {
-    let (mut hashes, mut rest) = (Vec::new(), text);
-    loop {
-        let (line, after) = rest.split_once('\n')?;
-        rest = after;
-        if line.is_empty() {
-            return Some((hashes, rest));
-        }
-        if hashes.len() == limit {
-            return None;
-        }
-        hashes.push(TreeHash::parse(line)?);
-    }
-}
-
 /// Whether a text has characters that none of the forms allow: those below U+0020 other than the newline.
-pub(super) fn has_control(text: &str) -> bool {
+pub(crate) fn has_control(text: &str) -> bool {
     text.bytes().any(|byte| byte < b' ' && byte != b'\n')
 }
 

@@ -1,4 +1,4 @@
-//! The pieces that all texts of the log are made of.
+//! The pieces that all signed texts are made of.
 
 use proptest::prelude::*;
 
@@ -19,17 +19,6 @@ fn base64_has_one_spelling() {
     for wrong in ["AAA", "AAB=", "AAA==", "AA-_", "AAA=\n", "A A="] {
         assert_eq!(parse_base64(wrong), None, "{wrong}");
     }
-}
-
-#[test]
-fn hashes_end_with_a_blank_line_and_a_limit() {
-    let hash = TreeHash::EMPTY;
-    let text = format!("{hash}\n{hash}\n\nrest");
-    assert_eq!(split_hashes(&text, 2), Some((vec![hash, hash], "rest")));
-    assert_eq!(split_hashes(&text, 1), None);
-    assert_eq!(split_hashes("\n", 0), Some((Vec::new(), "")));
-    assert_eq!(split_hashes("", 2), None);
-    assert_eq!(split_hashes(&format!("{hash}"), 2), None);
 }
 
 proptest! {

@@ -2,11 +2,14 @@
 //!
 //! A note is read and written without losing a byte, signatures of unknown keys included. Whoever wants to believe the text goes
 //! through [`Note::verify`]: unknown signatures do not count, one wrong signature of a known key spoils the note, and at least one
-//! must be right. The limits keep a hostile note cheap. What the text of a log's note means: [`super::checkpoint`].
+//! must be right. The limits keep a hostile note cheap. What a text means is up to whoever signs it.
 
 use std::fmt;
 
 use ring::rand::SecureRandom;
+use rustls::pki_types::PrivatePkcs8KeyDer;
+use rustls::pki_types::pem::PemObject;
+use zeroize::Zeroizing;
 
 use super::cosignature;
 use super::key::{Algorithm, KeyError, KeyId, KeyName, NamedPair, VerifierKey};
@@ -62,7 +65,7 @@ pub struct Signature {
 }
 
 impl Signature {
-    pub(super) fn new(key: &VerifierKey, bytes: Vec<u8>) -> Self {
+    pub(crate) fn new(key: &VerifierKey, bytes: Vec<u8>) -> Self {
         Self { name: key.name().clone(), id: key.id(), bytes }
     }
 
@@ -90,7 +93,7 @@ impl Signature {
     }
 
     /// What follows the id.
-    pub(super) fn bytes(&self) -> &[u8] {
+    pub(crate) fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
@@ -123,6 +126,24 @@ impl SigningKey {
     /// Reads a key pair in PKCS #8 form.
     pub fn from_pkcs8(name: KeyName, der: &[u8]) -> Result<Self, KeyError> {
         NamedPair::from_pkcs8(name, Algorithm::Ed25519, der).map(Self)
+    }
+
+    /// Reads a file with a key pair in PKCS #8 form, which may be PEM.
+    pub fn from_pkcs8_file(name: KeyName, bytes: &[u8]) -> Result<Self, KeyError> {
+        match PrivatePkcs8KeyDer::from_pem_slice(bytes) {
+            Ok(der) => Self::from_pkcs8(name, der.secret_pkcs8_der()),
+            Err(_) => Self::from_pkcs8(name, bytes),
+        }
+    }
+
+    /// Makes a new key as a line of text, which has its name in it: `PRIVATE+KEY+name+id+key`. Whoever has it can sign.
+    pub fn generate_text(name: KeyName, random: &dyn SecureRandom) -> Result<Zeroizing<String>, KeyError> {
+        NamedPair::generate_text(name, random)
+    }
+
+    /// Reads such a line.
+    pub fn from_text(text: &str) -> Result<Self, KeyError> {
+        NamedPair::from_text(text).map(Self)
     }
 
     /// The public half.
@@ -256,7 +277,7 @@ impl<'k> Signers<'k> {
 }
 
 /// Reads signature lines, each with its newline; at least one.
-pub(super) fn parse_signatures(lines: &str) -> Result<Vec<Signature>, NoteError> {
+pub(crate) fn parse_signatures(lines: &str) -> Result<Vec<Signature>, NoteError> {
     let lines = lines.strip_suffix('\n').ok_or(NoteError::Unsigned)?;
     if lines.split('\n').nth(MAX_SIGNATURES).is_some() {
         return Err(NoteError::TooMany);
@@ -273,5 +294,5 @@ fn check_signature(text: &str, key: &VerifierKey, signature: &Signature) -> Opti
 }
 
 #[cfg(test)]
-#[path = "note_tests.rs"]
+#[path = "signed_tests.rs"]
 mod tests;

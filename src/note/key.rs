@@ -2,7 +2,7 @@
 //!
 //! A key is known by its name and a 32-bit id together; the id depends on what the key is for, so that one Ed25519 key used as a
 //! log's and as a witness's is two keys. Keys come from the operator; where the private half is kept is not decided here. Read
-//! next: [`super::note`].
+//! next: [`super::signed`].
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,6 +10,7 @@ use std::str::FromStr;
 use ring::digest;
 use ring::rand::SecureRandom;
 use ring::signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey};
+use zeroize::Zeroizing;
 
 use super::text::{base64, parse_base64};
 
@@ -34,6 +35,9 @@ pub enum KeyError {
     /// The key is one under which anybody can sign, or not in its canonical form.
     #[error("the key is one under which anybody can sign")]
     Weak,
+    /// The text is not that of a private key.
+    #[error("a private key reads `PRIVATE+KEY+name+id+key`")]
+    PrivateForm,
     /// The private key is not an Ed25519 key in PKCS #8 form.
     #[error("the private key is not an Ed25519 key in PKCS #8 form")]
     Pkcs8,
@@ -167,7 +171,7 @@ impl VerifierKey {
     }
 
     /// Whether `signature` is the Ed25519 signature of `message`.
-    pub(super) fn has_signed(&self, message: &[u8], signature: &[u8]) -> bool {
+    pub(crate) fn has_signed(&self, message: &[u8], signature: &[u8]) -> bool {
         UnparsedPublicKey::new(&ED25519, self.public).verify(message, signature).is_ok()
     }
 }
@@ -225,30 +229,66 @@ fn is_weak(public: &[u8; 32]) -> bool {
     small || large || ORDER_8.contains(&y)
 }
 
-/// A key pair with its name: what [`super::note::SigningKey`] and [`super::cosignature::Cosigner`] are made of.
-pub(super) struct NamedPair {
+/// How the text of a private key begins.
+const PRIVATE: &str = "PRIVATE+KEY+";
+
+/// A key pair with its name: what [`super::signed::SigningKey`] and [`super::cosignature::Cosigner`] are made of.
+pub(crate) struct NamedPair {
     pair: Ed25519KeyPair,
     verifier: VerifierKey,
 }
 
 impl NamedPair {
     /// A new key pair in PKCS #8 form.
-    pub(super) fn generate(random: &dyn SecureRandom) -> Result<ring::pkcs8::Document, KeyError> {
+    pub(crate) fn generate(random: &dyn SecureRandom) -> Result<ring::pkcs8::Document, KeyError> {
         Ed25519KeyPair::generate_pkcs8(random).map_err(|_| KeyError::Random)
     }
 
     /// Reads a key pair; files of `openssl genpkey`, which leave the public half out, are read too.
-    pub(super) fn from_pkcs8(name: KeyName, algorithm: Algorithm, der: &[u8]) -> Result<Self, KeyError> {
+    pub(crate) fn from_pkcs8(name: KeyName, algorithm: Algorithm, der: &[u8]) -> Result<Self, KeyError> {
         let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(der).map_err(|_| KeyError::Pkcs8)?;
         let public = pair.public_key().as_ref().try_into().map_err(|_| KeyError::Pkcs8)?;
         Ok(Self { pair, verifier: VerifierKey::new(name, algorithm, public) })
     }
 
-    pub(super) const fn verifier(&self) -> &VerifierKey {
+    /// A new private key as text, which has its name in it: `PRIVATE+KEY+name+id+base64(type || seed)`, the form of Go's
+    /// `sumdb/note`, which other implementations of signed notes read, too.
+    pub(crate) fn generate_text(name: KeyName, random: &dyn SecureRandom) -> Result<Zeroizing<String>, KeyError> {
+        let mut seed = Zeroizing::new([0; 32]);
+        random.fill(&mut *seed).map_err(|_| KeyError::Random)?;
+        let verifier = Self::from_seed(name, &*seed)?.verifier;
+        let mut bytes = Zeroizing::new(vec![Algorithm::Ed25519.byte()]);
+        bytes.extend_from_slice(&*seed);
+        let encoded = Zeroizing::new(base64(&bytes));
+        Ok(Zeroizing::new(format!("{PRIVATE}{}+{}+{}", verifier.name, verifier.id, *encoded)))
+    }
+
+    /// Reads a private key in that form.
+    pub(crate) fn from_text(text: &str) -> Result<Self, KeyError> {
+        let mut parts = text.strip_prefix(PRIVATE).ok_or(KeyError::PrivateForm)?.splitn(3, '+');
+        let (Some(name), Some(id), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
+            return Err(KeyError::PrivateForm);
+        };
+        let bytes = Zeroizing::new(parse_base64(key).ok_or(KeyError::PrivateForm)?);
+        let (algorithm, seed) = bytes.split_first().ok_or(KeyError::PrivateForm)?;
+        if Algorithm::from_byte(*algorithm) != Some(Algorithm::Ed25519) {
+            return Err(KeyError::Algorithm);
+        }
+        let pair = Self::from_seed(KeyName::new(name)?, seed)?;
+        if pair.verifier.id.to_string() == id { Ok(pair) } else { Err(KeyError::Id) }
+    }
+
+    fn from_seed(name: KeyName, seed: &[u8]) -> Result<Self, KeyError> {
+        let pair = Ed25519KeyPair::from_seed_unchecked(seed).map_err(|_| KeyError::PrivateForm)?;
+        let public = pair.public_key().as_ref().try_into().map_err(|_| KeyError::PrivateForm)?;
+        Ok(Self { pair, verifier: VerifierKey::new(name, Algorithm::Ed25519, public) })
+    }
+
+    pub(crate) const fn verifier(&self) -> &VerifierKey {
         &self.verifier
     }
 
-    pub(super) fn sign(&self, message: &[u8]) -> ring::signature::Signature {
+    pub(crate) fn sign(&self, message: &[u8]) -> ring::signature::Signature {
         self.pair.sign(message)
     }
 }

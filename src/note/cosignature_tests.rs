@@ -1,7 +1,7 @@
 //! Cosignatures: made and verified, and a changed one counts for nothing.
 
 use super::super::fixtures::{cosigner, signing_key, some_flips};
-use super::super::note::Note;
+use super::super::signed::Note;
 use super::*;
 
 const TEXT: &str = "example.com/behind-the-sofa\n20852163\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n";
