@@ -15,8 +15,11 @@ use crate::domain::AttributeKind;
 use crate::gate::{self, AdoptError, ApprovalSettings, Books, Gate};
 use crate::identity::{self, Identity, Upkeep};
 use crate::lifecycle::{Reload, Stop};
-use crate::policy::{self, DeclaredPrincipal, LoadError, MetaTool, PolicyFiles, PrincipalKind, Watch};
+use crate::policy::{self, BundleSettings, DeclaredPrincipal, LoadError, MetaTool, PolicyFiles, PrincipalKind, Watch};
 use crate::storage::LocalDisk;
+
+/// The file beside the log that says which version of signed policies was the highest in force.
+const HIGHEST: &str = "policies.highest";
 
 /// What is open once a sidecar runs.
 pub(super) struct Rooms {
@@ -44,7 +47,9 @@ impl Rooms {
 
     async fn open_gate(config: &Config, log: Log, clock: Clock, registry: &mut Registry) -> anyhow::Result<Self> {
         let servers = config.servers.iter().map(Into::into).collect();
-        let settings = policy_settings(&config.policy, config.identity.as_ref(), config.callers.ways.attributes(), servers);
+        let mut settings = policy_settings(&config.policy, config.identity.as_ref(), config.callers.ways.attributes(), servers);
+        // All places of `stdio` share it: what one of them had in force, no other goes below.
+        settings.bundle = settings.bundle.map(|bundle| bundle.remembering(config.audit.directory.join(HIGHEST)));
         let read = policy::read(&settings);
         let watch = Watch::new(&settings, read.as_ref());
         let metrics = (gate::Metrics::new(registry), policy::Metrics::new(registry));
@@ -123,11 +128,15 @@ pub fn policy_settings(
     servers: Vec<PolicyServer>,
 ) -> policy::Settings {
     let principals = identity.map(principals).unwrap_or_default();
+    let signed = settings.policies.first().filter(|_| !settings.trusted_keys.is_empty());
+    let bundle =
+        signed.map(|directory| BundleSettings::new(directory.clone(), settings.trusted_keys.clone(), settings.minimum_version));
     policy::Settings {
         policies: settings.policies.clone(),
         schema: settings.schema.clone(),
         entities: settings.entities.clone(),
         lock: settings.lock.clone(),
+        bundle,
         timezone: settings.timezone.clone(),
         poll_interval: settings.poll_interval,
         residuals: settings.residuals,

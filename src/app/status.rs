@@ -14,7 +14,7 @@ use crate::gate::{Gate, PolicyStatus};
 use crate::lifecycle::Stop;
 use crate::listen::tls::{Served, ServedState};
 use crate::mcp;
-use crate::policy::{Change, Difference};
+use crate::policy::{Change, Difference, Signed};
 use crate::proxy::Endpoint;
 use crate::rest::{Check, ExplainSource, MAX_INQUIRY, Near, Readiness, Sources, Verdict};
 
@@ -85,10 +85,16 @@ fn judged(status: &PolicyStatus) -> Verdict {
     match (status.in_force, status.policies) {
         (None, _) => Verdict::Fails(format!("none are in force: those read at {at} were refused, and every call is denied")),
         (Some(_), 0) => Verdict::Fails("there are none: every call is denied".to_owned()),
-        (Some(fingerprint), count) if last.accepted => Verdict::Holds(format!("{count} policies in force, {fingerprint}")),
-        (Some(fingerprint), count) => Verdict::Holds(format!(
-            "{count} policies in force, {fingerprint}: the last good ones, since those read at {at} were refused"
-        )),
+        (Some(fingerprint), count) => {
+            let signed = status.signed.as_ref();
+            let signed = signed.map(|signed| format!(", version {} signed by {}", signed.version, signed.keys.join(", ")));
+            let stale = format!(": the last good ones, since those read at {at} were refused");
+            Verdict::Holds(format!(
+                "{count} policies in force, {fingerprint}{}{}",
+                signed.unwrap_or_default(),
+                if last.accepted { "" } else { &stale }
+            ))
+        }
     }
 }
 
@@ -112,12 +118,16 @@ fn status(gate: &Gate, reader: &AuditReader, board: &Board, running: &Running) -
             "fingerprint": policy.in_force.map(|fingerprint| fingerprint.to_string()),
             "since": time(policy.since),
             "policies": policy.policies,
+            "signed": policy.signed.as_deref().map(signed),
             "warnings": strings(&policy.warnings),
             "last_load": {
                 "at": time(policy.last_report.at),
                 "accepted": policy.last_report.accepted,
                 "problems": strings(&policy.last_report.problems),
             },
+            "last_refused": policy.last_refused.as_ref().map(|report| {
+                json!({ "at": time(report.at), "problems": strings(&report.problems) })
+            }),
         },
         "audit": {
             "records": reader.len(), "first": reader.first(), "archived": reader.archived(), "health": health,
@@ -128,6 +138,11 @@ fn status(gate: &Gate, reader: &AuditReader, board: &Board, running: &Running) -
         "certificates": running.certificates.iter().map(certificate).collect::<Vec<_>>(),
         "drifted": drifted(&policy.drift),
     })
+}
+
+/// The signed set that is in force.
+fn signed(signed: &Signed) -> Value {
+    json!({ "version": signed.version, "digest": signed.digest.to_string(), "keys": signed.keys, "files": signed.files })
 }
 
 /// The certificate of a listener, and what is wrong with its files.

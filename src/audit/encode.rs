@@ -17,8 +17,8 @@ use super::record::{
 use super::time::{TimeText, micros_between};
 use draft::{GAPS, Gap, Gaps};
 use parts::{
-    write_check, write_evidence, write_grant, write_judgement, write_list, write_memberships, write_policy, write_problem,
-    write_source, write_ticket,
+    write_bundle, write_check, write_evidence, write_grant, write_judgement, write_list, write_memberships, write_policy,
+    write_problem, write_source, write_ticket,
 };
 
 pub(super) use draft::Draft;
@@ -263,7 +263,10 @@ impl Leaf {
 
     fn policy(&mut self, record: &PolicyRecord<'_>) {
         match record {
-            PolicyRecord::Accepted { fingerprint, policies } => {
+            PolicyRecord::Accepted { fingerprint, policies, bundle } => {
+                if let Some(bundle) = bundle {
+                    write_bundle(&mut self.json, bundle);
+                }
                 self.json.key("change").plain_text("accepted");
                 self.json.key("policies").integer(*policies);
                 self.json.key("policy").plain_text(fingerprint);

@@ -16,7 +16,7 @@ use super::super::private::mask::Masks;
 use super::super::private::salts::{SaltReader, Salts};
 use super::super::private::{commitment, digest_of, unseal};
 use super::super::record::{
-    AskedRecord, CheckRecord, ClockRecord, GrantRecord, Problem, RecoveryRecord, RulerRecord, Ruling, TicketRecord,
+    AskedRecord, BundleRecord, CheckRecord, ClockRecord, GrantRecord, Problem, RecoveryRecord, RulerRecord, Ruling, TicketRecord,
 };
 use super::super::time::TimeText;
 use super::*;
@@ -202,6 +202,8 @@ fn every_kind() -> Vec<(&'static str, String)> {
     let accessed = |args, answer| leaf(&Record::Access(AccessRecord { args: Some(args), answer, ..access }));
     let problems = [Problem { file: "shop.cedar", line: 3, column: 9, message: "unexpected `;`" }];
     let fingerprint = Fingerprint::new([0xcd; 32]);
+    let keys = ["policies.example+0a1b2c3d".to_owned()];
+    let bundle = BundleRecord { version: 7, digest: Fingerprint::new([0xef; 32]), keys: &keys };
     let start = StartRecord { version: "0.1.0", config: "sha256:00ff", origin: "audit.example/host-7", boot: "0d9c2e4a" };
     let clock = ClockRecord { reached: Timestamp::from_micros(AT.as_micros() + 3_600_000_000), now: AT };
     vec![
@@ -221,7 +223,11 @@ fn every_kind() -> Vec<(&'static str, String)> {
         ("outcome-ok", leaf(&Record::Outcome(outcome(Outcome::Ok)))),
         ("outcome-result", leaf(&Record::Outcome(answered))),
         ("outcome-failed", leaf(&Record::Outcome(outcome(Outcome::Failed("connection reset".into()))))),
-        ("policy-accepted", leaf(&Record::Policy(PolicyRecord::Accepted { fingerprint, policies: 12 }))),
+        ("policy-accepted", leaf(&Record::Policy(PolicyRecord::Accepted { fingerprint, policies: 12, bundle: None }))),
+        (
+            "policy-accepted-signed",
+            leaf(&Record::Policy(PolicyRecord::Accepted { fingerprint, policies: 12, bundle: Some(bundle) })),
+        ),
         ("policy-refused", leaf(&Record::Policy(PolicyRecord::Refused { in_force: Some(fingerprint), problems: &problems }))),
         ("start", leaf(&Record::Start(start))),
         ("stop", leaf(&Record::Stop)),

@@ -72,9 +72,9 @@ pub use private::{Content, Detail, DetailSettings, Keeping, Level, Part, SaltRea
 pub use prove::{ProveError, Proven, prove};
 pub use reader::{AuditReader, Growth, LogHashes, ReadError, Records, StoredRecord, Summary};
 pub use record::{
-    AccessAnswer, AccessRecord, ApprovalRecord, AskedRecord, CheckRecord, ClockRecord, DecisionRecord, EraseRecord, GrantRecord,
-    KeyRecord, Kind, Outcome, OutcomeRecord, PolicyRecord, Problem, PruneRecord, Record, RecoveryRecord, RulerRecord, Ruling,
-    StartRecord, TicketRecord, UnidentifiedRecord,
+    AccessAnswer, AccessRecord, ApprovalRecord, AskedRecord, BundleRecord, CheckRecord, ClockRecord, DecisionRecord, EraseRecord,
+    GrantRecord, KeyRecord, Kind, Outcome, OutcomeRecord, PolicyRecord, Problem, PruneRecord, Record, RecoveryRecord,
+    RulerRecord, Ruling, StartRecord, TicketRecord, UnidentifiedRecord,
 };
 pub use rotate::RotateError;
 pub use show::{Filter, ShowError, query, show};

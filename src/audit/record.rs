@@ -241,6 +241,8 @@ pub enum PolicyRecord<'a> {
         fingerprint: Fingerprint,
         /// How many policies there are.
         policies: u64,
+        /// What was signed, where policies must be.
+        bundle: Option<BundleRecord<'a>>,
     },
     /// They are faulty, and what was in force stays in force.
     Refused {
@@ -249,6 +251,17 @@ pub enum PolicyRecord<'a> {
         /// What is wrong with them.
         problems: &'a [Problem<'a>],
     },
+}
+
+/// A signed set of policies.
+#[derive(Debug, Clone, Copy)]
+pub struct BundleRecord<'a> {
+    /// Its version.
+    pub version: u64,
+    /// The digest of what was signed.
+    pub digest: Fingerprint,
+    /// The trusted keys that signed, as `name+id`.
+    pub keys: &'a [String],
 }
 
 /// One thing wrong with a policy file.

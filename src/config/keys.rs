@@ -143,6 +143,8 @@ pub(super) const KEYS: &[Key] = &[
     key("policy.schema", Kind::List, ""),
     key("policy.entities", Kind::List, ""),
     open("policy.lock", Kind::Text),
+    key("policy.trusted_keys", Kind::List, ""),
+    key("policy.minimum_version", Kind::Integer, "0"),
     key("policy.catalog_ttl", Kind::Text, "5m"),
     key("policy.timezone", Kind::Text, "UTC"),
     key("policy.poll_interval", Kind::Text, "500ms"),

@@ -9,6 +9,7 @@
 
 mod approvals;
 mod authzen;
+mod bundle;
 pub mod cases;
 mod console;
 mod credentials;
@@ -43,9 +44,8 @@ pub use servers::{AskedServers, CommandLineServer};
 pub use settings::{
     ActorTokenSource, AdminSettings, ApiAccess, ApprovalsSettings, AuditSettings, AuthzenSettings, CallerSettings,
     CatalogSettings, ClientCertificates, Config, ConsoleSettings, GatewayLists, GatewaySettings, GatewayStates, GrpcSettings,
-    IdentitySettings,
-    LimitSettings, ListenSettings, LogFormat, LogSettings, MetaToolSettings, OwnCertificate, PolicyServer, PolicySettings,
-    ServerSettings, ServerTarget, ShipSettings, WebhookSettings, WitnessServerSettings,
+    IdentitySettings, LimitSettings, ListenSettings, LogFormat, LogSettings, MetaToolSettings, OwnCertificate, PolicyServer,
+    PolicySettings, ServerSettings, ServerTarget, ShipSettings, WebhookSettings, WitnessServerSettings,
 };
 pub use ship::store_options;
 

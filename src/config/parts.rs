@@ -97,6 +97,10 @@ pub(super) fn policy(reader: &mut Reader<'_>) -> Option<PolicySettings> {
     let schema = reader.paths("policy.schema");
     let entities = reader.paths("policy.entities");
     let lock = reader.optional_path("policy.lock");
+    let places = [("policy.policies", &policies), ("policy.schema", &schema), ("policy.entities", &entities)];
+    let places = places.map(|(setting, paths)| (setting, paths.clone().unwrap_or_default()));
+    let locks = ("policy.lock", lock.iter().flatten().cloned().collect());
+    let trust = super::bundle::trust(reader, &[&places[..], &[locks]].concat());
     let catalog_ttl = catalog_ttl(reader);
     let timezone = reader.read("policy.timezone", |given| {
         let name = text(given)?;
@@ -107,11 +111,14 @@ pub(super) fn policy(reader: &mut Reader<'_>) -> Option<PolicySettings> {
     if policies.as_ref().is_some_and(Vec::is_empty) {
         reader.problem(Problem::new(&origin, "`policy.policies` is empty: every call would be refused"));
     }
+    let trust = trust?;
     Some(PolicySettings {
         policies: policies?,
         schema: schema?,
         entities: entities?,
         lock: lock?,
+        trusted_keys: trust.keys,
+        minimum_version: trust.minimum,
         catalog_ttl: catalog_ttl?,
         timezone: timezone?,
         poll_interval: poll_interval?,

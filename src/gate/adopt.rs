@@ -3,18 +3,22 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::asked::ApprovalSettings;
 use super::door::Shared;
 use super::{Gate, drift};
 use crate::approval::Desk;
-use crate::audit::{self, AppendError, AuditWriter, Detail, PolicyRecord, Record};
+use crate::audit::{self, AppendError, AuditWriter, BundleRecord, Detail, PolicyRecord, Record};
 use crate::clock::Clock;
 use crate::domain::{Fingerprint, ServerName, Timestamp};
+use crate::policy::bundle::{Memory, Refused, Signed};
 use crate::policy::{self, Catalog, Change, LoadError, PolicyFiles, PolicySnapshot, PolicyStore, Problem, Settings};
 
 /// The stack on which policies are built, in bytes. It is taken as far as it is used.
 const BUILD_STACK: usize = 64 << 20;
+/// How long remembering a version of signed policies may take; the disk may hang.
+const REMEMBER: Duration = Duration::from_secs(10);
 
 /// What it takes to build the next snapshot.
 pub(super) struct World {
@@ -60,6 +64,8 @@ pub(super) struct Reports {
 pub struct PolicyStatus {
     /// What is in force; `None` while nothing is, and every call is denied.
     pub in_force: Option<Fingerprint>,
+    /// What was signed, where policies must be.
+    pub signed: Option<Arc<Signed>>,
     /// Since when.
     pub since: Timestamp,
     /// How many policies that is.
@@ -203,6 +209,7 @@ impl Gate {
         };
         PolicyStatus {
             in_force: snapshot.in_force(),
+            signed: snapshot.signed().cloned(),
             since,
             files: snapshot.policy_files(),
             policies: snapshot.policy_count(),
@@ -227,6 +234,7 @@ async fn build(
     read: Result<PolicyFiles, LoadError>,
     catalog: Catalog,
 ) -> Result<PolicySnapshot, AdoptError> {
+    let memory = settings.bundle.as_ref().map(|bundle| Arc::clone(&bundle.memory));
     let (settings, files) = (Arc::clone(settings), read.map_err(AdoptError::Invalid)?);
     let build = move || {
         // Parsers call themselves, as deep as an expression is nested.
@@ -238,7 +246,11 @@ async fn build(
         })
     };
     let built = tokio::task::spawn_blocking(build).await.map_err(|_| AdoptError::Interrupted)?;
-    built.map_err(AdoptError::Invalid)
+    let snapshot = built.map_err(AdoptError::Invalid)?;
+    if let Some(memory) = memory {
+        remember(memory, snapshot.signed().cloned()).await?;
+    }
+    Ok(snapshot)
 }
 
 async fn record_refused(audit: &AuditWriter, in_force: Option<Fingerprint>, problems: &[Problem]) -> Result<(), AdoptError> {
@@ -255,8 +267,21 @@ async fn record_refused(audit: &AuditWriter, in_force: Option<Fingerprint>, prob
     audit.append(Record::Policy(record)).await.map(drop).map_err(AdoptError::NotRecorded)
 }
 
-fn accepted(snapshot: &PolicySnapshot) -> PolicyRecord<'static> {
-    PolicyRecord::Accepted { fingerprint: snapshot.fingerprint(), policies: snapshot.policy_count() as u64 }
+/// Remembers the version of a set that is about to be recorded and put in force, so that nobody goes back below it. Before both: a
+/// version that the log says was in force must not be forgotten in a crash.
+async fn remember(memory: Arc<Memory>, signed: Option<Arc<Signed>>) -> Result<(), AdoptError> {
+    let kept = tokio::task::spawn_blocking(move || match signed {
+        Some(signed) => memory.keep(&signed),
+        None => Err(Refused::unverified()),
+    });
+    let kept = tokio::time::timeout(REMEMBER, kept).await.unwrap_or_else(|_| Ok(Err(Refused::unremembered())));
+    kept.map_err(|_| AdoptError::Interrupted)?.map_err(|refused| AdoptError::Invalid(LoadError::Bundle(refused)))
+}
+
+fn accepted(snapshot: &PolicySnapshot) -> PolicyRecord<'_> {
+    let bundle =
+        snapshot.signed().map(|signed| BundleRecord { version: signed.version, digest: signed.digest, keys: &signed.keys });
+    PolicyRecord::Accepted { fingerprint: snapshot.fingerprint(), policies: snapshot.policy_count() as u64, bundle }
 }
 
 fn problems(error: &AdoptError) -> Vec<Problem> {

@@ -118,6 +118,11 @@ fn status(status: PolicyStatus) -> pb::PolicyStatus {
         last_refused: status.last_refused.as_ref().map(attempt),
         servers: status.tools.into_iter().map(server).collect(),
         drifted: count(status.drift.len()),
+        signed: status.signed.as_deref().map(|signed| pb::SignedPolicies {
+            version: signed.version,
+            digest: signed.digest.to_string(),
+            keys: signed.keys.clone(),
+        }),
     }
 }
 

@@ -10,6 +10,8 @@ use std::fmt;
 pub enum Code {
     /// A file is missing, cannot be read, is too large or not text.
     File,
+    /// Policies must be signed, and are not what was signed.
+    Signature,
     /// A setting that policies depend on is wrong.
     Setting,
     /// A policy file is not Cedar.
@@ -72,19 +74,22 @@ pub enum Code {
     UnusedTemplate,
     /// An `@allow` that allows nothing.
     UnknownCode,
+    /// A signature that does not fit the files beside it.
+    StaleSignature,
 }
 
 use Code::{
     ActionGroup, AlwaysTrue, Annotation, BroadPermit, CatalogLock, ConfusableText, DeadPolicy, DuplicateId, EmptyId, Entities,
-    File, IdleUnless, Links, NoPermit, NoPolicies, OrphanAction, PathPattern, SamePolicy, Schema, Setting, Syntax, TypeError,
-    UnguardedAttribute, UnknownAction, UnknownAttribute, UnknownCode, UnknownEntity, UnknownTemplate, UnknownTool, UnknownType,
-    UnusedTemplate, WaitingPolicy,
+    File, IdleUnless, Links, NoPermit, NoPolicies, OrphanAction, PathPattern, SamePolicy, Schema, Setting, Signature,
+    StaleSignature, Syntax, TypeError, UnguardedAttribute, UnknownAction, UnknownAttribute, UnknownCode, UnknownEntity,
+    UnknownTemplate, UnknownTool, UnknownType, UnusedTemplate, WaitingPolicy,
 };
 
 impl Code {
     /// Every kind of problem that keeps policies from being put in force.
-    pub const ERRORS: [Self; 18] = [
+    pub const ERRORS: [Self; 19] = [
         File,
+        Signature,
         Setting,
         Syntax,
         TypeError,
@@ -105,7 +110,7 @@ impl Code {
     ];
 
     /// Every kind of remark.
-    pub const WARNINGS: [Self; 14] = [
+    pub const WARNINGS: [Self; 15] = [
         NoPolicies,
         NoPermit,
         DeadPolicy,
@@ -120,6 +125,7 @@ impl Code {
         WaitingPolicy,
         UnusedTemplate,
         UnknownCode,
+        StaleSignature,
     ];
 
     /// The word.
@@ -127,6 +133,7 @@ impl Code {
     pub const fn word(self) -> &'static str {
         match self {
             File => "file",
+            Signature => "signature",
             Setting => "setting",
             Syntax => "syntax",
             TypeError => "type-error",
@@ -158,6 +165,7 @@ impl Code {
             WaitingPolicy => "waiting-policy",
             UnusedTemplate => "unused-template",
             UnknownCode => "unknown-code",
+            StaleSignature => "stale-signature",
         }
     }
 

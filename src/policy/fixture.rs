@@ -110,6 +110,8 @@ impl World {
             lock: self.lock.as_ref().map(|text| SourceFile { name: "catalog.lock.json".into(), text: text.as_str().into() }),
             links: files(&self.links),
             digest: [7; 32],
+            signed: None,
+            evidence: None,
         }
     }
 

@@ -4,6 +4,8 @@
 //! directory is resolved once in a pass and read from where `..data` pointed, so that one load never mixes two versions: neither of two
 //! kinds of files, nor of files that are configured one by one. A plain directory has no such guarantee: [`super::Watch`] waits until it
 //! has settled.
+//!
+//! Where policies must be signed, everything is taken from the bytes that were verified ([`super::bundle`]).
 
 use std::collections::HashMap;
 use std::fs::{self, File};
@@ -13,6 +15,8 @@ use std::sync::Arc;
 
 use ring::digest::{Context as Sha256, SHA256};
 
+use super::bundle::verify::At;
+use super::bundle::{BundleSettings, Signed, Verified};
 use super::catalog::Catalog;
 use super::lock::Lock;
 use super::report::{LoadError, Problem};
@@ -22,11 +26,11 @@ use crate::domain::ServerName;
 /// The largest file a load accepts: 4 MiB.
 const MAX_FILE_BYTES: u64 = 4 << 20;
 /// The most bytes a load accepts: 64 MiB.
-const MAX_TOTAL_BYTES: u64 = 64 << 20;
+pub(super) const MAX_TOTAL_BYTES: u64 = 64 << 20;
 /// The most files a load accepts.
 const MAX_FILES: usize = 4096;
 /// How deep directories may be nested.
-const MAX_DEPTH: u32 = 8;
+pub(super) const MAX_DEPTH: u32 = 8;
 /// How often a pass is begun anew because a file vanished while it ran.
 const ATTEMPTS: u32 = 5;
 
@@ -50,7 +54,12 @@ pub struct PolicyFiles {
     pub(super) lock: Option<SourceFile>,
     /// Links of templates.
     pub(super) links: Vec<SourceFile>,
+    /// SHA-256 over the names and contents of all these files.
     pub(super) digest: [u8; 32],
+    /// What was signed, where policies must be.
+    pub(super) signed: Option<Arc<Signed>>,
+    /// SHA-256 of the signature, where policies must be signed: with it a watch sees that only the signature is another one.
+    pub(super) evidence: Option<[u8; 32]>,
 }
 
 impl PolicyFiles {
@@ -67,20 +76,26 @@ impl PolicyFiles {
         self.policies.iter().map(|file| (&*file.name, &*file.text))
     }
 
-    /// The same files with other policies, for trying those out. Links of templates stay with the policies they were written for, and go.
+    /// The same files with other policies, for trying those out: nobody has signed them. Links of templates stay with the policies they
+    /// were written for, and go.
     #[must_use]
     pub fn with_policies(&self, texts: &[(String, String)]) -> Self {
         let file = |(name, text): &(String, String)| SourceFile { name: name.as_str().into(), text: text.as_str().into() };
         let policies: Vec<SourceFile> = texts.iter().map(file).collect();
         let same = self.policies.iter().map(|file| &file.name).eq(policies.iter().map(|file| &file.name));
         let links = if same { self.links.clone() } else { Vec::new() };
-        Self { policies, links, ..self.clone() }
+        Self { policies, links, signed: None, evidence: None, ..self.clone() }
     }
 
-    /// SHA-256 over the names and contents of all files.
+    /// What differs as soon as something else is to be put in force: SHA-256 over the names and contents of all files, and over the
+    /// signature where there must be one.
     #[must_use]
-    pub const fn digest(&self) -> [u8; 32] {
-        self.digest
+    pub fn digest(&self) -> [u8; 32] {
+        let Some(evidence) = self.evidence else { return self.digest };
+        let mut both = Sha256::new(&SHA256);
+        both.update(&self.digest);
+        both.update(&evidence);
+        finish(both)
     }
 }
 
@@ -89,7 +104,8 @@ impl PolicyFiles {
 /// # Errors
 ///
 /// [`LoadError::Read`] when a configured path does not exist or a file cannot be read, [`LoadError::TooMuch`] when a limit is
-/// passed, [`LoadError::Invalid`] when files are not UTF-8 text.
+/// passed, [`LoadError::Invalid`] when files are not UTF-8 text, [`LoadError::Bundle`] when they must be signed and are not what was
+/// signed.
 pub fn read(settings: &Settings) -> Result<PolicyFiles, LoadError> {
     let mut last = pass(settings);
     for _ in 1..ATTEMPTS {
@@ -103,8 +119,16 @@ pub fn read(settings: &Settings) -> Result<PolicyFiles, LoadError> {
 }
 
 fn pass(settings: &Settings) -> Result<PolicyFiles, LoadError> {
-    let mut reader =
-        Reader { digest: Sha256::new(&SHA256), files: 0, bytes: 0, problems: Vec::new(), volumes: Volumes::default() };
+    let verified =
+        settings.bundle.as_ref().map(|bundle| Verified::open(bundle).map(|verified| (bundle, verified))).transpose()?;
+    let mut reader = Reader {
+        verified: verified.as_ref(),
+        digest: Sha256::new(&SHA256),
+        files: 0,
+        bytes: 0,
+        problems: Vec::new(),
+        volumes: Volumes::default(),
+    };
     let policies = reader.kind(&settings.policies, Kind::Policies)?;
     let schema = reader.kind(&settings.schema, Kind::Schema)?;
     let entities = reader.kind(&settings.entities, Kind::Entities)?;
@@ -113,9 +137,15 @@ fn pass(settings: &Settings) -> Result<PolicyFiles, LoadError> {
     if !reader.problems.is_empty() {
         return Err(reader.problems.into());
     }
-    let mut digest = [0; 32];
-    digest.copy_from_slice(reader.digest.finish().as_ref());
-    Ok(PolicyFiles { policies, schema, entities, links, lock, digest })
+    let digest = finish(reader.digest);
+    let (signed, evidence) = verified.map(|(_, verified)| (verified.signed, verified.evidence)).unzip();
+    Ok(PolicyFiles { policies, schema, entities, links, lock, digest, signed, evidence })
+}
+
+fn finish(digest: Sha256) -> [u8; 32] {
+    let mut bytes = [0; 32];
+    bytes.copy_from_slice(digest.finish().as_ref());
+    bytes
 }
 
 /// What a file is, by the end of its name.
@@ -161,9 +191,13 @@ impl Kind {
 struct Found {
     name: String,
     path: PathBuf,
+    /// Its content, where that was verified; else it is read.
+    verified: Option<Arc<[u8]>>,
 }
 
-struct Reader {
+struct Reader<'a> {
+    /// What policies are taken from, where they must be signed.
+    verified: Option<&'a (&'a BundleSettings, Verified)>,
     digest: Sha256,
     files: usize,
     bytes: u64,
@@ -171,12 +205,15 @@ struct Reader {
     volumes: Volumes,
 }
 
-impl Reader {
+impl Reader<'_> {
     fn kind(&mut self, roots: &[PathBuf], kind: Kind) -> Result<Vec<SourceFile>, LoadError> {
         let mut found = Vec::new();
         for root in roots {
             let prefix = if roots.len() > 1 { format!("{}/", root.display()) } else { String::new() };
-            find(root, &self.volumes.anchored(root)?, kind, &prefix, &mut found)?;
+            match self.verified {
+                Some((bundle, verified)) => pick(verified.at(&bundle.directory, root)?, root, kind, &prefix, &mut found),
+                None => find(root, &self.volumes.anchored(root)?, kind, &prefix, &mut found)?,
+            }
         }
         found.sort_by(|a, b| a.name.cmp(&b.name));
         self.hash(&[kind as u8]);
@@ -188,7 +225,10 @@ impl Reader {
         if self.files > MAX_FILES {
             return Err(LoadError::TooMuch { path: found.path.clone(), limit: format!("{MAX_FILES} files") });
         }
-        let bytes = read_bounded(&found.path)?;
+        let bytes = match &found.verified {
+            Some(bytes) => bytes.to_vec(),
+            None => read_bounded(&found.path)?,
+        };
         self.bytes += bytes.len() as u64;
         if self.bytes > MAX_TOTAL_BYTES {
             return Err(LoadError::TooMuch {
@@ -222,9 +262,24 @@ fn find(root: &Path, at: &Path, kind: Kind, prefix: &str, found: &mut Vec<Found>
     }
     let name = root.file_name().map_or_else(|| root.display().to_string(), |name| name.to_string_lossy().into_owned());
     if kind.accepts(&name) {
-        found.push(Found { name: format!("{prefix}{name}"), path: at.to_owned() });
+        found.push(Found { name: format!("{prefix}{name}"), path: at.to_owned(), verified: None });
     }
     Ok(())
+}
+
+/// Lists the files of a kind among those that were verified, as [`find`] does among those on disk.
+fn pick(at: At<'_>, root: &Path, kind: Kind, prefix: &str, found: &mut Vec<Found>) {
+    let named = |name: &str, bytes: &Arc<[u8]>| Found {
+        name: format!("{prefix}{name}"),
+        path: root.to_owned(),
+        verified: Some(Arc::clone(bytes)),
+    };
+    match at {
+        At::File(name, bytes) => found.extend(kind.accepts(&name).then(|| named(&name, &bytes))),
+        At::Directory(files) => {
+            found.extend(files.into_iter().filter(|(name, _)| kind.wants(name)).map(|(name, bytes)| named(name, bytes)));
+        }
+    }
 }
 
 /// The link that is exchanged when a volume changes.
@@ -248,20 +303,24 @@ impl Volumes {
         Ok(if is_shown { self.resolve(above)?.join(name) } else { own })
     }
 
-    /// The directory to read: where `..data` points to, if there is one, else the directory itself.
     fn resolve(&mut self, directory: &Path) -> Result<PathBuf, LoadError> {
         if let Some(known) = self.0.get(directory) {
             return Ok(known.clone());
         }
-        let data = directory.join(DATA);
-        let real = match fs::canonicalize(&data) {
-            Ok(real) => real,
-            // A dangling `..data` is a volume that is just being swapped: let the caller look again.
-            Err(source) if fs::symlink_metadata(&data).is_ok() => return Err(LoadError::Read { path: data, source }),
-            Err(_) => directory.to_owned(),
-        };
+        let real = resolve(directory)?;
         self.0.insert(directory.to_owned(), real.clone());
         Ok(real)
+    }
+}
+
+/// The directory to read: where `..data` points to now, if there is one, else the directory itself.
+pub(super) fn resolve(directory: &Path) -> Result<PathBuf, LoadError> {
+    let data = directory.join(DATA);
+    match fs::canonicalize(&data) {
+        Ok(real) => Ok(real),
+        // A dangling `..data` is a volume that is just being swapped: let the caller look again.
+        Err(source) if fs::symlink_metadata(&data).is_ok() => Err(LoadError::Read { path: data, source }),
+        Err(_) => Ok(directory.to_owned()),
     }
 }
 
@@ -282,7 +341,7 @@ fn walk(directory: &Path, kind: Kind, prefix: &str, depth: u32, found: &mut Vec<
             }
             walk(&path, kind, &format!("{prefix}{name}/"), depth - 1, found)?;
         } else if kind.wants(&name) {
-            found.push(Found { name: format!("{prefix}{name}"), path });
+            found.push(Found { name: format!("{prefix}{name}"), path, verified: None });
         }
         if found.len() > MAX_FILES {
             return Err(LoadError::TooMuch { path: directory.to_owned(), limit: format!("{MAX_FILES} files") });
@@ -291,7 +350,7 @@ fn walk(directory: &Path, kind: Kind, prefix: &str, depth: u32, found: &mut Vec<
     Ok(())
 }
 
-fn read_bounded(path: &Path) -> Result<Vec<u8>, LoadError> {
+pub(super) fn read_bounded(path: &Path) -> Result<Vec<u8>, LoadError> {
     let failed = |source| LoadError::Read { path: path.to_owned(), source };
     // A pipe or a device would block the load, or never end.
     if !fs::metadata(path).map_err(failed)?.is_file() {

@@ -6,6 +6,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
+use super::bundle::Reason;
 use super::report::LoadError;
 use super::snapshot::PolicySnapshot;
 
@@ -18,6 +19,13 @@ pub struct Metrics {
     last_accepted: Gauge,
     drifted: Family<ServerLabels, Gauge>,
     mismatches: Counter,
+    version: Gauge,
+    unsigned: Family<ReasonLabels, Counter>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReasonLabels {
+    reason: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -32,7 +40,8 @@ struct ReloadLabels {
 
 impl Metrics {
     /// Registers `policy_reloads` (by `result`: `accepted` or `refused`), `policy_count`, `policy_in_force`,
-    /// `policy_last_load_accepted`, `catalog_drifted_tools` (by `server`) and `policy_residual_mismatches`.
+    /// `policy_last_load_accepted`, `catalog_drifted_tools` (by `server`), `policy_residual_mismatches`, `policy_version` and
+    /// `policy_signature_refusals` (by `reason`).
     pub fn new(registry: &mut Registry) -> Self {
         let metrics = Self {
             reloads: Family::default(),
@@ -41,6 +50,8 @@ impl Metrics {
             last_accepted: Gauge::default(),
             drifted: Family::default(),
             mismatches: Counter::default(),
+            version: Gauge::default(),
+            unsigned: Family::default(),
         };
         registry.register("policy_reloads", "Loads of policies, schema and entities, by result", metrics.reloads.clone());
         registry.register("policy_count", "Policies in force", metrics.policies.clone());
@@ -57,6 +68,20 @@ impl Metrics {
             "Sampled decisions that came out differently without cached residuals: each was denied, and is a defect to report",
             metrics.mismatches.clone(),
         );
+        registry.register(
+            "policy_version",
+            "Signed version of the policies in force; 0 when they need not be signed",
+            metrics.version.clone(),
+        );
+        let unsigned = metrics.unsigned.clone();
+        registry.register(
+            "policy_signature_refusals",
+            "Policies that were refused for want of a signature that fits, by reason",
+            unsigned,
+        );
+        for reason in Reason::ALL {
+            drop(metrics.unsigned.get_or_create(&ReasonLabels { reason: reason.word() }));
+        }
         for result in ["accepted", "refused"] {
             // A series that exists from the start lets an alert see the first failure.
             drop(metrics.reloads.get_or_create(&ReloadLabels { result }));
@@ -71,9 +96,16 @@ impl Metrics {
                 snapshot.count_mismatches_in(&self.mismatches);
                 self.policies.set(i64::try_from(snapshot.policy_count()).unwrap_or(i64::MAX));
                 self.in_force.set(1);
+                let version = snapshot.signed().map_or(0, |signed| signed.version);
+                self.version.set(i64::try_from(version).unwrap_or(i64::MAX));
                 "accepted"
             }
-            Err(_) => "refused",
+            Err(error) => {
+                if let LoadError::Bundle(refused) = error {
+                    self.unsigned.get_or_create(&ReasonLabels { reason: refused.reason.word() }).inc();
+                }
+                "refused"
+            }
         };
         self.last_accepted.set(i64::from(loaded.is_ok()));
         self.reloads.get_or_create(&ReloadLabels { result }).inc();

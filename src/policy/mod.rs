@@ -11,7 +11,7 @@
 //! Deciding is synchronous and looks at nothing but its arguments. What authors may write is in `docs/policies.md`, the vocabulary
 //! in `schema/cedarpost.cedarschema`.
 //!
-//! Read in this order: [`settings`], [`load`], [`report`]; then `policies`, `syntax`, `alike`, `schema`, `types`, `entities`,
+//! Read in this order: [`settings`], [`load`], [`bundle`] (what was signed), [`report`]; then `policies`, `syntax`, `alike`, `schema`, `types`, `entities`,
 //! `entity_file`, `input` (text to Cedar's values); [`lock`] (reviewed tools), `json_schema` (their arguments), [`show`] (all of it as text); [`snapshot`], `closed`, `digests`, [`meta`], `request`,
 //! `approval`, `reach`, `literals`, [`evaluate`], `derive`, `slice`, `residual` (decisions); `plain_action`, `plain` (questions about entities of others); [`explain`] (why they are what they are); [`store`], [`watch`], [`metrics`]
 //! (life).
@@ -20,6 +20,7 @@ mod alike;
 mod approval;
 #[cfg(test)]
 mod author_tests;
+pub mod bundle;
 pub mod catalog;
 #[cfg(test)]
 mod check_docs_tests;
@@ -92,6 +93,7 @@ mod yaml;
 
 pub use crate::domain::visible;
 pub use approval::{Asking, canonical_arguments};
+pub use bundle::{BundleSettings, Reason, Refused, Signed};
 pub use catalog::Catalog;
 pub use code::Code;
 pub use evaluate::Request;

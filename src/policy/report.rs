@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, Severity, SourceCode};
 
+use super::bundle::Refused;
 use super::code::Code;
 use super::load::SourceFile;
 
@@ -43,6 +44,9 @@ pub enum LoadError {
     /// The check of the files broke off: a defect of the program that something in them brings out.
     #[error("the check of the policies broke off; this is a defect: please report it")]
     BrokeOff,
+    /// The files must be signed, and are not what was signed, or are older than what was in force.
+    #[error("{0}")]
+    Bundle(Refused),
     /// The files can be read, but something in them is wrong.
     #[error("{0}")]
     Invalid(PolicyReport),
@@ -54,6 +58,7 @@ impl LoadError {
     pub fn problems(&self) -> Vec<Problem> {
         match self {
             Self::Invalid(report) => report.problems.clone(),
+            Self::Bundle(refused) => refused.problems().to_vec(),
             Self::Read { path, source } => {
                 vec![Problem::nowhere(&path.display().to_string(), format!("{self}: {source}")).with_code(Code::File)]
             }

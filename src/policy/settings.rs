@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::bundle::BundleSettings;
 use super::meta::MetaTool;
 use crate::domain::{AttributeKind, ServerName};
 
@@ -19,6 +20,8 @@ pub struct Settings {
     /// The catalog lock (`catalog.lock.json`), which must exist: the tools that were reviewed. Without one, tools are what their servers
     /// say they are.
     pub lock: Option<PathBuf>,
+    /// How these must be signed; `None` when they need not be.
+    pub bundle: Option<BundleSettings>,
     /// IANA name of the time zone of `context.time`.
     pub timezone: String,
     /// Agents and users that the configuration names.
@@ -44,6 +47,7 @@ impl Settings {
             schema: Vec::new(),
             entities: Vec::new(),
             lock: None,
+            bundle: None,
             timezone: "UTC".to_owned(),
             principals: Vec::new(),
             token_claims: Vec::new(),

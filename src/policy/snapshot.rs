@@ -10,6 +10,7 @@ use jiff::tz::TimeZone;
 use prometheus_client::metrics::counter::Counter;
 use ring::digest::{Context as Sha256, SHA256};
 
+use super::bundle::Signed;
 use super::catalog::Catalog;
 use super::circumstances::Kept;
 use super::code::Code;
@@ -81,6 +82,7 @@ pub(super) struct Core {
     pub(super) looked_up: Vec<EntityUid>,
     warnings: Vec<Problem>,
     digest: [u8; 32],
+    signed: Option<Arc<Signed>>,
 }
 
 impl PolicySnapshot {
@@ -136,6 +138,7 @@ impl PolicySnapshot {
             meta_tools: MetaTools::new(&settings.meta_tools, declared.tools(&names)),
             warnings: with_own_warnings(warnings, settings, &policies, &vocabulary),
             digest: settings_digest(settings, files),
+            signed: files.signed.clone(),
             vocabulary,
             policies,
             names,
@@ -199,6 +202,12 @@ impl PolicySnapshot {
     #[must_use]
     pub const fn fingerprint(&self) -> Fingerprint {
         self.fingerprint
+    }
+
+    /// What was signed, and by whom; `None` where policies need not be signed.
+    #[must_use]
+    pub fn signed(&self) -> Option<&Arc<Signed>> {
+        self.core.signed.as_ref()
     }
 
     /// How many policies are in force.
@@ -342,7 +351,8 @@ fn settings_digest(settings: &Settings, files: &PolicyFiles) -> [u8; 32] {
         digest.update(&(part.len() as u64).to_be_bytes());
         digest.update(part);
     };
-    add(&files.digest());
+    // Who signed them, and as which version, decides nothing.
+    add(&files.digest);
     add(BASE.as_bytes());
     add(settings.timezone.as_bytes());
     for principal in &settings.principals {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::domain::{Cause, Evidence, Judgement, Memberships, PolicyFault, PolicyRef, Source, TokenName};
 
 use super::super::json::{Hex, Json};
-use super::super::record::{CheckRecord, GrantRecord, Problem, TicketRecord};
+use super::super::record::{BundleRecord, CheckRecord, GrantRecord, Problem, TicketRecord};
 use super::super::time::TimeText;
 use super::{FILE, LIST, NAME, NAMES, SENTENCE};
 
@@ -134,6 +134,16 @@ pub(super) fn write_problem(json: &mut Json, problem: &Problem<'_>) {
     json.key("file").string(problem.file, FILE);
     json.key("line").integer(problem.line);
     json.key("message").string(problem.message, SENTENCE);
+    json.close_object();
+}
+
+/// The signed set of policies that is in force. Most are signed with one key.
+pub(super) fn write_bundle(json: &mut Json, bundle: &BundleRecord<'_>) {
+    json.key("bundle").open_object();
+    json.key("digest").plain_text(bundle.digest);
+    json.key("keys");
+    write_list(json, LIST, bundle.keys, |json, key| json.entry().string(key, FILE));
+    json.key("version").integer(bundle.version);
     json.close_object();
 }
 

@@ -34,13 +34,18 @@ fn outcome(flags: &PolicyCheckFlags, environment: Environment) -> anyhow::Result
     let sources = Sources { file: flags.set.file.config.as_deref(), environment, flags: flags.set.overrides() };
     let check = Config::for_policy_check(&sources)?;
     let settings = app::policy_settings(&check.policy, check.identity.as_ref(), check.token_claims, check.servers);
+    // With keys to trust a signature that does not fit is an error already.
+    let unchecked = settings.policies.iter().filter(|directory| settings.bundle.is_none() && directory.is_dir());
+    let stale: Vec<Problem> = unchecked.flat_map(|directory| policy::bundle::stale(directory)).collect();
     let loaded = policy::read(&settings).and_then(|files| {
         let settings = settings.or_servers_of(&files);
         PolicySnapshot::build(&settings, &files, &files.reviewed(&settings.servers))
     });
     Ok(match loaded {
-        Ok(snapshot) => Outcome { warnings: snapshot.lint(), snapshot: Some(snapshot), errors: Vec::new() },
-        Err(error) => Outcome { snapshot: None, errors: error.problems(), warnings: Vec::new() },
+        Ok(snapshot) => {
+            Outcome { warnings: snapshot.lint().into_iter().chain(stale).collect(), snapshot: Some(snapshot), errors: Vec::new() }
+        }
+        Err(error) => Outcome { snapshot: None, errors: error.problems(), warnings: stale },
     })
 }
 

@@ -9,6 +9,7 @@ use http::Uri;
 use super::LimitSettings;
 use crate::config::environment::Environment;
 use crate::domain::{JsonPointer, ServerName};
+use crate::note::VerifierKey;
 use crate::proxy::upstream::CredentialSettings;
 
 /// Where policies, schema and entities come from.
@@ -22,6 +23,10 @@ pub struct PolicySettings {
     pub entities: Vec<PathBuf>,
     /// The catalog lock, if tools are to be as they were reviewed.
     pub lock: Option<PathBuf>,
+    /// The keys of which one must have signed all of these files; nobody needs to when there are none.
+    pub trusted_keys: Vec<VerifierKey>,
+    /// The lowest version of them that may be in force.
+    pub minimum_version: u64,
     /// After which time a server is asked for its tools again; `None` when only on its own notice.
     pub catalog_ttl: Option<Duration>,
     /// The IANA time zone of `context.time`.
