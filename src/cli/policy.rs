@@ -2,7 +2,10 @@
 
 mod check;
 mod fmt;
+mod keygen;
+mod sign;
 mod test;
+mod verify;
 
 use super::Exit;
 use crate::config::Environment;
@@ -13,6 +16,9 @@ pub(super) fn policy(command: &PolicyCommand, environment: Environment) -> anyho
     match command {
         PolicyCommand::Check(flags) => check::check(flags, environment),
         PolicyCommand::Fmt(flags) => fmt::fmt(flags, &environment),
+        PolicyCommand::Keygen(flags) => keygen::keygen(flags),
+        PolicyCommand::Sign(flags) => sign::sign(flags),
+        PolicyCommand::Verify(flags) => verify::verify(flags),
         PolicyCommand::Test(flags) => test::test(flags, &environment),
         PolicyCommand::Suggest(flags) => super::suggest::suggest(flags, environment),
     }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::{FileFlag, Override, PolicySuggestFlags, PolicyTestFlags};
+use super::{FileFlag, Override, PolicyKeygenFlags, PolicySignFlags, PolicySuggestFlags, PolicyTestFlags, PolicyVerifyFlags};
 
 /// `policy …`
 #[derive(Debug, Subcommand)]
@@ -15,6 +15,12 @@ pub enum PolicyCommand {
     Suggest(PolicySuggestFlags),
     /// Put policy files into one form; comments stay.
     Fmt(PolicyFmtFlags),
+    /// Make a key that signs policies.
+    Keygen(PolicyKeygenFlags),
+    /// Sign all files of a directory, so that sidecars with the public key put them in force, and nothing else.
+    Sign(PolicySignFlags),
+    /// Say whether a directory is what one of the keys has signed; exit code 3 when it is not.
+    Verify(PolicyVerifyFlags),
     /// Run the tests (*.test.toml) that stand beside policies; exit code 3 when one fails.
     Test(PolicyTestFlags),
 }
