@@ -1,5 +1,6 @@
 //! Log lines as JSON objects with the field names of OpenTelemetry's log data model, so that a collector needs no mapping.
 
+use std::error::Error;
 use std::fmt;
 
 use serde_json::{Map, Value, json};
@@ -92,6 +93,13 @@ impl Visit for Fields {
             "message" => value.clone_into(&mut self.message),
             _ => self.add(field, value.into()),
         }
+    }
+
+    fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
+        // With its causes, which are what an operator can do something about.
+        let causes = std::iter::successors(value.source(), |cause| cause.source());
+        let chain = causes.fold(value.to_string(), |text, cause| format!("{text}: {cause}"));
+        self.add(field, chain.into());
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {

@@ -69,6 +69,16 @@ fn text_from_outside_cannot_forge_a_line() {
 }
 
 #[test]
+fn an_error_is_told_with_its_causes() {
+    #[derive(Debug, thiserror::Error)]
+    #[error("failed to reach the server")]
+    struct Outer(#[source] io::Error);
+    let error = Outer(io::Error::new(io::ErrorKind::NotFound, "nothing is there"));
+    let lines = logged(|| tracing::warn!(error = &error as &dyn std::error::Error, "x"));
+    assert_eq!(lines[0]["attributes"]["error"], "failed to reach the server: nothing is there");
+}
+
+#[test]
 fn levels_and_directives_are_accepted_and_misspelt_ones_refused() {
     for level in ["info", "WARN", "off", "info,cedarpost::policy=debug", "cedarpost=trace"] {
         assert!(check_level(level).is_ok(), "{level}");
