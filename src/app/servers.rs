@@ -68,8 +68,9 @@ fn limits(limits: &LimitSettings) -> Limits {
 
 pub(super) fn upstream(server: &ServerSettings, limits: &LimitSettings) -> UpstreamSettings {
     match &server.target {
-        ServerTarget::Http { url, credential } => UpstreamSettings::Http(HttpSettings {
+        ServerTarget::Http { url, socket, credential } => UpstreamSettings::Http(HttpSettings {
             url: url.clone(),
+            socket: socket.clone(),
             connect_timeout: limits.upstream_connect_timeout,
             response_timeout: limits.upstream_response_timeout,
             credential: (**credential).clone(),

@@ -44,8 +44,13 @@ pub(super) fn keys() -> impl Iterator<Item = &'static str> {
     FIXED.into_iter().chain(CLIENT).chain(others)
 }
 
-/// What the server at this URL is shown.
-pub(super) fn credential(reader: &mut Reader<'_>, environment: &Environment, server: &Uri) -> Option<CredentialSettings> {
+/// What the server at this URL is shown. With `on_socket` nothing of it leaves this machine.
+pub(super) fn credential(
+    reader: &mut Reader<'_>,
+    environment: &Environment,
+    server: &Uri,
+    on_socket: bool,
+) -> Option<CredentialSettings> {
     let way = reader.read("credential", |given| {
         let word = text(given)?;
         let known = WAYS.into_iter().find(|way| *way == word);
@@ -65,7 +70,7 @@ pub(super) fn credential(reader: &mut Reader<'_>, environment: &Environment, ser
         }
         _ => client(reader, way).map(CredentialSettings::Client),
     };
-    in_the_open(reader, server, plaintext?);
+    in_the_open(reader, server, plaintext? || on_socket);
     credential
 }
 

@@ -291,6 +291,8 @@ pub(super) const SERVER_KEYS: &[Key] = &[
     open("url", Kind::Text),
     open("command", Kind::List),
     open("directory", Kind::Text),
+    open("socket", Kind::Text),
+    open("socket_uid", Kind::Integer),
     open("env", Kind::Table),
     open("inherit_env", Kind::Bool),
     key("extensions", Kind::List, ""),

@@ -13,6 +13,10 @@ use super::reader::{Reader, boolean, list, scope, text};
 use super::report::{Origin, Problem};
 use super::settings::{MetaToolSettings, PolicyServer, ServerSettings, ServerTarget};
 use crate::domain::ServerName;
+use crate::outbound::Socket;
+
+/// The keys that belong to a server on a unix socket.
+const SOCKET_KEYS: [&str; 2] = ["socket", "socket_uid"];
 
 /// What the command line of `stdio` or `serve` says about the server.
 #[derive(Debug, Clone)]
@@ -21,6 +25,8 @@ pub struct CommandLineServer {
     pub name: Option<String>,
     /// Where it is.
     pub url: Option<String>,
+    /// The unix socket on which it listens.
+    pub socket: Option<String>,
     /// Where clients reach it.
     pub path: Option<String>,
     /// The command and its arguments after `--`; empty when there is none.
@@ -130,7 +136,7 @@ pub(super) fn to_ask(
             return None;
         }
         let (name, url, command) = (asked.names.first().cloned(), asked.url.clone(), asked.command.clone());
-        let said = CommandLineServer { name, url, path: None, command, flags: ["--server", "--url"] };
+        let said = CommandLineServer { name, url, socket: None, path: None, command, flags: ["--server", "--url"] };
         return of_command_line(reader, tables, &said, environment).map(|server| vec![server]);
     }
     if tables.is_empty() && asked.optional {
@@ -203,10 +209,13 @@ fn lay_over(given: &mut Section, said: &CommandLineServer) {
         None => drop(given.entry("name").or_insert_with(default_name)),
     }
     if said.names_a_target() {
-        given.retain(|key, _| !matches!(*key, "url" | "command"));
+        given.retain(|key, _| !matches!(*key, "url" | "socket" | "socket_uid" | "command"));
     }
     if let Some(url) = &said.url {
         given.insert("url", flag(said.flags[1], Value::Text(url.clone())));
+    }
+    if let Some(socket) = &said.socket {
+        given.insert("socket", flag("--upstream-socket", Value::Text(socket.clone())));
     }
     if let Some(path) = &said.path {
         given.insert("path", flag("--path", Value::Text(path.clone())));
@@ -257,7 +266,8 @@ fn meta_tools(given: &Given) -> Result<Vec<MetaToolSettings>, String> {
 }
 
 fn target(reader: &mut Reader<'_>, environment: &Environment, inherit_by_default: bool) -> Option<ServerTarget> {
-    let url = reader.optional("url", |given| url(&text(given)?));
+    let url = reader.optional("url", |given| server_url(&text(given)?));
+    let socket = socket(reader, url.as_ref().and_then(Option::as_ref));
     let command = reader.optional("command", list);
     let directory = reader.optional_path("directory");
     let inherit = reader.optional("inherit_env", boolean);
@@ -267,15 +277,16 @@ fn target(reader: &mut Reader<'_>, environment: &Environment, inherit_by_default
     });
     let given = |key: &&'static str| reader.given.contains_key(key);
     let child_only = ["directory", "env", "inherit_env"].into_iter().find(given);
-    let http_only = credentials::keys().find(given);
+    let http_only = credentials::keys().chain(SOCKET_KEYS).find(given);
     match (url?, command?) {
         (Some(url), None) => {
             if let Some(key) = child_only {
                 let origin = reader.origin(key);
                 reader.problem(Problem::new(&origin, format!("`{key}` means nothing for a server with a `url`")));
             }
-            let credential = Box::new(credentials::credential(reader, environment, &url)?);
-            Some(ServerTarget::Http { url, credential })
+            let socket = socket?;
+            let credential = Box::new(credentials::credential(reader, environment, &url, socket.is_some())?);
+            Some(ServerTarget::Http { url, socket, credential })
         }
         (None, Some(command)) => {
             let environment = environment.for_child(inherit?.unwrap_or(inherit_by_default), &extra?.unwrap_or_default());
@@ -297,8 +308,38 @@ fn target(reader: &mut Reader<'_>, environment: &Environment, inherit_by_default
             let at = reader.at.clone();
             reader.problem(
                 Problem::new(&at, "the server has neither `url` nor `command`")
-                    .help("for `stdio`: end the command line with `-- COMMAND…`, or give --upstream URL"),
+                    .help("with a `socket`, too, `url` says the path and the Host header; for `stdio`: end the command line with `-- COMMAND…`, or give --upstream URL"),
             );
+            None
+        }
+    }
+}
+
+/// The unix socket of a server; `Some(None)` when it has none.
+fn socket(reader: &mut Reader<'_>, url: Option<&Uri>) -> Option<Option<Socket>> {
+    let path = reader.optional_path("socket");
+    let uid = reader.optional("socket_uid", |given| match given.value {
+        Value::Integer(number) => u32::try_from(number).map_err(|_| format!("{number} is not the number of a user")),
+        _ => Err("this is not a whole number".to_owned()),
+    });
+    let (path, uid) = (path?, uid?);
+    let Some(path) = path else {
+        if uid.is_some() {
+            let origin = reader.origin("socket_uid");
+            reader.problem(Problem::new(&origin, "`socket_uid` means nothing without a `socket`"));
+        }
+        return Some(None);
+    };
+    let origin = reader.origin("socket");
+    if url.is_some_and(|url| url.scheme_str() == Some("https")) {
+        let problem = Problem::new(&origin, "TLS is not spoken over a unix socket");
+        reader.problem(problem.help("write http in `url`: who listens on the socket is what `socket_uid` is for"));
+        return None;
+    }
+    match Socket::new(path, uid) {
+        Ok(socket) => Some(Some(socket)),
+        Err(bad) => {
+            reader.problem(Problem::new(&origin, format!("`socket`: {bad}")));
             None
         }
     }
@@ -339,6 +380,18 @@ fn path(text: &str) -> Result<String, String> {
     let segment = |segment: &str| !matches!(segment, "" | "." | "..") && segment.bytes().all(plain);
     let fits = text == "/" || text.strip_prefix('/').is_some_and(|rest| rest.split('/').all(segment));
     fits.then(|| text.to_owned()).ok_or_else(|| format!("`{text}` is not a path such as \"/shop\" (letters, digits, . _ -)"))
+}
+
+/// The URL of a server. Forms that others have for unix sockets leave no room for a path and a host, or hide them.
+fn server_url(text: &str) -> Result<Uri, String> {
+    if ["unix:", "http+unix:", "http://unix:", "http://unix/"].iter().any(|form| text.starts_with(form)) {
+        return Err(
+            "a unix socket is written beside the URL: `socket = \"/run/app/mcp.sock\"` and `url = \"http://localhost/mcp\"`, \
+                    which says the path and the Host header"
+                .to_owned(),
+        );
+    }
+    url(text)
 }
 
 /// `http` or `https` with a host. A password in a URL would end up in logs.

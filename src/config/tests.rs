@@ -178,6 +178,16 @@ fn servers_that_cannot_be_served_are_refused() {
         ("name = \"x\"\ncommand = [\"\"]", "`command` is empty"),
         ("name = \"x\"\nurl = \"http://me:secret@h/\"", "must not carry a user name"),
         ("name = \"x\"\nurl = \"/mcp\"", "begins with http://"),
+        ("name = \"x\"\nurl = \"unix:///run/x.sock\"", "`socket = \"/run/app/mcp.sock\"` and `url = \"http://localhost/mcp\"`"),
+        ("name = \"x\"\nurl = \"http://unix:/run/x.sock:/mcp\"", "a unix socket is written beside the URL"),
+        ("name = \"x\"\nurl = \"http+unix://%2Frun%2Fx.sock/mcp\"", "a unix socket is written beside the URL"),
+        ("name = \"x\"\nsocket = \"/run/x.sock\"", "neither `url` nor `command`"),
+        ("name = \"x\"\nsocket = \"/run/x.sock\"\nurl = \"https://localhost/mcp\"", "TLS is not spoken over a unix socket"),
+        ("name = \"x\"\nsocket = \"/run/\"\nurl = \"http://localhost/mcp\"", "`socket`: `/run/` is not the path of a socket"),
+        ("name = \"x\"\nsocket = \"\"\nurl = \"http://localhost/mcp\"", "`socket`: a path is empty"),
+        ("name = \"x\"\nsocket_uid = 1\nurl = \"http://localhost/mcp\"", "`socket_uid` means nothing without a `socket`"),
+        ("name = \"x\"\nsocket = \"/s\"\nsocket_uid = -1\nurl = \"http://localhost/mcp\"", "-1 is not the number of a user"),
+        ("name = \"x\"\nsocket = \"/s\"\ncommand = [\"a\"]", "`socket` means nothing for a server with a `command`"),
         ("name = \"x\"\nurl = \"http://h/\"\nenv = { A = \"b\" }", "`env` means nothing"),
         ("name = \"x\"\nurl = \"http://h/\"\npath = \"x\"", "is not a path"),
         ("name = \"x\"\nurl = \"http://h/\"\npath = \"/a/../b\"", "is not a path"),
@@ -347,6 +357,30 @@ fn stdio_takes_its_server_from_the_command_line_or_from_the_file() {
     assert_eq!((program(&both).as_str(), both.extensions.len()), ("https://h/mcp", 1));
     assert!(problems(resolve(&text, &[], &["stdio"])).contains("neither `url` nor `command`"));
     assert!(problems(resolve(&text, &[], &["stdio", "--name", "missing"])).contains("neither `url` nor `command`"));
+}
+
+#[test]
+fn a_server_on_a_socket_is_there_and_its_url_says_the_rest() {
+    let text = MINIMAL.replace("url =", "socket = \"shop.sock\"\nsocket_uid = 7\nurl =");
+    let (directory, path) = file(&text);
+    let socket = |config: &Config| match &config.servers[0].target {
+        ServerTarget::Http { url, socket, .. } => (url.to_string(), socket.clone()),
+        ServerTarget::Child { .. } => panic!("not by HTTP"),
+    };
+    let of_file = Config::for_serve(&Sources { file: Some(&path), ..Sources::default() }).unwrap();
+    let expected = crate::outbound::Socket::new(directory.path().join("shop.sock"), Some(7)).unwrap();
+    assert_eq!(socket(&of_file), ("http://127.0.0.1:9000/mcp".to_owned(), Some(expected)));
+    // What the command line says replaces all of it.
+    let words = ["serve", "--name", "shop", "--upstream", "http://localhost/m", "--upstream-socket", "/run/x.sock"];
+    let said = crate::outbound::Socket::new("/run/x.sock".into(), None).unwrap();
+    assert_eq!(socket(&resolve(&text, &[], &words).unwrap()), ("http://localhost/m".to_owned(), Some(said)));
+    assert_eq!(socket(&resolve(&text, &[], &words[..5]).unwrap()).1, None);
+    // A credential does not leave this machine, whatever the host is called.
+    let shown =
+        text.replace("http://127.0.0.1:9000/mcp\"", "http://shop/mcp\"\ncredential = \"static\"\ncredential_env = \"KEY\"");
+    assert!(resolve(&shown, &[("KEY", "k")], &["serve"]).is_ok());
+    let network = shown.replace("socket = \"shop.sock\"\nsocket_uid = 7\n", "");
+    assert!(problems(resolve(&network, &[("KEY", "k")], &["serve"])).contains("in plain text"));
 }
 
 #[test]

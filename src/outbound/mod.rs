@@ -5,7 +5,7 @@
 //! kept and proxies not used, so a request goes where the settings say or nowhere. Plain HTTP stays on this machine unless
 //! [`PlainHttp`] says otherwise. Nothing is tried twice: when to ask again is the caller's business.
 //!
-//! Protocols with a client of their own get a connection from [`Dial`], under the same rules. Calls of MCP clients do not go this way; the
+//! Servers on unix sockets are reached in `socket`. Protocols with a client of their own get a connection from [`Dial`], under the same rules. Calls of MCP clients do not go this way; the
 //! proxy has connections of its own for those.
 
 mod backoff;
@@ -13,6 +13,7 @@ mod dial;
 mod error;
 mod plain;
 mod roots;
+mod socket;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -30,6 +31,7 @@ pub use backoff::Backoff;
 pub use dial::{BadPlace, Dial, DialError, Duplex, Place, Port, Trust, Wire};
 pub use error::{OutboundError, Progress, SetupError};
 pub use plain::PlainHttp;
+pub use socket::{BadSocket, OutboundSocket, Socket, SocketConnector, SocketError};
 
 /// Who we say we are when the caller does not say it.
 const USER_AGENT: HeaderValue = HeaderValue::from_static(concat!("cedarpost/", env!("CARGO_PKG_VERSION")));

@@ -114,7 +114,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("rustls::", &["audit", "identity", "listen", "note", "outbound", "proxy/upstream"]),
     ("x509_cert::", &["listen"]),
     ("rcgen::", &["injector"]),
-    ("peer_cred(", &["listen"]),
+    ("peer_cred(", &["listen", "outbound"]),
     ("client::legacy", &["outbound", "proxy/upstream", "demo"]),
     ("load_native_certs", &["outbound"]),
     ("tokio::signal", &["lifecycle"]),

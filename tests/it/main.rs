@@ -84,6 +84,8 @@ mod ship;
 #[cfg(test)]
 mod stdio;
 #[cfg(test)]
+mod sockets;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod swaps;

@@ -233,6 +233,9 @@ pub struct ServeFlags {
     /// The URL of that server
     #[arg(long, value_name = "URL", conflicts_with = "command")]
     pub upstream: Option<String>,
+    /// The unix socket on which it listens; --upstream says the path and the Host header then
+    #[arg(long, value_name = "SOCKET", requires = "upstream")]
+    pub upstream_socket: Option<String>,
     /// Where clients reach it [default: / and its name]
     #[arg(long, value_name = "PATH")]
     pub path: Option<String>,
@@ -275,6 +278,9 @@ pub struct StdioFlags {
     /// Talk to a server over HTTP instead of starting one
     #[arg(long, value_name = "URL", conflicts_with = "command")]
     pub upstream: Option<String>,
+    /// The unix socket on which it listens; --upstream says the path and the Host header then
+    #[arg(long, value_name = "SOCKET", requires = "upstream")]
+    pub upstream_socket: Option<String>,
     /// The directory of the log of decisions; when another process writes it, DIR.2, DIR.3 and so on
     #[arg(long, value_name = "DIR")]
     pub audit_dir: Option<String>,
@@ -352,6 +358,7 @@ impl ServeFlags {
         let said = CommandLineServer {
             name: self.name.clone(),
             url: self.upstream.clone(),
+            socket: self.upstream_socket.clone(),
             path: self.path.clone(),
             command: self.command.clone(),
             flags: ["--name", "--upstream"],
@@ -383,6 +390,7 @@ impl StdioFlags {
         CommandLineServer {
             name: self.name.clone(),
             url: self.upstream.clone(),
+            socket: self.upstream_socket.clone(),
             path: None,
             command: self.command.clone(),
             flags: ["--name", "--upstream"],

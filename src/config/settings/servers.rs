@@ -10,6 +10,7 @@ use super::LimitSettings;
 use crate::config::environment::Environment;
 use crate::domain::{JsonPointer, ServerName};
 use crate::note::VerifierKey;
+use crate::outbound::Socket;
 use crate::proxy::upstream::CredentialSettings;
 
 /// Where policies, schema and entities come from.
@@ -120,6 +121,8 @@ pub enum ServerTarget {
         url: Uri,
         /// What it is shown of us.
         credential: Box<CredentialSettings>,
+        /// The unix socket on which it listens; the URL says only path and `Host` then.
+        socket: Option<Socket>,
     },
     /// A child process over its standard input and output.
     Child {

@@ -1,5 +1,6 @@
-//! An MCP server behind a URL: streamable HTTP.
+//! An MCP server behind a URL, or on a unix socket: streamable HTTP.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,14 +10,15 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Status
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::{Client, ResponseFuture};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use super::UpstreamError;
 use super::credential::{Credential, CredentialSettings, Credentials, Whose};
 use crate::clock::Clock;
 use crate::identity::ACTOR_TOKEN;
+use crate::outbound::{Socket, SocketConnector};
 use crate::proxy::cleared::Cleared;
 
 /// How to reach a server by HTTP.
@@ -24,6 +26,8 @@ use crate::proxy::cleared::Cleared;
 pub struct HttpSettings {
     /// The MCP endpoint.
     pub url: Uri,
+    /// The unix socket on which it listens: the URL says path and `Host` only.
+    pub socket: Option<Socket>,
     /// Longest wait for a connection.
     pub connect_timeout: Duration,
     /// Longest wait for the head of an answer.
@@ -35,12 +39,55 @@ pub struct HttpSettings {
 /// A server behind a URL. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(in crate::proxy) struct HttpUpstream {
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    client: HttpClient,
     url: Uri,
+    socket: Option<PathBuf>,
     response_timeout: Duration,
     credentials: Arc<Credentials>,
     /// The word for how it is shown who we are.
     credential: &'static str,
+}
+
+/// By what connections are made.
+#[derive(Debug, Clone)]
+enum HttpClient {
+    Network(Client<HttpsConnector<HttpConnector>, Full<Bytes>>),
+    Socket(Client<SocketConnector, Full<Bytes>>),
+}
+
+impl HttpClient {
+    fn new(settings: &HttpSettings) -> Result<Self, UpstreamError> {
+        let mut builder = Client::builder(TokioExecutor::new());
+        builder.pool_timer(TokioTimer::new()).pool_idle_timeout(Duration::from_secs(60)).pool_max_idle_per_host(256);
+        Ok(match &settings.socket {
+            Some(socket) => Self::Socket(builder.build(SocketConnector::new(socket.clone(), settings.connect_timeout))),
+            None => Self::Network(builder.build(connector(settings)?)),
+        })
+    }
+
+    fn request(&self, request: Request<Full<Bytes>>) -> ResponseFuture {
+        match self {
+            Self::Network(client) => client.request(request),
+            Self::Socket(client) => client.request(request),
+        }
+    }
+}
+
+fn connector(settings: &HttpSettings) -> Result<HttpsConnector<HttpConnector>, UpstreamError> {
+    let mut tcp = HttpConnector::new();
+    tcp.set_nodelay(true);
+    tcp.enforce_http(false);
+    tcp.set_connect_timeout(Some(settings.connect_timeout));
+    let secure = settings.url.scheme_str() == Some("https");
+    let tls = if secure {
+        HttpsConnectorBuilder::new().with_native_roots().map_err(UpstreamError::Certificates)?
+    } else {
+        // Without roots no certificate is ever accepted: a redirect to https cannot slip in an unverified server.
+        HttpsConnectorBuilder::new().with_tls_config(
+            rustls::ClientConfig::builder().with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth(),
+        )
+    };
+    Ok(tls.https_or_http().enable_http1().wrap_connector(tcp))
 }
 
 impl HttpUpstream {
@@ -50,33 +97,21 @@ impl HttpUpstream {
     ///
     /// When certificates cannot be read that are needed.
     pub(in crate::proxy) fn new(settings: HttpSettings, clock: &Clock) -> Result<Self, UpstreamError> {
-        let mut tcp = HttpConnector::new();
-        tcp.set_nodelay(true);
-        tcp.enforce_http(false);
-        tcp.set_connect_timeout(Some(settings.connect_timeout));
-        let secure = settings.url.scheme_str() == Some("https");
-        let tls = if secure {
-            HttpsConnectorBuilder::new().with_native_roots().map_err(UpstreamError::Certificates)?
-        } else {
-            // Without roots no certificate is ever accepted: a redirect to https cannot slip in an unverified server.
-            HttpsConnectorBuilder::new().with_tls_config(
-                rustls::ClientConfig::builder().with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth(),
-            )
-        };
-        let connector = tls.https_or_http().enable_http1().wrap_connector(tcp);
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(Duration::from_secs(60))
-            .pool_max_idle_per_host(256)
-            .build(connector);
+        let client = HttpClient::new(&settings)?;
+        let socket = settings.socket.map(|socket| socket.path().to_owned());
         let credential = settings.credential.word();
         let credentials = Arc::new(Credentials::new(settings.credential, clock).map_err(UpstreamError::Setup)?);
-        Ok(Self { client, url: settings.url, response_timeout: settings.response_timeout, credentials, credential })
+        Ok(Self { client, url: settings.url, socket, response_timeout: settings.response_timeout, credentials, credential })
     }
 
     /// Where the server is.
     pub(in crate::proxy) const fn url(&self) -> &Uri {
         &self.url
+    }
+
+    /// The unix socket on which it listens, if it does.
+    pub(in crate::proxy) fn socket(&self) -> Option<&Path> {
+        self.socket.as_deref()
     }
 
     /// The word for how it is shown who we are.

@@ -147,7 +147,13 @@ impl Upstream {
     /// The server's state, for operators.
     pub(in crate::proxy) fn state(&self) -> Value {
         match self {
-            Self::Http(server) => json!({ "kind": "http", "url": server.url().to_string(), "credential": server.credential() }),
+            Self::Http(server) => {
+                let mut state = json!({ "kind": "http", "url": server.url().to_string(), "credential": server.credential() });
+                if let (Some(socket), Some(state)) = (server.socket(), state.as_object_mut()) {
+                    state.insert("socket".to_owned(), socket.display().to_string().into());
+                }
+                state
+            }
             Self::Child(pool) => match pool.state() {
                 ChildState::Idle => json!({ "kind": "process", "state": "idle" }),
                 ChildState::Starting { pid, .. } => json!({ "kind": "process", "state": "starting", "pid": pid }),

@@ -5,6 +5,7 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 
 use http::{HeaderMap, Method, Request, Response, StatusCode};
@@ -15,8 +16,8 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
+use tokio::net::{TcpListener, UnixListener};
+use tokio::task::{JoinHandle, JoinSet};
 
 use super::{LEGACY, MODERN};
 
@@ -88,11 +89,30 @@ impl Drop for Upstream {
 
 impl Upstream {
     pub(crate) async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::start_at(SocketAddr::from(([127, 0, 0, 1], 0))).await
+    }
+
+    pub(crate) async fn start_at(address: SocketAddr) -> Self {
+        let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
+        Self::over(address, Ear::Tcp(listener))
+    }
+
+    /// On a unix socket; `address` says nothing then.
+    pub(crate) fn start_on(socket: &Path) -> Self {
+        Self::over(SocketAddr::from(([0, 0, 0, 0], 0)), Ear::Unix(UnixListener::bind(socket).unwrap()))
+    }
+
+    fn over(address: SocketAddr, ear: Ear) -> Self {
         let state = Arc::new(Mutex::new(State { seen: Vec::new(), framing: Framing::Json, sessions: 0 }));
-        let server = tokio::spawn(serve(listener, Arc::clone(&state)));
+        let server = tokio::spawn(serve(ear, Arc::clone(&state)));
         Self { address, state, server }
+    }
+
+    /// Ends it with all its connections, and waits for that.
+    pub(crate) async fn stop(mut self) {
+        self.server.abort();
+        let _ = (&mut self.server).await;
     }
 
     /// Answers lists in this way from now on.
@@ -111,11 +131,28 @@ impl Upstream {
     }
 }
 
-async fn serve(listener: TcpListener, state: Arc<Mutex<State>>) {
-    while let Ok((stream, _)) = listener.accept().await {
+/// What it listens on.
+enum Ear {
+    Tcp(TcpListener),
+    Unix(UnixListener),
+}
+
+async fn serve(ear: Ear, state: Arc<Mutex<State>>) {
+    // The connections end with the server.
+    let mut connections = JoinSet::new();
+    loop {
         let state = Arc::clone(&state);
         let service = service_fn(move |request| answer(request, Arc::clone(&state)));
-        tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+        match &ear {
+            Ear::Tcp(listener) => {
+                let Ok((stream, _)) = listener.accept().await else { return };
+                connections.spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+            }
+            Ear::Unix(listener) => {
+                let Ok((stream, _)) = listener.accept().await else { return };
+                connections.spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+            }
+        }
     }
 }
 
