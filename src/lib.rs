@@ -11,6 +11,7 @@
 // Ground: the words we share, and the wiring in the walls.
 pub mod domain;
 
+pub mod bypass;
 pub mod clock;
 mod json;
 pub mod lifecycle;

@@ -8,6 +8,7 @@ use prometheus_client::registry::Registry;
 
 use super::status::{self, Status};
 use crate::audit::ship::Board;
+use crate::bypass::Board as BypassBoard;
 use crate::config::AdminSettings;
 use crate::gate::Gate;
 use crate::lifecycle::{Stop, Tasks};
@@ -43,11 +44,19 @@ impl Admin {
     }
 
     /// Shows what goes on. Once `stop` is pulled it says that the sidecar is not ready.
-    pub(super) fn start(self, gate: &Gate, board: Board, status: Status, registry: Registry, stop: &Stop) -> RunningAdmin {
+    pub(super) fn start(
+        self,
+        gate: &Gate,
+        board: Board,
+        bypass: Option<BypassBoard>,
+        status: Status,
+        registry: Registry,
+        stop: &Stop,
+    ) -> RunningAdmin {
         let last = Stop::new();
         let mut tasks = Tasks::new(last.clone());
         if let Some((listener, settings, more)) = self.0 {
-            let sources = status::sources(gate, board, status, registry, &settings, stop.clone());
+            let sources = status::sources(gate, board, bypass, status, registry, &settings, stop.clone());
             tracing::info!(event = "listening", face = "admin", address = %listener.local_addr(), "the admin face is ready");
             tasks.spawn("the admin face", rest::Admin::new(listener, router(sources).merge(more)).run(last.clone()));
         }

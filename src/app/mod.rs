@@ -7,6 +7,7 @@
 mod admin;
 mod ask;
 mod authzen;
+mod bypass;
 mod carriers;
 mod console;
 mod control;

@@ -10,6 +10,7 @@ use prometheus_client::registry::Registry;
 use super::Ended;
 use super::admin::Admin;
 use super::authzen::AuthzenFace;
+use super::bypass;
 use super::carriers::Carriers;
 use super::console::{ConsoleFace, Parts};
 use super::control;
@@ -84,11 +85,12 @@ pub async fn serve(config: Config, stop: Stop, ready: impl FnOnce(&Address)) -> 
     let (identity, served) = (&identity, &endpoints);
     let grpc_parts = grpc::Parts { gate: &gate, reader: &reader, policies, identity, endpoints: served, clock: &clock };
     grpc.start(&config, grpc_parts, &stop, &mut parts);
-    let running = Arc::new(Running { endpoints, certificates });
+    let bypass = bypass::start(&config, &address, &mut registry, &stop, &mut parts).await;
+    let running = Arc::new(Running { endpoints, certificates, bypass: bypass.clone() });
     let status = status::source(&gate, reader.clone(), carriers.board(), running);
     let console_parts = Parts { gate: &gate, reader: &reader, clock, settings, status: Arc::clone(&status), sessions };
     console.start(&config, console_parts, &stop, &mut parts)?;
-    let admin = admin.start(&gate, carriers.board(), status, registry, &stop);
+    let admin = admin.start(&gate, carriers.board(), bypass, status, registry, &stop);
     tracing::info!(event = "listening", face = "mcp", %address, "the sidecar is ready for clients");
     ready(&address);
 

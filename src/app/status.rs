@@ -5,9 +5,10 @@ use std::sync::Arc;
 use prometheus_client::registry::Registry;
 use serde_json::{Value, json};
 
-use super::{carriers, inquiry};
+use super::{bypass, carriers, inquiry};
 use crate::audit::ship::Board;
 use crate::audit::{AuditReader, Health};
+use crate::bypass::Board as BypassBoard;
 use crate::config::AdminSettings;
 use crate::domain::Timestamp;
 use crate::gate::{Gate, PolicyStatus};
@@ -24,6 +25,8 @@ pub(super) struct Running {
     pub(super) endpoints: Vec<Arc<Endpoint>>,
     /// The certificates that are served.
     pub(super) certificates: Vec<Served>,
+    /// Who else listens; `None` when nobody looks.
+    pub(super) bypass: Option<BypassBoard>,
 }
 
 /// Tells how a running sidecar is.
@@ -39,13 +42,14 @@ pub(super) fn source(gate: &Gate, reader: AuditReader, board: Board, running: Ar
 pub(super) fn sources(
     gate: &Gate,
     board: Board,
+    bypass: Option<BypassBoard>,
     status: Status,
     registry: Registry,
     admin: &AdminSettings,
     stop: Stop,
 ) -> Sources {
     Sources {
-        readiness: readiness(gate, board),
+        readiness: readiness(gate, board, bypass),
         registry,
         status: Box::new(move || status()),
         explain: explain(gate),
@@ -62,10 +66,10 @@ fn explain(gate: &Gate) -> ExplainSource {
     Box::new(move |body| inquiry::answer(&gate, &body, limits))
 }
 
-/// Ready with policies in force and a log that can be written and that nothing contradicts.
-fn readiness(gate: &Gate, board: Board) -> Readiness {
+/// Ready with policies in force, a log that can be written and that nothing contradicts, and no way around the sidecar.
+fn readiness(gate: &Gate, board: Board, bypass: Option<BypassBoard>) -> Readiness {
     let (policies, details, log) = (gate.clone(), gate.clone(), gate.clone());
-    Readiness::new(vec![
+    let mut checks = vec![
         Check::new("policies", move || judged(&policies.policy_status())).with_details(move || {
             let last = details.policy_status().last_report;
             strings(&last.problems)
@@ -75,7 +79,9 @@ fn readiness(gate: &Gate, board: Board) -> Readiness {
             Health::Failed(reason) => Verdict::Fails(reason.to_string()),
         }),
         Check::new("audit_anchors", move || carriers::verdict(&board)),
-    ])
+    ];
+    checks.extend(bypass.map(bypass::check));
+    Readiness::new(checks)
 }
 
 /// Whether there is anything to decide by, in words that are for anybody who asks.
@@ -137,6 +143,7 @@ fn status(gate: &Gate, reader: &AuditReader, board: &Board, running: &Running) -
         "tools": tools,
         "certificates": running.certificates.iter().map(certificate).collect::<Vec<_>>(),
         "drifted": drifted(&policy.drift),
+        "bypass": bypass::status(running.bypass.as_ref()),
     })
 }
 

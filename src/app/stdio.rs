@@ -60,11 +60,11 @@ pub async fn stdio(config: Config) -> anyhow::Result<Ended> {
     control::start(&rooms.gate, &rooms.log.reader, &config.approvals.operator, links, &stop, &mut parts)?;
     hooks::start(&config, &rooms.gate, &rooms.clock, &mut registry, &stop, &mut parts)?;
     let certificates = keep_certificates([admin.certificate(), console.certificate()].into_iter().flatten(), &mut parts, &stop);
-    let running = Arc::new(Running { endpoints: vec![Arc::clone(&endpoint)], certificates });
+    let running = Arc::new(Running { endpoints: vec![Arc::clone(&endpoint)], certificates, bypass: None });
     let status = status::source(&rooms.gate, rooms.log.reader.clone(), carriers.board(), running);
     let (gate, reader, clock) = (&rooms.gate, &rooms.log.reader, rooms.clock.clone());
     console.start(&config, Parts { gate, reader, clock, settings, status: Arc::clone(&status), sessions }, &stop, &mut parts)?;
-    let admin = admin.start(gate, carriers.board(), status, registry, &stop);
+    let admin = admin.start(gate, carriers.board(), None, status, registry, &stop);
 
     let expiring = rooms.gate.clone().expire_tickets(stop.clone());
     parts.spawn("the end of tickets", async move {

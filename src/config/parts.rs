@@ -15,6 +15,7 @@ use super::settings::{
 };
 use crate::audit::EpochLimits;
 use crate::audit::tlog::KeyName;
+use crate::bypass;
 use crate::rest::AppProbe;
 use crate::telemetry;
 
@@ -50,6 +51,16 @@ pub(super) fn admin(reader: &mut Reader<'_>) -> Option<Option<AdminSettings>> {
     let remote_details = reader.flag("admin.remote_details");
     let (listener, allowed_hosts, app_health, remote_details) = (listener?, allowed_hosts?, app_health?, remote_details?);
     Some(listener.map(|listener| AdminSettings { listener, allowed_hosts, remote_details, app_health }))
+}
+
+pub(super) fn bypass(reader: &mut Reader<'_>) -> Option<bypass::Settings> {
+    let check = reader.read("bypass.check", |given| {
+        let word = text(given)?;
+        let found = bypass::Check::WORDS.into_iter().find(|(name, _)| *name == word);
+        found.map(|(_, check)| check).ok_or_else(|| format!("`{word}` is not one of off, report, enforce"))
+    });
+    let interval = reader.duration("bypass.interval", Duration::from_millis(100)..=HOUR);
+    Some(bypass::Settings { check: check?, interval: interval? })
 }
 
 /// `Some(None)` when there is no gRPC listener.

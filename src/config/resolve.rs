@@ -233,6 +233,7 @@ impl Layers {
         let mut reader = self.reader();
         let listen = parts::listen(&mut reader);
         let admin = parts::admin(&mut reader);
+        let bypass = parts::bypass(&mut reader);
         let grpc = parts::grpc(&mut reader);
         let authzen = authzen::authzen(&mut reader);
         let console = console::console(&mut reader);
@@ -289,6 +290,7 @@ impl Layers {
             Some(Config {
                 listen,
                 admin,
+                bypass: bypass?,
                 grpc,
                 authzen,
                 console,

@@ -277,7 +277,8 @@ fn target(reader: &mut Reader<'_>, environment: &Environment, inherit_by_default
     });
     let given = |key: &&'static str| reader.given.contains_key(key);
     let child_only = ["directory", "env", "inherit_env"].into_iter().find(given);
-    let http_only = credentials::keys().chain(SOCKET_KEYS).find(given);
+    let http_only = credentials::keys().find(given);
+    let socket_only = SOCKET_KEYS.into_iter().find(given);
     match (url?, command?) {
         (Some(url), None) => {
             if let Some(key) = child_only {
@@ -296,6 +297,10 @@ fn target(reader: &mut Reader<'_>, environment: &Environment, inherit_by_default
                     Problem::new(&origin, format!("`{key}` means nothing for a server with a `command`"))
                         .help("give it its secrets by `env`"),
                 );
+            }
+            if let Some(key) = socket_only {
+                let origin = reader.origin(key);
+                reader.problem(Problem::new(&origin, format!("`{key}` means nothing for a server with a `command`")));
             }
             child(reader, command, directory?, environment)
         }

@@ -9,6 +9,7 @@ mod webhook;
 use std::time::Duration;
 
 use super::show::Shown;
+use crate::bypass;
 use crate::hooks::HookSettings;
 use crate::outbound;
 
@@ -28,6 +29,8 @@ pub struct Config {
     pub listen: ListenSettings,
     /// The admin listener; `None` when it is off.
     pub admin: Option<AdminSettings>,
+    /// Who else listens where guarded servers are.
+    pub bypass: bypass::Settings,
     /// The gRPC listener; `None` when there is none.
     pub grpc: Option<GrpcSettings>,
     /// The AuthZEN listener; `None` when there is none.

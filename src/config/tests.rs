@@ -371,7 +371,7 @@ fn a_server_on_a_socket_is_there_and_its_url_says_the_rest() {
     let expected = crate::outbound::Socket::new(directory.path().join("shop.sock"), Some(7)).unwrap();
     assert_eq!(socket(&of_file), ("http://127.0.0.1:9000/mcp".to_owned(), Some(expected)));
     // What the command line says replaces all of it.
-    let words = ["serve", "--name", "shop", "--upstream", "http://localhost/m", "--upstream-socket", "/run/x.sock"];
+    let words = ["stdio", "--name", "shop", "--upstream", "http://localhost/m", "--upstream-socket", "/run/x.sock"];
     let said = crate::outbound::Socket::new("/run/x.sock".into(), None).unwrap();
     assert_eq!(socket(&resolve(&text, &[], &words).unwrap()), ("http://localhost/m".to_owned(), Some(said)));
     assert_eq!(socket(&resolve(&text, &[], &words[..5]).unwrap()).1, None);
@@ -381,6 +381,23 @@ fn a_server_on_a_socket_is_there_and_its_url_says_the_rest() {
     assert!(resolve(&shown, &[("KEY", "k")], &["serve"]).is_ok());
     let network = shown.replace("socket = \"shop.sock\"\nsocket_uid = 7\n", "");
     assert!(problems(resolve(&network, &[("KEY", "k")], &["serve"])).contains("in plain text"));
+}
+
+#[test]
+fn ways_around_are_told_unless_something_else_is_said() {
+    use crate::bypass::Check;
+    let of = |more: &str| serve(&format!("{MINIMAL}{more}")).map(|config| (config.bypass.check, config.bypass.interval));
+    assert_eq!(of("").unwrap(), (Check::Report, Duration::from_secs(5)));
+    assert_eq!(of("[bypass]\ncheck = \"enforce\"\ninterval = \"1m\"").unwrap(), (Check::Enforce, Duration::from_secs(60)));
+    let enforced = resolve(MINIMAL, &[("CEDARPOST_BYPASS_CHECK", "enforce")], &["serve"]).unwrap();
+    assert_eq!(enforced.bypass.check, Check::Enforce);
+    assert!(problems(serve(&format!("{MINIMAL}[bypass]\ncheck = \"on\""))).contains("`on` is not one of off, report, enforce"));
+    for wrong in ["0s", "10ms", "2h"] {
+        assert!(
+            problems(serve(&format!("{MINIMAL}[bypass]\ninterval = \"{wrong}\""))).contains("`bypass.interval`: "),
+            "{wrong}"
+        );
+    }
 }
 
 #[test]

@@ -97,8 +97,11 @@ impl Visit for Fields {
 
     fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
         // With its causes, which are what an operator can do something about.
-        let causes = std::iter::successors(value.source(), |cause| cause.source());
-        let chain = causes.fold(value.to_string(), |text, cause| format!("{text}: {cause}"));
+        let (mut chain, mut cause) = (value.to_string(), value.source());
+        while let Some(error) = cause {
+            chain = format!("{chain}: {error}");
+            cause = error.source();
+        }
         self.add(field, chain.into());
     }
 

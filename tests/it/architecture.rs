@@ -12,6 +12,8 @@ use std::path::Path;
 const FLOORS: &[(&str, &[&str])] = &[
     // Ground.
     ("domain", &[]),
+    // What the kernel tells of listeners: it opens none and speaks to nobody.
+    ("bypass", &["domain", "clock", "lifecycle"]),
     ("clock", &["domain"]),
     ("json", &[]),
     ("lifecycle", &["domain", "clock"]),
@@ -67,6 +69,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     (
         "config",
         &[
+            "bypass",
             "proxy",
             "rest",
             "hooks",

@@ -10,6 +10,8 @@ mod authzen;
 #[cfg(test)]
 mod bench_stats;
 #[cfg(test)]
+mod bypass;
+#[cfg(test)]
 mod carried;
 #[cfg(test)]
 mod catalog;
@@ -82,9 +84,9 @@ mod private;
 #[cfg(test)]
 mod ship;
 #[cfg(test)]
-mod stdio;
-#[cfg(test)]
 mod sockets;
+#[cfg(test)]
+mod stdio;
 #[cfg(test)]
 mod support;
 #[cfg(test)]

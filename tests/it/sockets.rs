@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 use tokio::net::{TcpStream, UnixListener};
 
-use crate::support::{Answer, Desk, Era, Framing, Mcp, Scripted, Seen, Served, Upstream, cedarpost, shown, until};
+use crate::support::{Answer, Desk, Era, Framing, Mcp, Scripted, Seen, Served, Upstream, cedarpost, records_of, until};
 
 const ALLOW: &str = "@id(\"all\")\npermit (principal, action, resource);\n";
 
@@ -116,11 +116,13 @@ async fn a_dead_socket_is_a_dead_server_and_the_next_one_in_its_place_is_found()
     assert!(works().await && third.count() > 0);
     let unreachable = served.metric("cedarpost_upstream_failures_total{server=\"lab\"}").await;
     assert!(unreachable.is_some_and(|count| count != "0"));
-    let outcomes = shown(&desk.audit(1)).await;
-    assert!(
-        outcomes.iter().any(|record| record["t"] == "outcome" && record.to_string().contains("unreachable")),
-        "{outcomes:#?}"
-    );
+    // A call that is allowed and goes nowhere is recorded as one.
+    let mut client = Mcp::connect(served.mcp, Era::Modern).await.unwrap();
+    third.stop().await;
+    let reply = client.call("last", "echo", json!({})).await.unwrap();
+    assert!(!reply.is_good() && reply.json().to_string().contains("The MCP server cannot be reached."), "{reply:?}");
+    let (_, outcome) = records_of(&desk.audit(1), "last").await;
+    assert!(outcome.to_string().contains("unreachable"), "{outcome}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

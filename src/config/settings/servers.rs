@@ -119,10 +119,10 @@ pub enum ServerTarget {
     Http {
         /// `http` or `https`, with host, without user information.
         url: Uri,
-        /// What it is shown of us.
-        credential: Box<CredentialSettings>,
         /// The unix socket on which it listens; the URL says only path and `Host` then.
         socket: Option<Socket>,
+        /// What it is shown of us.
+        credential: Box<CredentialSettings>,
     },
     /// A child process over its standard input and output.
     Child {
