@@ -49,10 +49,12 @@ pub(super) const PORT_ADMIN: &str = "cedarpost-admin";
 pub(super) const PORT_MCP: &str = "cedarpost-mcp";
 
 /// The annotations that users may write, without the prefix.
-pub(super) const ANNOTATIONS: [&str; 18] = [
+pub(super) const ANNOTATIONS: [&str; 20] = [
     "mode",
     "port",
     "upstream",
+    "socket",
+    "bypass-check",
     "server",
     "services",
     "config-map",

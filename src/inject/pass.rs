@@ -13,7 +13,7 @@ use super::refused::Refused;
 use super::settings::Settings;
 use super::status::{self, Notes};
 use super::strip::strip;
-use super::wish::{Guard, Mode, Stdio, Wish};
+use super::wish::{Guard, Mode, Socket, Stdio, Wish};
 use super::{env, sidecar};
 
 /// What became of a pod.
@@ -121,11 +121,14 @@ fn fill(draft: &mut Draft, pod: &Pod<'_>, wish: &Wish, settings: &Settings) -> R
     let mut touched = json!([]);
     match &wish.mode {
         Mode::Guard(guard) => {
-            let (redirected, said) = redirects(pod, guard.app_port, settings.admin_port)?;
+            let (redirected, said) = redirects(pod, guard, settings.admin_port)?;
             warnings.extend(said);
             touched = redirected.iter().map(|redirect| redirect.becomes.clone()).collect();
             targets = redirect(draft, redirected, &mut notes).map_err(Refused::from)?;
             named = move_port(draft, pod, guard, &mut notes).map_err(Refused::from)?;
+            if let Some(socket) = &guard.socket {
+                share(draft, pod, socket, &mut notes).map_err(Refused::from)?;
+            }
         }
         Mode::Stdio(stdio) => wrap(draft, pod, stdio, settings, &mut notes).map_err(Refused::from)?,
         Mode::Agent(agent) => env::set(draft, pod, agent, settings.agent_port, &mut notes).map_err(Refused::from)?,
@@ -147,7 +150,14 @@ fn advice(pod: &Pod<'_>, wish: &Wish) -> Vec<String> {
                     own settings, are let in";
         advice.push(text.to_owned());
     }
-    if wish.state_claim.is_some() && pod.security.is_none_or(|security| !security.contains_key("fsGroup")) {
+    let grouped = pod.security.is_some_and(|security| security.contains_key("fsGroup"));
+    if let Some(socket) = wish.mode.socket().filter(|_| !grouped) {
+        advice.push(format!(
+            "spec.securityContext.fsGroup is not set: the sidecar reaches the socket of container `{}` only if its mode is 0666",
+            socket.container
+        ));
+    }
+    if wish.state_claim.is_some() && !grouped {
         advice.push("spec.securityContext.fsGroup is not set: the sidecar may not be able to write to its volume".to_owned());
     }
     advice
@@ -184,6 +194,16 @@ fn move_port(draft: &mut Draft, pod: &Pod<'_>, guard: &Guard, notes: &mut Notes)
         }
     }
     Ok(moved)
+}
+
+/// Gives the server's container the directory of its socket.
+fn share(draft: &mut Draft, pod: &Pod<'_>, socket: &Socket, notes: &mut Notes) -> Result<(), Misfit> {
+    let Some(container) = pod.containers.iter().find(|container| container.name == socket.container) else { return Ok(()) };
+    let mounts = format!("{}/volumeMounts", container.pointer);
+    if draft.ensure(&mounts, json!([]))? {
+        notes.made(format!("volumeMounts:{}", container.name));
+    }
+    draft.add(format!("{mounts}/-"), json!({ "name": RUN, "mountPath": socket.directory }))
 }
 
 /// Has the server's container start the bridge, which starts the server.

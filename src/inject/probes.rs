@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use super::patch::{Draft, Misfit};
 use super::pod::{Container, Pod};
 use super::refused::Refused;
+use super::wish::{Guard, Socket};
 
 /// The probes of a container, and what the sidecar calls them.
 const KINDS: [(&str, &str); 3] = [("livenessProbe", "livez"), ("readinessProbe", "readyz"), ("startupProbe", "startupz")];
@@ -28,13 +29,14 @@ pub(super) struct Redirect {
 }
 
 /// The probes that dial `app_port`, and what else is to be said of them.
-pub(super) fn redirects(pod: &Pod<'_>, app_port: u16, admin_port: u16) -> Result<(Vec<Redirect>, Vec<String>), Refused> {
+pub(super) fn redirects(pod: &Pod<'_>, guard: &Guard, admin_port: u16) -> Result<(Vec<Redirect>, Vec<String>), Refused> {
+    let app_port = guard.app_port;
     let (mut found, mut warnings) = (Vec::new(), Vec::new());
     for container in pod.lasting() {
         for (key, word) in KINDS {
             let Some(probe) = container.value.get(key).and_then(Value::as_object) else { continue };
             let at = format!("{}.{key}", container.path);
-            let Some(target) = target(container, probe, app_port, &at, &mut warnings)? else { continue };
+            let Some(target) = target(container, probe, guard, &at, &mut warnings)? else { continue };
             let mut becomes = probe.clone();
             let mut get = Map::new();
             get.insert("path".to_owned(), format!("{REDIRECTED}{}/{word}", container.name).into());
@@ -73,16 +75,18 @@ pub(super) fn redirects(pod: &Pod<'_>, app_port: u16, admin_port: u16) -> Result
 fn target(
     container: &Container<'_>,
     probe: &Map<String, Value>,
-    app_port: u16,
+    guard: &Guard,
     at: &str,
     warnings: &mut Vec<String>,
 ) -> Result<Option<String>, Refused> {
+    let app_port = guard.app_port;
+    let socket = guard.socket.as_ref().map(Socket::here);
     if dials(container, probe.get("grpc"), app_port) {
         warnings.push(format!("{at} asks by gRPC on port {app_port}, where the sidecar listens now: use `exec`"));
         return Ok(None);
     }
     if dials(container, probe.get("tcpSocket"), app_port) {
-        return Ok(Some(format!("tcp://127.0.0.1:{app_port}")));
+        return Ok(Some(socket.map_or_else(|| format!("tcp://127.0.0.1:{app_port}"), |socket| format!("unix:{socket}"))));
     }
     let Some(get) = probe.get("httpGet").filter(|_| dials(container, probe.get("httpGet"), app_port)) else { return Ok(None) };
     if get.get("scheme").and_then(Value::as_str) == Some("HTTPS") {
@@ -98,7 +102,11 @@ fn target(
         return Err(Refused::new(format!("{at}.httpGet.path"), "this path cannot be passed on: write it as it stands in a URL"));
     }
     // Commas stand between the settings of a list, and `$(` begins a reference to a variable.
-    Ok(Some(format!("http://127.0.0.1:{app_port}{}", path.replace(',', "%2C").replace('$', "%24"))))
+    let path = path.replace(',', "%2C").replace('$', "%24");
+    Ok(Some(match socket {
+        Some(socket) => format!("unix:{socket}:{path}"),
+        None => format!("http://127.0.0.1:{app_port}{path}"),
+    }))
 }
 
 /// Whether an action of the kubelet connects to this port of the pod.

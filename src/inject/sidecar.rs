@@ -10,7 +10,7 @@ use super::names::{
     POLICIES_DIRECTORY, PORT_ADMIN, PORT_MCP, RUN, RUN_DIRECTORY, STATE, STATE_DIRECTORY, STDIO_SOCKET, TOKEN, TOKEN_DIRECTORY,
 };
 use super::settings::{Binary, Settings};
-use super::wish::{Mode, Wish};
+use super::wish::{Mode, Socket, Wish};
 
 /// How long a token is good for, in seconds: the shortest that Kubernetes gives out.
 const TOKEN_SECONDS: u32 = 600;
@@ -49,8 +49,12 @@ pub(super) fn container(wish: &Wish, settings: &Settings, probes: &[String], nam
 
 fn args(wish: &Wish) -> Vec<String> {
     let mut args = vec!["serve", "--config", CONFIG_FILE];
+    let socket = wish.mode.socket().map(Socket::here);
     match &wish.mode {
-        Mode::Guard(guard) => args.extend(["--name", &guard.server, "--upstream", &guard.upstream, "--path", &guard.path]),
+        Mode::Guard(guard) => {
+            args.extend(["--name", &guard.server, "--upstream", &guard.upstream, "--path", &guard.path]);
+            args.extend(socket.iter().flat_map(|socket| ["--upstream-socket", socket]));
+        }
         Mode::Stdio(stdio) => {
             args.extend(["--name", &stdio.server, "--path", "/mcp", "--", BIN_HERE, "bridge", "connect", STDIO_SOCKET]);
         }
@@ -86,6 +90,9 @@ fn env(wish: &Wish, settings: &Settings, probes: &[String]) -> Vec<Value> {
     set("CEDARPOST_ADMIN_PLAINTEXT_NON_LOOPBACK", "true".to_owned());
     if !probes.is_empty() {
         set("CEDARPOST_ADMIN_APP_HEALTH", probes.join(","));
+    }
+    if wish.mode.port().is_some() {
+        set("CEDARPOST_BYPASS_CHECK", if wish.bypass_enforced { "enforce" } else { "report" }.to_owned());
     }
     for part in ["POLICIES", "SCHEMA", "ENTITIES"] {
         set(&format!("CEDARPOST_POLICY_{part}"), POLICIES_DIRECTORY.to_owned());
@@ -144,6 +151,10 @@ fn mounts(wish: &Wish) -> Vec<Value> {
     if matches!(wish.mode, Mode::Stdio(_)) {
         mounts.push(json!({ "name": RUN, "mountPath": RUN_DIRECTORY }));
     }
+    if wish.mode.socket().is_some() {
+        // Connecting to a socket takes no writing to its directory.
+        mounts.push(json!({ "name": RUN, "mountPath": RUN_DIRECTORY, "readOnly": true }));
+    }
     mounts
 }
 
@@ -186,8 +197,10 @@ pub(super) fn volumes(wish: &Wish, settings: &Settings) -> Vec<Value> {
     }
     let token = json!({ "name": TOKEN, "projected": { "defaultMode": MODE, "sources": sources } });
     let mut volumes = vec![config_map(CONFIG, &wish.config_map), config_map(POLICIES, &wish.policy_config_map), state, token];
-    if let Mode::Stdio(stdio) = &wish.mode {
+    if matches!(wish.mode, Mode::Stdio(_)) || wish.mode.socket().is_some() {
         volumes.push(json!({ "name": RUN, "emptyDir": { "medium": "Memory", "sizeLimit": "1Mi" } }));
+    }
+    if let Mode::Stdio(stdio) = &wish.mode {
         volumes.push(match stdio.binary {
             Binary::Copy => json!({ "name": BIN, "emptyDir": { "sizeLimit": "256Mi" } }),
             Binary::ImageVolume => {

@@ -5,7 +5,7 @@
 use http::Uri;
 
 use super::image::Image;
-use super::names::{ANNOTATIONS, PREFIX, STATUS};
+use super::names::{ANNOTATIONS, PREFIX, RUN_DIRECTORY, STATUS};
 use super::pod::{Container, Pod};
 use super::quantity::Quantity;
 use super::refused::Refused;
@@ -32,12 +32,14 @@ pub(super) struct Wish {
     pub(super) services: Vec<String>,
     pub(super) ipv6: bool,
     pub(super) log_level: Option<String>,
+    /// Whether a way around the sidecar keeps the pod from being ready; else it is only told.
+    pub(super) bypass_enforced: bool,
 }
 
 /// What the sidecar is for.
 #[derive(Debug)]
 pub(super) enum Mode {
-    /// It stands before a server of this pod that speaks HTTP.
+    /// It stands before a server of this pod that speaks HTTP, on a port or a socket.
     Guard(Guard),
     /// It stands before a server of this pod that speaks on its standard input and output.
     Stdio(Stdio),
@@ -56,6 +58,25 @@ pub(super) struct Guard {
     pub(super) app_port: u16,
     pub(super) upstream: String,
     pub(super) path: String,
+    /// The unix socket on which it listens, instead of a port.
+    pub(super) socket: Option<Socket>,
+}
+
+/// A socket in a volume that only the server's container and the sidecar have.
+#[derive(Debug)]
+pub(super) struct Socket {
+    pub(super) container: String,
+    /// Where the volume is in the server's container.
+    pub(super) directory: String,
+    /// The name of the socket in it.
+    pub(super) file: String,
+}
+
+impl Socket {
+    /// Where the sidecar finds it.
+    pub(super) fn here(&self) -> String {
+        format!("{RUN_DIRECTORY}/{}", self.file)
+    }
 }
 
 #[derive(Debug)]
@@ -75,6 +96,14 @@ pub(super) struct Agent {
 }
 
 impl Mode {
+    /// The socket of the server, if it has one instead of a port.
+    pub(super) const fn socket(&self) -> Option<&Socket> {
+        match self {
+            Self::Guard(guard) => guard.socket.as_ref(),
+            Self::Stdio(_) | Self::Agent(_) => None,
+        }
+    }
+
     /// The word for it, as in the annotation.
     pub(super) const fn word(&self) -> &'static str {
         match self {
@@ -119,6 +148,13 @@ impl Wish {
                 Some(other) => return Err(Refused::annotation("ip-family", format!("`{other}` is neither ipv4 nor ipv6"))),
             },
             log_level: log_level(&asked)?,
+            bypass_enforced: match asked.text("bypass-check") {
+                None | Some("enforce") => true,
+                Some("report") => false,
+                Some(other) => {
+                    return Err(Refused::annotation("bypass-check", format!("`{other}` is neither enforce nor report")));
+                }
+            },
         };
         for (kind, [request, limit]) in [("cpu", &wish.cpu), ("memory", &wish.memory)] {
             if request.exceeds(limit) {
@@ -214,9 +250,13 @@ fn mode(asked: &Asked<'_>, settings: &Settings) -> Result<Mode, Refused> {
     let mode = match asked.text("mode").unwrap_or("podip") {
         "podip" => Mode::Guard(podip(asked)?),
         "rename" => Mode::Guard(rename(asked)?),
+        "socket" => Mode::Guard(socket(asked)?),
         "stdio" => Mode::Stdio(stdio(asked, settings)?),
         "agent" => Mode::Agent(agent(asked)?),
-        other => return Err(Refused::annotation("mode", format!("`{other}` is not one of podip, rename, stdio and agent"))),
+        other => {
+            let reason = format!("`{other}` is not one of podip, rename, socket, stdio and agent");
+            return Err(Refused::annotation("mode", reason));
+        }
     };
     misplaced(asked, &mode)?;
     taken(asked.0, &mode, settings)?;
@@ -226,9 +266,10 @@ fn mode(asked: &Asked<'_>, settings: &Settings) -> Result<Mode, Refused> {
 /// What means nothing in a mode is a misunderstanding.
 fn misplaced(asked: &Asked<'_>, mode: &Mode) -> Result<(), Refused> {
     let without: &[&str] = match mode {
-        Mode::Guard(_) => &["agent-env", "containers", "binary"],
-        Mode::Stdio(_) => &["agent-env", "upstream"],
-        Mode::Agent(_) => &["upstream", "server", "port", "services", "ip-family", "binary"],
+        Mode::Guard(Guard { socket: Some(_), .. }) => &["agent-env", "binary"],
+        Mode::Guard(_) => &["agent-env", "containers", "binary", "socket"],
+        Mode::Stdio(_) => &["agent-env", "upstream", "socket"],
+        Mode::Agent(_) => &["upstream", "server", "port", "services", "ip-family", "binary", "socket", "bypass-check"],
     };
     // An address family is also about the admin port, which every mode has.
     let misplaced = without.iter().find(|name| **name != "ip-family" && asked.text(name).is_some());
@@ -263,7 +304,7 @@ fn taken(pod: &Pod<'_>, mode: &Mode, settings: &Settings) -> Result<(), Refused>
 }
 
 fn podip(asked: &Asked<'_>) -> Result<Guard, Refused> {
-    let given = upstream(asked)?;
+    let given = upstream(asked, None)?;
     let port = match (asked.text("port"), &given) {
         (Some(text), _) => port_of(asked.0, text)?,
         (None, Some(given)) => given.port,
@@ -278,13 +319,80 @@ fn podip(asked: &Asked<'_>) -> Result<Guard, Refused> {
         path: USUAL_PATH.to_owned(),
         url: format!("http://127.0.0.1:{port}{USUAL_PATH}"),
     });
-    Ok(Guard { word: "podip", server: server(asked)?, port, app_port: port, upstream: given.url, path: given.path })
+    let (upstream, path) = (given.url, given.path);
+    Ok(Guard { word: "podip", server: server(asked)?, port, app_port: port, upstream, path, socket: None })
+}
+
+/// As `podip`, but the server listens on a socket and on no port at all.
+fn socket(asked: &Asked<'_>) -> Result<Guard, Refused> {
+    let missing =
+        || Refused::annotation("socket", "mode socket needs the path of the server's socket, such as \"/run/mcp/mcp.sock\"");
+    let path = asked.text("socket").ok_or_else(missing)?;
+    let container = server_container(asked)?;
+    let (directory, file) = socket_path(path)?;
+    let mounts = container.value.get("volumeMounts").and_then(serde_json::Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let there = |mount: &serde_json::Value| {
+        let at = mount.get("mountPath").and_then(serde_json::Value::as_str).map(|at| at.trim_end_matches('/'));
+        at.is_some_and(|at| at == directory || at.strip_prefix(directory).is_some_and(|below| below.starts_with('/')))
+    };
+    if mounts.iter().any(there) {
+        let reason = format!(
+            "container `{}` has a volume of its own at or below `{directory}`: the socket needs a directory of its own",
+            container.name
+        );
+        return Err(Refused::annotation("socket", reason));
+    }
+    let port = match asked.text("port") {
+        Some(text) => port_of(asked.0, text)?,
+        None => usual_port(asked.0)?,
+    };
+    let given = upstream(asked, Some(port))?.unwrap_or_else(|| Upstream {
+        port,
+        path: USUAL_PATH.to_owned(),
+        url: format!("http://localhost:{port}{USUAL_PATH}"),
+    });
+    let socket = Socket { container: container.name.to_owned(), directory: directory.to_owned(), file: file.to_owned() };
+    let (upstream, path) = (given.url, given.path);
+    Ok(Guard { word: "socket", server: server(asked)?, port, app_port: port, upstream, path, socket: Some(socket) })
+}
+
+/// The directory and the name of a socket. The directory becomes a volume, which hides what the image has there.
+fn socket_path(text: &str) -> Result<(&str, &str), Refused> {
+    let refuse = |reason: &str| Refused::annotation("socket", format!("`{text}`: {reason}"));
+    if text.contains(':') {
+        return Err(refuse(
+            "write the path alone, such as \"/run/mcp/mcp.sock\"; path and host of requests are in the annotation upstream",
+        ));
+    }
+    let (directory, file) = text.rsplit_once('/').ok_or_else(|| refuse("this is not an absolute path"))?;
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    let segment = |segment: &str| !matches!(segment, "" | "." | "..") && segment.bytes().all(plain);
+    let inner = directory.strip_prefix('/').ok_or_else(|| refuse("this is not an absolute path"))?;
+    if !segment(file) || !inner.split('/').all(segment) || text.len() > 100 {
+        return Err(refuse("it is an absolute path of at most 100 letters, digits, . _ - and slashes"));
+    }
+    let shared = matches!(directory, "/var/run" | "/var/tmp" | "/dev/shm" | "/usr/bin" | "/usr/lib" | "/var/lib");
+    let system = ["/proc", "/sys", "/dev"].iter().any(|top| directory.starts_with(&format!("{top}/")));
+    if !inner.contains('/') || shared || system {
+        return Err(refuse("the socket needs a directory of its own, such as /run/mcp, which becomes a volume"));
+    }
+    Ok((directory, file))
+}
+
+/// The container that is the server: the one that `containers` names, or the only one.
+fn server_container<'a, 'b>(asked: &'b Asked<'a>) -> Result<&'b Container<'a>, Refused> {
+    match (asked.list("containers").as_slice(), asked.0.containers.as_slice()) {
+        ([name], _) => find(asked.0, name),
+        ([], [only]) => Ok(only),
+        ([], _) => Err(Refused::annotation("containers", "the pod has several containers: say which one is the server")),
+        _ => Err(Refused::annotation("containers", "one container is the server")),
+    }
 }
 
 fn rename(asked: &Asked<'_>) -> Result<Guard, Refused> {
     let missing =
         || Refused::annotation("upstream", "mode rename needs the server's address, such as \"http://127.0.0.1:8081/mcp\"");
-    let given = upstream(asked)?.ok_or_else(missing)?;
+    let given = upstream(asked, None)?.ok_or_else(missing)?;
     let port = own_port(asked, "rename")?;
     if given.port == port {
         return Err(Refused::annotation(
@@ -292,18 +400,13 @@ fn rename(asked: &Asked<'_>) -> Result<Guard, Refused> {
             "in mode rename the sidecar and the server listen on two ports; for one use mode podip",
         ));
     }
-    Ok(Guard { word: "rename", server: server(asked)?, port, app_port: given.port, upstream: given.url, path: given.path })
+    let (app_port, upstream, path) = (given.port, given.url, given.path);
+    Ok(Guard { word: "rename", server: server(asked)?, port, app_port, upstream, path, socket: None })
 }
 
 fn stdio(asked: &Asked<'_>, settings: &Settings) -> Result<Stdio, Refused> {
     let port = own_port(asked, "stdio")?;
-    let named = asked.list("containers");
-    let container = match (named.as_slice(), asked.0.containers.as_slice()) {
-        ([name], _) => find(asked.0, name)?,
-        ([], [only]) => only,
-        ([], _) => return Err(Refused::annotation("containers", "the pod has several containers: say which one is the server")),
-        _ => return Err(Refused::annotation("containers", "one container is the server")),
-    };
+    let container = server_container(asked)?;
     let command = container
         .value
         .get("command")
@@ -415,9 +518,13 @@ struct Upstream {
     url: String,
 }
 
-fn upstream(asked: &Asked<'_>) -> Result<Option<Upstream>, Refused> {
+/// The annotation `upstream`. On a socket a port is only part of the `Host` header, so there is a usual one.
+fn upstream(asked: &Asked<'_>, usual_port: Option<u16>) -> Result<Option<Upstream>, Refused> {
     let Some(text) = asked.text("upstream") else { return Ok(None) };
     let refuse = |reason: &str| Refused::annotation("upstream", format!("`{text}`: {reason}"));
+    if text.starts_with("unix:") || text.starts_with("http+unix:") {
+        return Err(refuse("for a unix socket use mode socket, and write its path in the annotation socket"));
+    }
     let uri: Uri = text.parse().map_err(|_| refuse("this is not a URL"))?;
     if uri.scheme_str() != Some("http") {
         return Err(refuse("the server of this pod is reached by http"));
@@ -425,7 +532,7 @@ fn upstream(asked: &Asked<'_>) -> Result<Option<Upstream>, Refused> {
     if !matches!(uri.host(), Some("127.0.0.1" | "localhost" | "[::1]")) || text.contains('@') {
         return Err(refuse("the server is in this pod: its host is 127.0.0.1, localhost or [::1]"));
     }
-    let port = uri.port_u16().filter(|port| *port > 0).ok_or_else(|| refuse("the port is missing"))?;
+    let port = uri.port_u16().or(usual_port).filter(|port| *port > 0).ok_or_else(|| refuse("the port is missing"))?;
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
     let segment = |segment: &str| !matches!(segment, "" | "." | "..") && segment.bytes().all(plain);
     let path = uri.path();

@@ -18,7 +18,7 @@ use bytes::Bytes;
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 
-use crate::outbound::{Limits, Outbound, Settings, SetupError};
+use crate::outbound::{Limits, Outbound, OutboundError, OutboundSocket, Settings, SetupError, Socket};
 
 /// What an answer may take. Kubelets give up after a second unless a probe says otherwise.
 const LIMITS: Limits = Limits { deadline: Duration::from_secs(20), max_body: 1 << 20 };
@@ -43,12 +43,15 @@ enum Target {
     Http(Uri),
     /// Somebody must listen.
     Tcp(SocketAddr),
+    /// The same on a unix socket: a GET must be answered there with success, or somebody must listen.
+    Unix(Socket, Option<Uri>),
 }
 
 /// A text that is no such probe.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{0}` is not CONTAINER/livez=URL (or readyz, startupz) with an http or tcp URL of this machine, such as \"web/livez=http://127.0.0.1:9000/healthz\""
+    "`{0}` is not CONTAINER/livez=URL (or readyz, startupz) with an http or tcp URL of this machine, such as \"web/livez=http://127.0.0.1:9000/healthz\", or unix:SOCKET:PATH, such as \
+     \"web/livez=unix:/run/app/mcp.sock:/healthz\""
 )]
 pub struct BadAppProbe(String);
 
@@ -64,6 +67,7 @@ impl FromStr for AppProbe {
                 return None;
             }
             let target = match url.strip_prefix("tcp://") {
+                None if url.starts_with("unix:") => on_socket(url.strip_prefix("unix:")?)?,
                 Some(address) => Target::Tcp(address.parse().ok().filter(|address: &SocketAddr| address.ip().is_loopback())?),
                 None => Target::Http(url.parse().ok().filter(is_here)?),
             };
@@ -73,13 +77,42 @@ impl FromStr for AppProbe {
     }
 }
 
+/// `SOCKET`, or `SOCKET:PATH`.
+fn on_socket(text: &str) -> Option<Target> {
+    let (path, target) = text.split_once(':').map_or((text, None), |(path, target)| (path, Some(target)));
+    let url = match target {
+        Some(target) => Some(format!("http://localhost{target}").parse().ok().filter(|_| target.starts_with('/'))?),
+        None => None,
+    };
+    Some(Target::Unix(Socket::new(path.into(), None).ok()?, url))
+}
+
 fn is_here(url: &Uri) -> bool {
     let authority = url.authority().is_some_and(|authority| !authority.as_str().contains('@'));
     url.scheme_str() == Some("http") && matches!(url.host(), Some("127.0.0.1" | "[::1]" | "localhost")) && authority
 }
 
+/// A target, with what reaches it.
+enum Way {
+    Http(Uri),
+    Tcp(SocketAddr),
+    Unix(Socket),
+    UnixHttp(OutboundSocket, Uri),
+}
+
+impl From<&Target> for Way {
+    fn from(target: &Target) -> Self {
+        match target {
+            Target::Http(url) => Self::Http(url.clone()),
+            Target::Tcp(address) => Self::Tcp(*address),
+            Target::Unix(socket, None) => Self::Unix(socket.clone()),
+            Target::Unix(socket, Some(url)) => Self::UnixHttp(OutboundSocket::new(socket.clone(), LIMITS.deadline), url.clone()),
+        }
+    }
+}
+
 struct Passing {
-    probes: BTreeMap<String, Target>,
+    probes: BTreeMap<String, Way>,
     outbound: Outbound,
     seats: Semaphore,
 }
@@ -89,7 +122,7 @@ struct Passing {
 /// # Errors
 /// When no client can be set up.
 pub fn app_health_router(probes: &[AppProbe]) -> Result<Router, SetupError> {
-    let probes = probes.iter().map(|probe| (probe.name.clone(), probe.target.clone())).collect();
+    let probes = probes.iter().map(|probe| (probe.name.clone(), Way::from(&probe.target))).collect();
     let passing = Passing { probes, outbound: Outbound::new(Settings::default())?, seats: Semaphore::new(AT_ONCE) };
     Ok(Router::new().route("/app-health/{container}/{kind}", get(probe)).with_state(Arc::new(passing)))
 }
@@ -106,22 +139,34 @@ async fn probe(
         return (StatusCode::SERVICE_UNAVAILABLE, "too many probes at once\n").into_response();
     };
     match target {
-        Target::Tcp(address) => match tokio::time::timeout(LIMITS.deadline, TcpStream::connect(address)).await {
+        Way::Tcp(address) => match tokio::time::timeout(LIMITS.deadline, TcpStream::connect(address)).await {
             Ok(Ok(_)) => "ok\n".into_response(),
-            Ok(Err(_)) | Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "nobody listens\n").into_response(),
+            Ok(Err(_)) | Err(_) => nobody(),
         },
-        Target::Http(url) => {
-            let mut request = Request::new(Bytes::new());
-            *request.uri_mut() = url.clone();
-            *request.headers_mut() = headers;
-            NOT_PASSED_ON.iter().for_each(|name| drop(request.headers_mut().remove(name)));
-            match passing.outbound.request(request, LIMITS).await {
-                // A kubelet takes a redirection for success, and would follow it to an address that it cannot reach.
-                Ok(answer) if answer.status().is_success() || answer.status().is_redirection() => "ok\n".into_response(),
-                Ok(answer) => (answer.status(), format!("the container answers {}\n", answer.status())).into_response(),
-                Err(error) => (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")).into_response(),
-            }
-        }
+        Way::Unix(socket) => socket.connect(LIMITS.deadline).await.map_or_else(|_| nobody(), |_| "ok\n".into_response()),
+        Way::Http(url) => told(passing.outbound.request(request(url, headers), LIMITS).await),
+        Way::UnixHttp(socket, url) => told(socket.request(request(url, headers), LIMITS).await),
+    }
+}
+
+fn nobody() -> Response {
+    (StatusCode::SERVICE_UNAVAILABLE, "nobody listens\n").into_response()
+}
+
+fn request(url: &Uri, headers: HeaderMap) -> Request<Bytes> {
+    let mut request = Request::new(Bytes::new());
+    *request.uri_mut() = url.clone();
+    *request.headers_mut() = headers;
+    NOT_PASSED_ON.iter().for_each(|name| drop(request.headers_mut().remove(name)));
+    request
+}
+
+fn told(answer: Result<http::Response<Bytes>, OutboundError>) -> Response {
+    match answer {
+        // A kubelet takes a redirection for success, and would follow it to an address that it cannot reach.
+        Ok(answer) if answer.status().is_success() || answer.status().is_redirection() => "ok\n".into_response(),
+        Ok(answer) => (answer.status(), format!("the container answers {}\n", answer.status())).into_response(),
+        Err(error) => (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")).into_response(),
     }
 }
 

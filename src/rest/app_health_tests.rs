@@ -30,7 +30,11 @@ async fn a_probe_says_what_the_container_says_and_no_more() {
                 }
             }),
         );
-    tokio::spawn(async move { axum::serve(listener, app).await });
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("s");
+    let (on_socket, socket) = (app.clone(), tokio::net::UnixListener::bind(&path).unwrap());
+    tokio::spawn(async move { axum::serve(socket, on_socket).await });
+    let path = path.display();
     let probe = |text: String| text.parse::<AppProbe>().unwrap();
     let probes = [
         probe(format!("web/livez=http://{address}/good")),
@@ -40,7 +44,13 @@ async fn a_probe_says_what_the_container_says_and_no_more() {
         probe(format!("other/readyz=http://{address}/host")),
         probe("gone/livez=tcp://127.0.0.1:1".to_owned()),
         probe("gone/readyz=http://127.0.0.1:1/x".to_owned()),
+        probe(format!("socket/livez=unix:{path}:/good")),
+        probe(format!("socket/readyz=unix:{path}:/bad?a=b")),
+        probe(format!("socket/startupz=unix:{path}")),
+        probe(format!("no-socket/livez=unix:{path}.gone:/good")),
+        probe(format!("no-socket/readyz=unix:{path}.gone")),
     ];
+    tokio::spawn(async move { axum::serve(listener, app).await });
     for (path, expected) in [
         ("web/livez", StatusCode::OK),
         ("web/readyz", StatusCode::INTERNAL_SERVER_ERROR),
@@ -49,6 +59,11 @@ async fn a_probe_says_what_the_container_says_and_no_more() {
         ("other/readyz", StatusCode::OK),
         ("gone/livez", StatusCode::SERVICE_UNAVAILABLE),
         ("gone/readyz", StatusCode::SERVICE_UNAVAILABLE),
+        ("socket/livez", StatusCode::OK),
+        ("socket/readyz", StatusCode::INTERNAL_SERVER_ERROR),
+        ("socket/startupz", StatusCode::OK),
+        ("no-socket/livez", StatusCode::SERVICE_UNAVAILABLE),
+        ("no-socket/readyz", StatusCode::SERVICE_UNAVAILABLE),
         ("nobody/livez", StatusCode::NOT_FOUND),
         ("web/metrics", StatusCode::NOT_FOUND),
     ] {

@@ -141,6 +141,7 @@ fn mode() -> impl Strategy<Value = Value> {
         json!({"cedarpost.dev/port": "9000"}),
         json!({"cedarpost.dev/services": "web", "cedarpost.dev/port": "9000"}),
         json!({"cedarpost.dev/mode": "rename", "cedarpost.dev/port": "9100", "cedarpost.dev/upstream": "http://127.0.0.1:9000/mcp"}),
+        json!({"cedarpost.dev/mode": "socket", "cedarpost.dev/port": "9000", "cedarpost.dev/socket": "/run/mcp/s.sock", "cedarpost.dev/containers": "c0"}),
         json!({"cedarpost.dev/mode": "agent", "cedarpost.dev/agent-env": "A=shop, B=files"}),
         json!({"cedarpost.dev/mode": "agent", "cedarpost.dev/containers": "c0"}),
         json!({"cedarpost.dev/mode": "stdio", "cedarpost.dev/port": "9100", "cedarpost.dev/containers": "c0"}),
@@ -184,6 +185,7 @@ fn kept(container: &Value, mode: &str) -> Value {
     let changed: &[&str] = match mode {
         "agent" => &["env"],
         "stdio" => &["command", "volumeMounts"],
+        "socket" => &["livenessProbe", "readinessProbe", "startupProbe", "volumeMounts"],
         _ => &["livenessProbe", "readinessProbe", "startupProbe"],
     };
     changed.iter().for_each(|key| drop(map.remove(*key)));
