@@ -106,8 +106,16 @@ impl AuditService for Audit {
         let extent = self.book.extent();
         // Holes and another log are told, not passed over.
         if let Some(from) = request.from_seq.filter(|from| *from > extent.size || (*from > 0 && *from < extent.first)) {
-            let what = if from < extent.first { "was pruned" } else { "is beyond the end of the log" };
-            return Err(out_of_range(format!("record {from} {what}"), extent));
+            let (what, on) =
+                if from < extent.first { ("was pruned", extent.first) } else { ("is beyond the end of the log", extent.size) };
+            let [first, size] = facts(extent);
+            let sentence = format!("record {from} {what}: go on with `from_seq` {on}");
+            return Err(problem_with(
+                Code::OutOfRange,
+                Reason::OutOfRange,
+                sentence,
+                &[first, size, ("from_seq", on.to_string())],
+            ));
         }
         let wanted = watch::Records::of(request);
         Ok(Response::new(watch::records(&self.records, wanted, &self.watchers)?))

@@ -58,6 +58,8 @@ mod grpc_audit;
 #[cfg(test)]
 mod grpc_clients;
 #[cfg(test)]
+mod grpc_log;
+#[cfg(test)]
 mod grpc_policies;
 #[cfg(test)]
 mod grpc_proto;

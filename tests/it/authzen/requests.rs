@@ -233,3 +233,37 @@ async fn whoever_knows_no_url_offers_no_requests() {
     assert_eq!(metadata["access_request_endpoint"], format!("{URL}/access/v1/requests"));
     assert_eq!(metadata["capabilities"], json!(["urn:openid:authzen:capability:access-request"]));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_task_that_nobody_ruled_on_in_time_has_expired_and_people_are_asked_anew() {
+    let settings = [("CEDARPOST_AUTHZEN_URL", URL), ("CEDARPOST_APPROVALS_LIFETIME", "8s")];
+    let point = Point::with(&[("approvals.cedar", POLICIES)], &settings).await;
+    learn(&point).await;
+    let question = call("echo", "hello");
+    let (denial, task) = point.asked(&question).await;
+    assert_eq!(task["task"]["status"], "pending");
+    let mut last = point.task(&task).await;
+    for _ in 0..100 {
+        if last["task"]["status"] != "pending" {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        last = point.task(&task).await;
+    }
+    assert_eq!(
+        (&last["task"]["status"], last.get("result"), last["task"].get("expires_at")),
+        (&json!("expired"), None, None),
+        "{last}"
+    );
+    let late = point.submit(&request(&question, &denial)).await;
+    assert_eq!((late.status, &late.json()["type"]), (410, &json!(format!("{PROBLEM}expired_denial"))), "{}", late.json());
+    // The name of what has expired is no approval, and another one is asked for.
+    let shown = point.evaluate(&showing(&question, &json!({ "id": task["task"]["id"] }))).await;
+    assert_eq!((&shown["decision"], &shown["context"]["reason"]), (&json!(false), &json!("approval_expired")), "{shown}");
+    let (_, anew) = point.asked(&question).await;
+    assert_ne!(anew["task"]["id"], task["task"]["id"]);
+    assert_eq!(point.task(&task).await["task"]["status"], "expired", "what has ended stays as it is");
+    point.rule("approve", &anew).await;
+    let approval = point.task(&anew).await["result"]["approval"].clone();
+    assert_eq!(point.evaluate(&showing(&question, &approval)).await["decision"], true);
+}

@@ -43,14 +43,24 @@ pub(crate) struct Face {
 
 impl Face {
     pub(crate) async fn open() -> Self {
-        Self::with("address = '127.0.0.1:0'", &format!("[approvals]\nresource = '{PLACE}'\nprograms = ['console']")).await
+        Self::set(&[]).await
+    }
+
+    /// With these settings from the environment.
+    pub(crate) async fn set(settings: &[(&str, &str)]) -> Self {
+        let more = format!("[approvals]\nresource = '{PLACE}'\nprograms = ['console']");
+        Self::made("address = '127.0.0.1:0'", &more, settings).await
     }
 
     /// With these lines in `[grpc]`, and these sections besides.
     pub(crate) async fn with(grpc: &str, more: &str) -> Self {
+        Self::made(grpc, more, &[]).await
+    }
+
+    async fn made(grpc: &str, more: &str, settings: &[(&str, &str)]) -> Self {
         let (upstream, idp) = (Upstream::start().await, Idp::start().await);
         let home = home(upstream.address, &idp, grpc, more);
-        let sidecar = Sidecar::start_with(&home, &[("CEDARPOST_APPROVALS_HOLD", "0s")]).await;
+        let sidecar = Sidecar::start_with(&home, &[&[("CEDARPOST_APPROVALS_HOLD", "0s")], settings].concat()).await;
         // What the server offers is known from the first client on.
         let mut mcp = Mcp::connect(sidecar.address, Era::Modern).await.unwrap();
         mcp.call("1", "echo", json!({"message": "a"})).await.unwrap();
