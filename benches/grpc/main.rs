@@ -7,6 +7,8 @@
 #[path = "../proxy/child.rs"]
 mod child;
 mod echo;
+#[path = "../proxy/home.rs"]
+mod home;
 mod load;
 mod log;
 mod sidecar;
@@ -105,7 +107,7 @@ async fn measure(arguments: &Arguments) -> Result<()> {
     let mut echo = Command::new(std::env::current_exe().context("failed to find this executable")?);
     echo.arg("echo");
     let echo = Child::start(echo).await?;
-    let home = sidecar::Home::prepare(&arguments.disk)?;
+    let home = sidecar::prepare(&arguments.disk)?;
     let sidecar = Child::start(home.command(arguments.binary.as_deref())).await?;
     let measured = Duration::from_millis(arguments.millis);
     // seen[callers][what] has a sample for each round.

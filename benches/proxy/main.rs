@@ -6,6 +6,7 @@
 
 mod bare;
 mod child;
+mod home;
 mod load;
 mod report;
 mod sidecar;
@@ -26,9 +27,9 @@ use tokio::process::Command;
 use tokio::runtime::Builder;
 
 use crate::child::Child;
+use crate::home::Home;
 use crate::load::{Era, Shape, Target};
 use crate::report::{Report, Subject};
-use crate::sidecar::Sidecar;
 use crate::stats::{Sample, percentile};
 
 /// Where a log costs no disk wait.
@@ -90,7 +91,7 @@ struct Contender {
 
 enum Start {
     Bare(SocketAddr),
-    Sidecar(Sidecar),
+    Sidecar(Home),
 }
 
 fn main() -> Result<()> {
@@ -164,10 +165,10 @@ impl Arguments {
         let direct = Contender { subject: Subject::new("direct", idle_mib), start: None, target, child: upstream, answered: 0 };
         let mut contenders = vec![direct, self.enter("bare proxy", Start::Bare(address)).await?];
         if !self.without_sidecar {
-            let disk = Sidecar::prepare(address, &self.disk)?;
+            let disk = sidecar::prepare(address, &self.disk)?;
             contenders.push(self.enter("cedarpost", Start::Sidecar(disk)).await?);
             if Path::new(MEMORY).is_dir() {
-                let memory = Sidecar::prepare(address, Path::new(MEMORY))?;
+                let memory = sidecar::prepare(address, Path::new(MEMORY))?;
                 contenders.push(self.enter("cedarpost, no disk", Start::Sidecar(memory)).await?);
             }
         }
@@ -197,7 +198,7 @@ impl Start {
     fn command(&self) -> Result<Command> {
         match self {
             Self::Bare(upstream) => part(&["bare", &upstream.to_string()]),
-            Self::Sidecar(sidecar) => Ok(sidecar.command()),
+            Self::Sidecar(sidecar) => Ok(sidecar.command(None)),
         }
     }
 

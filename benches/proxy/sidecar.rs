@@ -1,66 +1,18 @@
-//! The sidecar under measurement: its command line, its configuration, and a policy directory of ordinary size.
+//! The sidecar under measurement: what it serves, and policies of an ordinary number.
 
-use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
-use tempfile::TempDir;
-use tokio::process::Command;
+use anyhow::Result;
+
+use crate::home::{Home, Texts};
 
 /// The path on which the sidecar serves the measured server.
 pub(crate) const PATH: &str = "/bench";
 
-/// A sidecar's files: configuration, policies and audit log, removed when this is dropped.
-pub(crate) struct Sidecar {
-    home: TempDir,
-    audit: TempDir,
-}
-
-impl Sidecar {
-    /// Writes everything that one sidecar in front of `upstream` needs, with its audit log below `audit_root`.
-    pub(crate) fn prepare(upstream: SocketAddr, audit_root: &Path) -> Result<Self> {
-        let home = tempfile::tempdir().context("failed to make a directory for the sidecar")?;
-        let audit = tempfile::tempdir_in(audit_root).context("failed to make a directory for the audit log")?;
-        for (file, text) in
-            [("policies/bench.cedar", POLICIES), ("schema/bench.cedarschema", SCHEMA), ("entities/bench.json", ENTITIES)]
-        {
-            let path = home.path().join(file);
-            fs::create_dir_all(path.parent().unwrap_or(home.path()))?;
-            fs::write(&path, text).with_context(|| format!("failed to write `{}`", path.display()))?;
-        }
-        let config = config(upstream, home.path(), audit.path());
-        fs::write(home.path().join("cedarpost.toml"), config).context("failed to write the configuration")?;
-        Ok(Self { home, audit })
-    }
-
-    /// The command that serves it.
-    pub(crate) fn command(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_cedarpost"));
-        command.arg("serve").arg("--config").arg(self.home.path().join("cedarpost.toml"));
-        command
-    }
-
-    /// How much it has recorded, in bytes: a benchmark of a sidecar that records nothing would be worthless.
-    pub(crate) fn recorded_bytes(&self) -> Result<u64> {
-        let mut bytes = 0;
-        let mut directories = vec![self.audit.path().to_owned()];
-        while let Some(directory) = directories.pop() {
-            for entry in fs::read_dir(directory)? {
-                let entry = entry?;
-                if entry.file_type()?.is_dir() {
-                    directories.push(entry.path());
-                } else {
-                    bytes += entry.metadata()?.len();
-                }
-            }
-        }
-        Ok(bytes)
-    }
-}
-
-fn config(upstream: SocketAddr, home: &Path, audit: &Path) -> String {
-    format!(
+/// Everything that one sidecar in front of `upstream` needs, with its audit log below `disk`.
+pub(crate) fn prepare(upstream: SocketAddr, disk: &Path) -> Result<Home> {
+    let faces = format!(
         r#"[listen]
 address = "127.0.0.1:0"
 
@@ -73,25 +25,12 @@ actor = "alice"
 agent_roles = ["bots"]
 actor_roles = ["support"]
 
-[policy]
-policies = ["{home}/policies"]
-schema = ["{home}/schema"]
-entities = ["{home}/entities"]
-
-[audit]
-directory = "{audit}"
-
-[log]
-format = "json"
-level = "info"
-
 [[server]]
 name = "bench"
 url = "http://{upstream}/mcp"
-"#,
-        home = home.display(),
-        audit = audit.display(),
-    )
+"#
+    );
+    Home::prepare(&Texts { policies: POLICIES, schema: SCHEMA, entities: ENTITIES }, &faces, disk)
 }
 
 const POLICIES: &str = r#"
