@@ -1,7 +1,7 @@
 //! Policies from a ConfigMap volume: sets of files that are only right together are exchanged again and again while many ask, and no answer
 //! is ever given by anything but one whole set.
 //!
-//! `CEDARPOST_SWAPS` says how many exchanges there are.
+//! `SWAPS` says how many exchanges there are. (Not `CEDARPOST_…`: the sidecar would take it for a setting that it does not know.)
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
@@ -28,7 +28,7 @@ mod plain;
 
 /// The tool that set `n` forbids; the other one it permits.
 fn forbidden(n: u32) -> &'static str {
-    if n % 2 == 0 { "destroy" } else { "echo" }
+    if n.is_multiple_of(2) { "destroy" } else { "echo" }
 }
 
 fn permitted(n: u32) -> &'static str {
@@ -53,7 +53,7 @@ pub(crate) fn set(n: u32) -> Files {
         ("b-forbid.cedar", forbid.as_str()),
         ("tools.json", json!([tool("echo"), tool("destroy")]).to_string().as_str()),
     ]);
-    if n % 3 == 0 {
+    if n.is_multiple_of(3) {
         // A file that comes and goes, and with it its link.
         all.insert(
             format!("extra-{}.cedar", n % 7),
@@ -145,17 +145,17 @@ async fn breathe() {
 /// Calls both tools in turn, and looks at the list from time to time.
 async fn calls(load: Arc<Load>, mut client: Mcp, name: &'static str) -> Seen {
     let mut seen = Seen::default();
-    for turn in 0.. {
+    for turn in 0_u32.. {
         if !load.goes_on() {
             break;
         }
-        let tool = if turn % 2 == 0 { "echo" } else { "destroy" };
+        let tool = if turn.is_multiple_of(2) { "echo" } else { "destroy" };
         let reply: Reply = client.call(&format!("{name}-{turn}"), tool, json!({"message": "x"})).await.unwrap();
         assert_eq!(reply.status, 200, "{reply:?}");
         let good = reply.is_good();
         let id = if good { reply.header("cedarpost-decision-id") } else { reply.denial() };
         seen.decisions.push((id.unwrap_or_else(|| panic!("neither yes nor no: {reply:?}")), good));
-        if turn % 8 == 0 {
+        if turn.is_multiple_of(8) {
             let reply = client.request(&format!("{name}-{turn}-list"), "tools/list", None, json!({})).await.unwrap();
             assert_eq!(reply.status, 200, "{reply:?}");
             let message = reply.json();
@@ -171,11 +171,11 @@ async fn calls(load: Arc<Load>, mut client: Mcp, name: &'static str) -> Seen {
 /// Checks over gRPC, whose answers name the set that they are by.
 async fn checks(load: Arc<Load>, channel: Channel, dry_run: bool) -> Seen {
     let (mut client, mut seen, mut newest) = (DecisionServiceClient::new(channel), Seen::default(), 0);
-    for turn in 0.. {
+    for turn in 0_u32.. {
         if !load.goes_on() {
             break;
         }
-        let tool = if turn % 2 == 0 { "echo" } else { "destroy" };
+        let tool = if turn.is_multiple_of(2) { "echo" } else { "destroy" };
         let answer = client.check(pb::CheckRequest { dry_run, ..asked(tool) }).await.unwrap().into_inner();
         let n = load.names.set(&answer.policy_fingerprint);
         let allow = answer.decision() == pb::Decision::Allow;
@@ -220,6 +220,7 @@ async fn listens(channel: Channel, load: Arc<Load>, arrivals: Arc<Arrivals>, new
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "how long a run takes is a setting of this test, not of the product")]
 fn number(name: &str, otherwise: u32) -> u32 {
     std::env::var(name).map_or(otherwise, |text| text.parse().unwrap_or_else(|_| panic!("{name} is not a number: {text}")))
 }
@@ -229,7 +230,7 @@ const IN_FORCE: Duration = Duration::from_secs(10);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sets_that_are_exchanged_under_load_are_in_force_whole_or_not_at_all() {
-    let sets = number("CEDARPOST_SWAPS", 60);
+    let sets = number("SWAPS", 60);
     let upstream = Upstream::start().await;
     let names = Names::of(sets, &upstream).await;
     let desk = Desk::new("");
@@ -264,7 +265,7 @@ async fn sets_that_are_exchanged_under_load_are_in_force_whole_or_not_at_all() {
         // Every tenth is written slowly: a set that is not finished is not to be seen.
         let pause = Duration::from_millis(if n % 10 == 7 { 8 } else { 0 });
         let there = tokio::task::block_in_place(|| volume.swap_slowly(&set(n), pause));
-        if n % 5 == 0 && n != sets {
+        if n.is_multiple_of(5) && n != sets {
             // Followed by the next before anybody can have seen it, or just then.
             tokio::time::sleep(Duration::from_millis(u64::from(n * 7919 % 70))).await;
             continue;

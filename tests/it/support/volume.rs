@@ -61,7 +61,7 @@ impl Volume {
                 sleep(pause);
             }
         }
-        if self.versions % 2 == 0 {
+        if self.versions.is_multiple_of(2) {
             self.show(files);
         }
         symlink(&version, self.mount.join("..data_tmp")).unwrap();
@@ -69,7 +69,7 @@ impl Volume {
         fs::rename(self.mount.join("..data_tmp"), &data).unwrap();
         let there = Instant::now();
         sleep(pause);
-        if self.versions % 2 == 1 {
+        if !self.versions.is_multiple_of(2) {
             self.show(files);
         }
         for entry in fs::read_dir(&self.mount).unwrap() {
