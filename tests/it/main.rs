@@ -86,6 +86,8 @@ mod private;
 #[cfg(test)]
 mod ship;
 #[cfg(test)]
+mod signed;
+#[cfg(test)]
 mod sockets;
 #[cfg(test)]
 mod stdio;

@@ -123,7 +123,7 @@ impl Highest {
 impl fmt::Display for Highest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let said = format!("{FORMAT}\nversion {}\ndigest {}\n", self.version, hex(self.digest.as_bytes()));
-        write!(f, "{said}check {}\n", hex(sha256(said.as_bytes()).as_bytes()))
+        writeln!(f, "{said}check {}", hex(sha256(said.as_bytes()).as_bytes()))
     }
 }
 

@@ -109,7 +109,7 @@ proptest! {
         let (original, key) = signed(&files, version);
         let mut changed = files.clone();
         changes.into_iter().for_each(|change| apply(&mut changed, change));
-        let now = Tree { signature: original.signature.clone(), ..tree(&changed) };
+        let now = Tree { signature: original.signature, ..tree(&changed) };
         prop_assert_eq!(holds(now, &key), changed == files);
         // Nor does a list that nobody trusted has signed, however right it is.
         let digests = changed.iter().map(|(name, bytes)| (name.clone(), sha256(bytes))).collect();
