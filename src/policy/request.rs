@@ -67,8 +67,11 @@ impl PolicySnapshot {
         if self.in_force().is_none() {
             return Err(Cause::NoPoliciesInForce);
         }
+        let names = &self.core.names;
+        let resource = names.target(question.server, question.target);
         if let Target::Tool(tool) = question.target
-            && !self.knows_tool(question.server, tool)
+            && !self.catalog.has(question.server, tool)
+            && self.entities.get(&resource).is_none()
         {
             return Err(Cause::UnknownTool);
         }
@@ -83,7 +86,6 @@ impl PolicySnapshot {
         let shard = self.shards.get(question.server);
         let shard = shard.ok_or_else(|| invalid(format!("server `{}` is not configured", question.server)))?;
         let (action, input) = self.action_and_input(question, shard)?;
-        let names = &self.core.names;
         let mut more: Vec<Fact> = input.map(|input| ("input".to_owned(), input)).into_iter().collect();
         if let Target::Method(method) = question.target {
             more.push(("method".to_owned(), RestrictedExpression::new_string(method.to_string())));
@@ -91,7 +93,6 @@ impl PolicySnapshot {
         if let Some(approval) = question.approval {
             more.push(approval::fact(names, approval).map_err(invalid)?);
         }
-        let resource = names.target(question.server, question.target);
         let (agent, actor) = (names.agent(&question.caller.agent), names.actor(question.caller));
         let (entities, shard) = (Reach::all(Arc::clone(&self.entities)), Arc::clone(shard));
         let (question, context) = (*question, OnceCell::new());

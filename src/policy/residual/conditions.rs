@@ -47,7 +47,7 @@ enum Part {
     /// One, by its number, which needs no joining.
     One(usize),
     /// Several: a permit for each, named by its number.
-    Several(PolicySet),
+    Several(Box<PolicySet>),
 }
 
 /// What conditions come to. Those that are not mentioned are false.
@@ -75,7 +75,7 @@ impl Conditions {
                 [(only, _)] => Part::One(*only),
                 several => {
                     let each = several.iter().map(|(number, condition)| permit(*number, Arc::clone(condition)));
-                    Part::Several(PolicySet::from_policies(each.collect::<Option<Vec<_>>>()?).ok()?)
+                    Part::Several(Box::new(PolicySet::from_policies(each.collect::<Option<Vec<_>>>()?).ok()?))
                 }
             });
         }

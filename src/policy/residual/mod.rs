@@ -6,15 +6,15 @@
 //!
 //! Nothing here interprets policies. Cedar's own authorizer answers what is known beforehand, and it evaluates the residual
 //! policies; between the two stands only the folding of `&&`, `||`, `!` and `if` in `parts`, which keeps Cedar's order of
-//! evaluation and its failures. It works on the stable syntax tree (`pst`) and not on Cedar's typed partial evaluation (`tpe`):
+//! evaluation and its failures, and the joining of what is left by `||` in `conditions`, of which only a plain no counts. It works on the stable syntax tree (`pst`) and not on Cedar's typed partial evaluation (`tpe`):
 //! that is experimental and may change in any release, so it would tie this program to one patch version of Cedar.
 //!
 //! Whoever evaluates a request in full gets the same decision, the same determining policies and the same failures. The tests
 //! compare the two on thousands of random policy sets, and in operation a sample of the decisions is made both ways.
 //!
-//! Read in this order: [`needs`] (what of the context is read), [`parts`] (one policy, taken apart), [`conditions`] (what is
-//! left, and how it is evaluated), [`outline`] (a set of policies, and what it settles), [`answer`], [`kept`] (the cache, the switch, and the sample), [`ask`]
-//! (a snapshot's questions to all of this).
+//! Read in this order: [`needs`] (what of the context is read), [`parts`] (one policy, taken apart), [`conditions`] (what is left,
+//! and how it is evaluated), [`outline`] (a set of policies, and what it settles), [`answer`], [`kept`] (the cache, the switch,
+//! and the sample), [`ask`] (a snapshot's questions to all of this).
 
 mod answer;
 mod ask;

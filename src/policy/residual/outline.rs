@@ -53,7 +53,13 @@ struct Group {
 struct Left {
     whole: PolicySet,
     /// By effect, and whether they speak of the principal: those that do not are the same for whoever asks.
-    conditions: [[Vec<(Vec<Clause>, Vec<PolicyId>)>; 2]; 2],
+    conditions: [[Vec<Condition>; 2]; 2],
+}
+
+/// What is left of these policies.
+struct Condition {
+    clauses: Vec<Clause>,
+    policies: Vec<PolicyId>,
 }
 
 const EFFECTS: [Effect; 2] = [Effect::Permit, Effect::Forbid];
@@ -67,9 +73,9 @@ impl Left {
             Effect::Forbid => &mut self.conditions[1],
         };
         let known = if clauses.iter().any(speaks) { of_principals } else { others };
-        match known.iter_mut().take(MAX_COMPARED).find(|(others, _)| *others == clauses) {
-            Some((_, policies)) => policies.push(policy.clone()),
-            None => known.push((clauses, vec![policy.clone()])),
+        match known.iter_mut().take(MAX_COMPARED).find(|known| known.clauses == clauses) {
+            Some(known) => known.policies.push(policy.clone()),
+            None => known.push(Condition { clauses, policies: vec![policy.clone()] }),
         }
     }
 
@@ -77,8 +83,8 @@ impl Left {
     fn groups(self, shelf: &Shelf) -> Option<Vec<Group>> {
         let by_effect = EFFECTS.into_iter().zip(self.conditions);
         let all = by_effect.flat_map(|(effect, conditions)| conditions.into_iter().map(move |some| (effect, some)));
-        let group = |(effect, conditions): (Effect, Vec<(Vec<Clause>, Vec<PolicyId>)>)| {
-            let (clauses, policies) = conditions.into_iter().unzip();
+        let group = |(effect, conditions): (Effect, Vec<Condition>)| {
+            let (clauses, policies) = conditions.into_iter().map(|Condition { clauses, policies }| (clauses, policies)).unzip();
             Some(Group { effect, conditions: shelf.conditions(effect, clauses)?, policies })
         };
         all.filter(|(_, conditions)| !conditions.is_empty()).map(group).collect()
