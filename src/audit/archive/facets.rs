@@ -4,9 +4,11 @@
 //! left of it. Where a leaf has another form than ours, it has no facets.
 
 use std::borrow::Cow;
+use std::fmt;
 
-use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde::de::{Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
 
 use crate::audit::Kind;
 use crate::audit::time::parse_time;
@@ -168,30 +170,89 @@ struct Policy<'a> {
     id: Text<'a>,
 }
 
-/// A string, whole or cut; or something else, which is not looked for.
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-enum Text<'a> {
-    Whole(#[serde(borrow)] Cow<'a, str>),
-    Cut {
-        #[serde(borrow)]
-        cut: Cow<'a, str>,
-    },
-    Other(IgnoredAny),
-}
-
-impl Default for Text<'_> {
-    fn default() -> Self {
-        Self::Other(IgnoredAny)
-    }
-}
+/// A string, whole or cut to what is left of it; `None` for something else, which is not looked for.
+///
+/// Every record is read like this when the archive indexes it, so it is read in one go: an untagged enum would keep each value in a buffer
+/// and try one form after the other.
+#[derive(Debug, Default)]
+struct Text<'a>(Option<Cow<'a, str>>);
 
 impl Text<'_> {
     fn get(&self) -> Option<&str> {
-        match self {
-            Self::Whole(text) | Self::Cut { cut: text } => Some(text),
-            Self::Other(_) => None,
+        self.0.as_deref()
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(TextVisitor).map(Self)
+    }
+}
+
+struct TextVisitor;
+
+impl<'de> Visitor<'de> for TextVisitor {
+    type Value = Option<Cow<'de, str>>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("anything")
+    }
+
+    fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Self::Value, E> {
+        Ok(Some(Cow::Borrowed(text)))
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Some(Cow::Owned(text.to_owned())))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let (mut cut, mut cuts) = (None, 0_u32);
+        while let Some(Text(key)) = map.next_key()? {
+            if key.as_deref() == Some("cut") {
+                let Whole(text) = map.next_value()?;
+                (cut, cuts) = (text, cuts.saturating_add(1));
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
         }
+        // What stands there twice stands there for nobody.
+        Ok(cut.filter(|_| cuts == 1))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(None)
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_bool<E: Error>(self, _: bool) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_i64<E: Error>(self, _: i64) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_u64<E: Error>(self, _: u64) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_f64<E: Error>(self, _: f64) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+}
+
+/// The text in the place of one that was cut, which cannot be cut itself.
+struct Whole<'a>(Option<Cow<'a, str>>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Whole<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = <&'de RawValue>::deserialize(deserializer)?;
+        Ok(Self(if raw.get().starts_with('"') { Text::deserialize(raw).map_err(Error::custom)?.0 } else { None }))
     }
 }
 

@@ -78,3 +78,37 @@ fn members_of_another_form_have_no_value_and_leaves_of_another_form_no_facets() 
     assert_eq!((facets.time, facets.id, facets.outcome_of()), (None, None, Some(3)));
     assert!(!facets.is_decision_of(&facets));
 }
+
+#[test]
+fn what_is_no_text_is_not_looked_for_and_hides_nothing_else() {
+    for other in [
+        "1",
+        "-1",
+        "1.5",
+        "true",
+        "null",
+        "[]",
+        "[{\"cut\":\"x\"}]",
+        "{}",
+        "{\"len\":1}",
+        "{\"cut\":1}",
+        "{\"cut\":{\"cut\":\"x\"}}",
+        "{\"cut\":\"x\",\"cut\":\"y\"}",
+        "{\"cut\":[\"x\"],\"len\":2}",
+    ] {
+        assert_eq!(
+            line(&format!(r#"{{"action":{other},"agent":"a","server":{other},"tool":"t"}}"#)),
+            "Agent=a Target=t",
+            "{other}"
+        );
+    }
+    for (some, expected) in [
+        (r#""""#, ""),
+        (r#""\u00e4\n""#, "ä\n"),
+        (r#"{"len":9,"cut":"x","sha256":"00"}"#, "x"),
+        (r#"{"cut":"\u00e4"}"#, "ä"),
+        (r#"{"c\u0075t":"x"}"#, "x"),
+    ] {
+        assert_eq!(line(&format!(r#"{{"agent":{some}}}"#)), format!("Agent={expected}"), "{some}");
+    }
+}
