@@ -15,6 +15,10 @@ use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
+mod begun;
+
+pub use begun::{Begun, Broken};
+
 /// Asks everybody who holds a clone to finish what they do and end.
 #[derive(Debug, Clone, Default)]
 pub struct Stop(CancellationToken);

@@ -7,6 +7,7 @@ use super::decide::{Decided, For, definition, log};
 use super::{Gate, Pending, Refusal};
 use crate::audit::{CheckRecord, DecisionRecord, Record};
 use crate::domain::{Call, Caller, Decision, DecisionId, TicketId};
+use crate::lifecycle::Begun;
 use crate::policy::Request;
 
 /// A decision about a call that another service carries out.
@@ -36,15 +37,15 @@ impl Gate {
         Ok(Checked::new(id, decision, pending, approved))
     }
 
-    /// The same in a task of its own, for whoever may be left by the one they ask for: what was begun is recorded whole, so that no
-    /// approval is used up without a record of it.
+    /// The same for whoever may be left by the one they ask for: what was begun is finished in a task of its own and recorded whole, so that
+    /// no approval is used up without a record of it.
     ///
     /// # Errors
     ///
     /// As [`Gate::check`].
     pub async fn check_to_the_end(&self, caller: Caller, call: Call, by: Arc<str>) -> Result<Checked, Refusal> {
         let gate = self.clone();
-        let checking = tokio::spawn(async move { gate.check(&caller, &call, &by).await });
+        let checking = Begun::new(async move { gate.check(&caller, &call, &by).await });
         checking.await.unwrap_or_else(|error| {
             tracing::error!(%error, "a decision for a service came to no end");
             Err(Refusal::not_recorded(self.new_decision_id()))

@@ -1,7 +1,7 @@
 //! Deadlines of questions: what the client says (`grpc-timeout`), and never longer than we wait ourselves.
 //!
-//! The gRPC library has a timer of its own, which ends a question with CANCELLED. Ours runs inside of that, is a little earlier, and says what
-//! it is: DEADLINE_EXCEEDED. What was begun goes on in a task of its own and is recorded, whoever waits for it. Streams are bounded until
+//! The gRPC library has a timer of its own for what the client says, which ends a question with CANCELLED. Ours runs inside of that, is a
+//! little earlier, and says what it is: DEADLINE_EXCEEDED. What was begun goes on in a task of its own and is recorded, whoever waits for it. Streams are bounded until
 //! they begin.
 
 use std::pin::Pin;
@@ -15,7 +15,7 @@ use tonic::codegen::Service;
 use tower_layer::Layer;
 
 /// The longest answer is waited for, whatever deadline a client has.
-pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 /// How much earlier ours is. Timers are exact to a millisecond.
 const EARLIER: Duration = Duration::from_millis(2);
 

@@ -13,6 +13,7 @@ use super::watch::{self, RecordsSource, Told};
 use super::{convert, pb};
 use crate::domain::{Action, Target};
 use crate::gate::{Checked, Gate};
+use crate::lifecycle::Begun;
 
 /// The most questions of one batch.
 const MAX_BATCH: usize = 100;
@@ -40,7 +41,7 @@ impl Decisions {
             let place = place.map_err(|_| Status::resource_exhausted("too many decisions are under way; try again later"))?;
             let (gate, by) = (self.gate.clone(), Arc::clone(by));
             // INVARIANT: a decision that has begun is recorded whole. Who hangs up, or whose deadline is over, ends only the waiting.
-            let deciding = tokio::spawn(async move {
+            let deciding = Begun::new(async move {
                 let _place = place;
                 gate.check(&caller, &call, &by).await
             });

@@ -14,7 +14,7 @@ use tonic_health::ServingStatus;
 use super::access::Guard;
 use super::approvals::{self, Approvals};
 use super::audit::{self, Audit};
-use super::deadline::{ANSWER_WITHIN, Deadlines};
+use super::deadline::Deadlines;
 use super::decision::Decisions;
 use super::gateways::pb::agentgateway::dev::ext_mcp::ext_mcp_server::ExtMcpServer;
 use super::gateways::pb::envoy::service::auth::v3::authorization_server::AuthorizationServer;
@@ -122,7 +122,6 @@ impl Grpc {
         routes.add_service(health);
         let serving = Server::builder()
             .layer(InterceptorLayer::new(guard))
-            .timeout(ANSWER_WITHIN)
             .concurrency_limit_per_connection(AT_ONCE)
             .max_concurrent_streams(u32::try_from(AT_ONCE).ok())
             .http2_keepalive_interval(Some(PING))

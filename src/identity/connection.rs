@@ -17,6 +17,8 @@ use crate::listen::{Peer, Process};
 #[derive(Debug)]
 pub struct Link {
     peer: Peer,
+    /// The peer, as records name it.
+    name: Arc<str>,
     shows: Handshake,
 }
 
@@ -24,7 +26,7 @@ impl Link {
     /// The connection from this other end.
     #[must_use]
     pub fn of(peer: &Peer) -> Self {
-        Self { peer: peer.clone(), shows: Handshake::of(peer) }
+        Self { peer: peer.clone(), name: peer.to_string().into(), shows: Handshake::of(peer) }
     }
 
     /// The other end.
@@ -48,7 +50,7 @@ impl Link {
     pub fn service(&self, services: Option<&Identity>) -> Result<Arc<str>, Unidentified> {
         match services {
             Some(services) => services.service(&self.shows).map(|name| name.as_str().into()),
-            None => Ok(self.peer.to_string().into()),
+            None => Ok(Arc::clone(&self.name)),
         }
     }
 }
