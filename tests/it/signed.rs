@@ -15,7 +15,7 @@ use signed_note::{Note, StandardSigner, StandardVerifier, Verifier, VerifierList
 use tonic::transport::Endpoint;
 
 use crate::support::grpc::next;
-use crate::support::{Desk, Era, Home, Mcp, Served, Sidecar, Upstream, shown};
+use crate::support::{Desk, Era, Home, Mcp, Served, Sidecar, Upstream, shown, until};
 
 const ALLOW: &str = "@id(\"all\")\n@allow(\"broad-permit\")\npermit (principal, action, resource);\n";
 const DENY: &str = "@id(\"none\")\nforbid (principal, action, resource);\n";
@@ -248,7 +248,7 @@ async fn nothing_but_what_was_signed_is_ever_in_force_and_nothing_older() {
         assert!(allows(&mut client, &format!("still-{number}")).await, "{reason}: the last good set stays");
         assert_eq!(served.status().await["policy"]["signed"]["version"], 2);
         assert_eq!(served.get("/readyz").await.status, 200);
-        assert!(served.log().contains(sentence), "{}", served.log());
+        until("the log says so", || served.log().contains(sentence)).await;
     }
 
     volume.publish(DENY, |files| author.sign(files, 5));
