@@ -69,7 +69,7 @@ mod tests {
 
     use super::*;
 
-    fn of(metadata: Value) -> Option<String> {
+    fn of(metadata: &Value) -> Option<String> {
         let subject = Subject::of(&json!({ "metadata": metadata }), "shop")?;
         assert_eq!(subject.namespace, "shop");
         Some(format!("{} {} {} {}", subject.api_version, subject.kind, subject.name, subject.uid.unwrap_or_default()))
@@ -81,19 +81,19 @@ mod tests {
         let other = json!({"apiVersion": "v1", "kind": "ConfigMap", "name": "x", "uid": "u-2"});
         let node = json!({"apiVersion": "v1", "kind": "Node", "name": "n-1", "uid": "u-3", "controller": true});
         let with = |owner: &Value| json!({ "generateName": "web-7d9c-", "ownerReferences": [other, owner] });
-        assert_eq!(of(with(&set)).unwrap(), "apps/v1 ReplicaSet web-7d9c u-1");
-        assert_eq!(of(with(&other)).unwrap(), "v1 Pod web-7d9c- ", "who only owns it does not make it");
-        assert_eq!(of(with(&node)).unwrap(), "v1 Pod web-7d9c- ");
-        assert_eq!(of(json!({ "name": "web", "generateName": "w-" })).unwrap(), "v1 Pod web ");
+        assert_eq!(of(&with(&set)).unwrap(), "apps/v1 ReplicaSet web-7d9c u-1");
+        assert_eq!(of(&with(&other)).unwrap(), "v1 Pod web-7d9c- ", "who only owns it does not make it");
+        assert_eq!(of(&with(&node)).unwrap(), "v1 Pod web-7d9c- ");
+        assert_eq!(of(&json!({ "name": "web", "generateName": "w-" })).unwrap(), "v1 Pod web ");
         for nonsense in
             [json!({}), json!([]), json!({ "name": "" }), json!({ "name": "a\nb" }), json!({ "name": "a".repeat(254) })]
         {
-            assert_eq!(of(nonsense.clone()), None, "{nonsense}");
+            assert_eq!(of(&nonsense), None, "{nonsense}");
         }
         for (key, bad) in [("name", "../x"), ("kind", "A B"), ("apiVersion", ""), ("name", "Web")] {
             let mut owner = set.clone();
             owner[key] = bad.into();
-            assert_eq!(of(with(&owner)).unwrap(), "v1 Pod web-7d9c- ", "{key}: {bad}");
+            assert_eq!(of(&with(&owner)).unwrap(), "v1 Pod web-7d9c- ", "{key}: {bad}");
         }
         for namespace in ["", "a/b", "..", "Shop", "?"] {
             assert_eq!(Subject::of(&json!({ "metadata": { "name": "web" } }), namespace), None);
