@@ -68,13 +68,13 @@ fn limits(limits: &LimitSettings) -> Limits {
 
 pub(super) fn upstream(server: &ServerSettings, limits: &LimitSettings) -> UpstreamSettings {
     match &server.target {
-        ServerTarget::Http { url, socket, credential } => UpstreamSettings::Http(HttpSettings {
+        ServerTarget::Http { url, socket, credential } => UpstreamSettings::Http(Box::new(HttpSettings {
             url: url.clone(),
             socket: socket.clone(),
             connect_timeout: limits.upstream_connect_timeout,
             response_timeout: limits.upstream_response_timeout,
             credential: (**credential).clone(),
-        }),
+        })),
         ServerTarget::Child { program, args, directory, environment } => {
             let child = ChildSettings {
                 env: environment.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
@@ -84,7 +84,8 @@ pub(super) fn upstream(server: &ServerSettings, limits: &LimitSettings) -> Upstr
                 max_line_bytes: LARGEST_ANSWER,
                 ..ChildSettings::new(server.name.to_string(), [program.clone()].into_iter().chain(args.iter().cloned()).collect())
             };
-            UpstreamSettings::Child(PoolSettings { max_sessions: limits.max_sessions.min(64), ..PoolSettings::new(child) })
+            let max_sessions = limits.max_sessions.min(64);
+            UpstreamSettings::Child(Box::new(PoolSettings { max_sessions, ..PoolSettings::new(child) }))
         }
     }
 }

@@ -97,7 +97,7 @@ enum Way {
     Http(Uri),
     Tcp(SocketAddr),
     Unix(Socket),
-    UnixHttp(OutboundSocket, Uri),
+    UnixHttp(Box<OutboundSocket>, Uri),
 }
 
 impl From<&Target> for Way {
@@ -106,7 +106,9 @@ impl From<&Target> for Way {
             Target::Http(url) => Self::Http(url.clone()),
             Target::Tcp(address) => Self::Tcp(*address),
             Target::Unix(socket, None) => Self::Unix(socket.clone()),
-            Target::Unix(socket, Some(url)) => Self::UnixHttp(OutboundSocket::new(socket.clone(), LIMITS.deadline), url.clone()),
+            Target::Unix(socket, Some(url)) => {
+                Self::UnixHttp(Box::new(OutboundSocket::new(socket.clone(), LIMITS.deadline)), url.clone())
+            }
         }
     }
 }

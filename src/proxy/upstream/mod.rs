@@ -31,9 +31,9 @@ use crate::outbound::SetupError;
 #[derive(Debug, Clone)]
 pub enum UpstreamSettings {
     /// By streamable HTTP.
-    Http(HttpSettings),
+    Http(Box<HttpSettings>),
     /// As a child process, over its standard input and output.
-    Child(PoolSettings),
+    Child(Box<PoolSettings>),
 }
 
 /// A server. Cheap to clone.
@@ -137,9 +137,9 @@ impl Upstream {
         stop: &Stop,
     ) -> Result<Self, UpstreamError> {
         match settings {
-            UpstreamSettings::Http(settings) => HttpUpstream::new(settings, clock).map(|server| Self::Http(Arc::new(server))),
+            UpstreamSettings::Http(settings) => HttpUpstream::new(*settings, clock).map(|server| Self::Http(Arc::new(server))),
             UpstreamSettings::Child(settings) => {
-                Ok(Self::Child(Pool::new(settings, children.clone(), clock.clone(), &stop.token())))
+                Ok(Self::Child(Pool::new(*settings, children.clone(), clock.clone(), &stop.token())))
             }
         }
     }
