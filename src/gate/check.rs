@@ -53,12 +53,16 @@ impl Gate {
     }
 
     /// What [`Gate::check`] would say now, for nobody to act on. It uses up no ticket and asks nobody; it is recorded as a question
-    /// (`dry_run`), and nobody waits for that.
+    /// (`dry_run`), and nobody waits until that is durable; only for room in line, when questions come faster than the log is written.
     ///
     /// # Errors
     ///
     /// When the log takes no records.
-    pub fn check_dry(&self, caller: &Caller, call: &Call, by: &str) -> Result<Checked, Refusal> {
+    ///
+    /// # Cancel safety
+    ///
+    /// When the future is dropped the question may not be recorded: nobody has had an answer.
+    pub async fn check_dry(&self, caller: &Caller, call: &Call, by: &str) -> Result<Checked, Refusal> {
         let (id, begun) = (self.new_decision_id(), Instant::now());
         let snapshot = self.snapshot();
         let inner = snapshot.inner(call).ok().flatten();
@@ -79,7 +83,7 @@ impl Gate {
             check: Some(CheckRecord { by, dry_run: true }),
             micros: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
         };
-        if let Err(error) = self.shared.audit.note(&Record::Decision(record)) {
+        if let Err(error) = self.shared.audit.note_when_room(&Record::Decision(record)).await {
             tracing::error!(%id, error = &error as &dyn std::error::Error, "a question about a decision could not be recorded");
             return Err(Refusal::not_recorded(id));
         }

@@ -16,7 +16,7 @@ async fn a_check_is_the_same_decision_as_a_call() {
     for tool in ["look", "drop", "pay", "nobody-knows-me"] {
         let checked = house.gate.check(&caller(), &call(tool), "till").await.unwrap();
         let admitted = house.gate.admit(&caller(), call(tool)).await;
-        let dry = house.gate.check_dry(&caller(), &call(tool), "till").unwrap();
+        let dry = house.gate.check_dry(&caller(), &call(tool), "till").await.unwrap();
         assert_eq!(checked.decision.grounds(), dry.decision.grounds(), "{tool}");
         let refusal = admitted.err();
         assert_eq!(checked.refusal.as_ref().map(Refusal::doubt), refusal.as_ref().map(Refusal::doubt), "{tool}");
@@ -37,7 +37,7 @@ async fn an_approval_is_used_up_by_a_check_and_not_by_a_question() {
     let pending = house.gate.check(&caller(), &call("pay"), "till").await.unwrap().pending.unwrap();
     let ruler = Ruler { person: UserId::new("olga"), standing: Memberships::default(), evidence: None, channel: Channel::Api };
     house.gate.rule(&ruler, pending.ticket, Ruling::plain(Verdict::Approve)).await.unwrap();
-    let dry = house.gate.check_dry(&caller(), &call("pay"), "till").unwrap();
+    let dry = house.gate.check_dry(&caller(), &call("pay"), "till").await.unwrap();
     assert_eq!((dry.decision.name(), dry.pending), ("require_approval", None));
     assert_eq!(house.gate.ticket(pending.ticket).unwrap().state, TicketState::Granted);
     let checked = house.gate.check(&caller(), &call("pay"), "till").await.unwrap();
@@ -51,7 +51,7 @@ async fn an_approval_is_used_up_by_a_check_and_not_by_a_question() {
 async fn a_question_that_cannot_be_recorded_has_no_answer() {
     let house = House::open(POLICIES, 0).await;
     house.gate.shared.audit.clone().close().await.unwrap();
-    assert_eq!(house.gate.check_dry(&caller(), &call("look"), "till").unwrap_err().doubt(), Doubt::NotRecorded);
+    assert_eq!(house.gate.check_dry(&caller(), &call("look"), "till").await.unwrap_err().doubt(), Doubt::NotRecorded);
     assert_eq!(house.gate.check(&caller(), &call("look"), "till").await.unwrap_err().doubt(), Doubt::NotRecorded);
 }
 

@@ -35,7 +35,7 @@ impl Decisions {
     async fn decide(&self, request: pb::CheckRequest, by: &Arc<str>) -> Result<Checked, Status> {
         let (caller, call) = (convert::caller(request.caller)?, convert::call(request.call, self.depth)?);
         let checked = if request.dry_run {
-            self.gate.check_dry(&caller, &call, by)
+            self.gate.check_dry(&caller, &call, by).await
         } else {
             let place = Arc::clone(&self.deciding).try_acquire_owned();
             let place = place.map_err(|_| Status::resource_exhausted("too many decisions are under way; try again later"))?;
