@@ -68,7 +68,7 @@ def policies(program):
             requests.append(
                 {
                     "name": case["name"],
-                    "namespace": "shop",
+                    "namespace": "other" if case.get("outside") else "shop",
                     "operation": asked["operation"],
                     "subresource": asked.get("subResource", ""),
                     "object": new,
