@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use super::support::{Desk, Era, Mcp, Served, Upstream, cedarpost, shown};
+use super::support::{Desk, Era, Mcp, Served, Upstream, cedarpost, free_port, shown};
 
 const POLICIES: &str = "permit (principal, action, resource) unless { resource == Mcp::Tool::\"lab/destroy\" };";
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tools/verify_log.py");
@@ -94,7 +94,7 @@ async fn a_record_that_a_witness_has_cosigned_is_proven_to_somebody_without_the_
     let log = desk.audit(1);
     let trust = fs::read_to_string(log.join("trust")).unwrap();
     let key = trust.split_whitespace().last().unwrap();
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = free_port();
     let memory = watcher.path("witness");
     let witness = format!(
         "witness = {{ address = '127.0.0.1:{port}', name = 'witness.example/lab', directory = '{}', log = [{{ key = '{key}' }}] }}",

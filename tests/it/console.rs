@@ -8,7 +8,7 @@ use std::time::Duration;
 use http::{HeaderMap, Method};
 use serde_json::json;
 
-use crate::support::{Connection, Desk, Era, Mcp, Reply, Served, Upstream, cedarpost};
+use crate::support::{Connection, Desk, Era, Mcp, Reply, Served, Upstream, cedarpost, free_port};
 use browser::Browser;
 
 /// Calls of `echo` wait for a person, and the operator rules.
@@ -58,10 +58,6 @@ impl Run {
         assert_eq!(answer.status, 303, "{answer:?}");
         browser
     }
-}
-
-fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 fn text(reply: &Reply) -> String {

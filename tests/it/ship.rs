@@ -10,7 +10,7 @@ use cedarpost::lifecycle::{Stop, Tasks};
 use cedarpost::outbound::{self, Outbound};
 use prometheus_client::registry::Registry;
 
-use super::support::{Home, Sidecar};
+use super::support::{Home, Sidecar, free_port};
 
 #[path = "../ship/memory.rs"]
 mod memory;
@@ -21,7 +21,7 @@ const ORIGIN: &str = "audit.example/cosigned";
 
 /// A sidecar that is a witness for the log, and the port of the witness.
 fn home(log: &Memory) -> (Home, u16) {
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = free_port();
     let home = Home::new("127.0.0.1:1".parse().unwrap(), "permit (principal, action, resource);");
     let directory = home.audit().with_file_name("witness");
     let witness = format!(
