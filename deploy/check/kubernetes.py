@@ -16,6 +16,7 @@ import yaml
 import admission
 import chart
 import examples
+import sentences
 import webhook
 
 KINDS = ("MutatingWebhookConfiguration", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
@@ -168,10 +169,7 @@ def main():
             count += 1
             if not holds:
                 wrong.append(f"{sentence}: {yaml.safe_dump(seen)[:800]}")
-    for sentence in wrong:
-        print(f"kubernetes: this does not hold: {sentence}", file=sys.stderr)
-    print(f"kubernetes: {count} sentences, asked of Kubernetes' own admission code: {'all hold' if not wrong else f'{len(wrong)} do not'}")
-    return 1 if wrong else 0
+    return sentences.told("kubernetes", "asked of Kubernetes' own admission code", count, wrong)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ import urllib.request
 
 import chart
 import examples
+import sentences
 
 SHOP = examples.EXAMPLES / "shop"
 ISSUER = "https://kubernetes.default.svc.cluster.local"
@@ -200,10 +201,7 @@ def main():
         count += 1
         if verify.returncode:
             wrong.append("the log holds together")
-    for sentence in wrong:
-        print(f"local: this does not hold: {sentence}", file=sys.stderr)
-    print(f"local: {count} sentences about the shop on this machine: {'all hold' if not wrong else f'{len(wrong)} do not'}")
-    return 1 if wrong else 0
+    return sentences.told("local", "about the shop on this machine", count, wrong)
 
 
 if __name__ == "__main__":

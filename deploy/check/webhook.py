@@ -26,6 +26,7 @@ import chart
 import examples
 import local
 import manifests
+import sentences
 
 NAME = "cedarpost-webhook.cedarpost.svc"
 
@@ -286,10 +287,7 @@ def main():
         count += 1
         if code:
             wrong.append(f"it ends in order: {code}")
-    for sentence in wrong:
-        print(f"webhook: this does not hold: {sentence}", file=sys.stderr)
-    print(f"webhook: {count} sentences about the webhook on this machine: {'all hold' if not wrong else f'{len(wrong)} do not'}")
-    return 1 if wrong else 0
+    return sentences.told("webhook", "about the webhook on this machine", count, wrong)
 
 
 if __name__ == "__main__":
