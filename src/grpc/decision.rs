@@ -34,11 +34,13 @@ pub(super) struct Decisions {
 impl Decisions {
     async fn decide(&self, request: pb::CheckRequest, by: &Arc<str>) -> Result<Checked, Status> {
         let (caller, call) = (convert::caller(request.caller)?, convert::call(request.call, self.depth)?);
+        // A question waits for room in the log's line: so it takes a place, too.
+        let place = Arc::clone(&self.deciding).try_acquire_owned();
+        let place = place.map_err(|_| Status::resource_exhausted("too many decisions are under way; try again later"))?;
         let checked = if request.dry_run {
+            let _place = place;
             self.gate.check_dry(&caller, &call, by).await
         } else {
-            let place = Arc::clone(&self.deciding).try_acquire_owned();
-            let place = place.map_err(|_| Status::resource_exhausted("too many decisions are under way; try again later"))?;
             let (gate, by) = (self.gate.clone(), Arc::clone(by));
             // INVARIANT: a decision that has begun is recorded whole. Who hangs up, or whose deadline is over, ends only the waiting.
             let deciding = Begun::new(async move {
